@@ -1,0 +1,32 @@
+"""Judge the quality of a photo without a reference, after Re-IQA (Saha, Mishra, Bovik, CVPR 2023).
+
+```python
+import reiqa_tf
+
+scorer = reiqa_tf.ReIQAScorer.from_preset("content_lite0_biq2021")
+print(scorer.score_file("photo.jpg"))
+```
+
+Names below are imported when they are first used, so that `import reiqa_tf` stays cheap.
+"""
+
+import importlib
+
+from reiqa_tf.version import __version__
+
+_HOMES = {
+    "ImageError": "reiqa_tf.image.reading",
+    "read_image": "reiqa_tf.image.reading",
+}
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name):
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__():
+    return sorted(__all__)
