@@ -1,0 +1,1 @@
+"""The command `reiqa`: one file a subcommand, flags in, one call out."""

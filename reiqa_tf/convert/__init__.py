@@ -1,0 +1,1 @@
+"""Weights of others: PyTorch checkpoints read without PyTorch and laid into our models."""

@@ -1,0 +1,1 @@
+"""Lists of photos with scores, and what is read from them."""

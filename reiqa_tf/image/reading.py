@@ -51,7 +51,6 @@ def read_image(source, fit=None):
             small (`MINIMUM_SIDE`), or larger than Pillow's limit against decompression bombs.
 
     Example:
-
     ```python
     from reiqa_tf.image.reading import read_image
 

@@ -11,6 +11,10 @@ import tensorflow as tf
 _CUBIC = -0.5
 """The free parameter of the cubic convolution kernel, as in Pillow's `BICUBIC`."""
 
+_LEVEL = 1 / 255
+"""One 8-bit level. Multiplied, never divided by 255: a graph's optimiser rewrites such divisions,
+and eager code would then differ from it in the last bit."""
+
 
 def to_unit_range(images):
     """Brings pictures to the image contract: float32 in [0, 1].
@@ -23,7 +27,7 @@ def to_unit_range(images):
     """
     images = tf.convert_to_tensor(images)
     if images.dtype.is_integer:
-        return tf.cast(images, tf.float32) / 255.0
+        return tf.cast(images, tf.float32) * _LEVEL
     return tf.cast(images, tf.float32)
 
 
@@ -41,7 +45,6 @@ def half_size(images):
         float32 tensor `(..., H // 2, W // 2, 3)` in [0, 1], on 8-bit levels.
 
     Example:
-
     ```python
     half = half_size(tf.random.uniform((2, 384, 512, 3)))
     assert half.shape == (2, 192, 256, 3)
@@ -74,7 +77,7 @@ def resize(images, height, width):
     leading = tf.shape(levels)[:-3]
     rows = tf.reshape(levels, tf.concat([leading, [old_height, width * 3]], 0))
     rows = _round(tf.linalg.matmul(_weights(old_height, height), rows))
-    resized = tf.reshape(rows, tf.concat([leading, [height, width, 3]], 0)) / 255.0
+    resized = tf.reshape(rows, tf.concat([leading, [height, width, 3]], 0)) * _LEVEL
     if isinstance(height, int) and isinstance(width, int):
         resized = tf.ensure_shape(resized, (*images.shape[:-3], height, width, 3))
     return resized

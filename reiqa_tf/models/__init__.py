@@ -1,0 +1,1 @@
+"""Keras models: backbones, the encoder, the scorer, and presets on disk."""

@@ -1,0 +1,1 @@
+"""Fitting: a head on features of scored photos."""
