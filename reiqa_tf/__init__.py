@@ -15,8 +15,19 @@ import importlib
 from reiqa_tf.version import __version__
 
 _HOMES = {
+    "EfficientNetLiteBackbone": "reiqa_tf.models.efficientnet_lite",
     "ImageError": "reiqa_tf.image.reading",
+    "LinearHead": "reiqa_tf.models.head",
+    "ReIQAEncoder": "reiqa_tf.models.encoder",
+    "ReIQAScorer": "reiqa_tf.models.scorer",
+    "ReiqaError": "reiqa_tf.errors",
+    "ResNetBackbone": "reiqa_tf.models.resnet",
+    "Score": "reiqa_tf.models.scorer",
+    "half_size": "reiqa_tf.image.scaling",
+    "load_preset": "reiqa_tf.models.presets",
     "read_image": "reiqa_tf.image.reading",
+    "save_preset": "reiqa_tf.models.presets",
+    "shipped_presets": "reiqa_tf.models.presets",
 }
 
 __all__ = ["__version__", *_HOMES]

@@ -3,16 +3,16 @@
 This module needs Pillow and NumPy alone. Nothing here imports TensorFlow.
 """
 
-import contextlib
 import io
 import os
-import struct
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF", "TIFF")
-"""Pillow's names of the formats that are read. MPO is a JPEG with further pictures behind it."""
+from reiqa_tf.errors import ReiqaError
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+"""Pillow's names of the formats that are read; of several pictures in a file the first counts."""
 
 EXTENSIONS = (".jpg", ".jpeg", ".jpe", ".mpo", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 """What a photo's file name may end with when a folder is searched."""
@@ -26,11 +26,11 @@ MINIMUM_SIDE = 32
 _SIXTEEN_BIT_MODES = ("I;16", "I;16B", "I;16L", "I;16N")
 
 
-class ImageError(ValueError):
+class ImageError(ReiqaError):
     """A picture that cannot be read. The message names the file, the reason and the way out."""
 
 
-def read_image(source, fit=None):
+def read_image(source, fit=None, name=None):
     """Reads a photo as upright 8-bit RGB.
 
     EXIF orientation is applied; grey, palette and CMYK pictures become RGB by Pillow's rules;
@@ -38,10 +38,11 @@ def read_image(source, fit=None):
     frame is taken. Colour profiles are not applied: the numbers in the file are taken as sRGB.
 
     Args:
-        source: path of the file, its `bytes`, or a binary file object.
+        source: path of the file, or its `bytes`.
         fit: side in pixels of the square that the photo must fit into; a larger photo is shrunk
             to it (bicubic, antialiased, aspect ratio kept), a smaller one is left as it is.
             None keeps every photo at its own size.
+        name: what error messages call the photo; its path, if None.
 
     Returns:
         uint8 array of shape `(height, width, 3)`.
@@ -58,28 +59,29 @@ def read_image(source, fit=None):
     image = read_image("photo.jpg", fit=512)   # at most 512 px wide and high
     ```
     """
-    with open_image(source) as image:
-        if fit is not None:
-            size = size_to_fit(image.width, image.height, fit)
-            if size != image.size:
-                image = image.resize(size, Image.Resampling.BICUBIC)
-        return np.asarray(image)
+    picture = open_image(source, name)
+    if fit is not None:
+        size = size_to_fit(picture.width, picture.height, fit)
+        if size != picture.size:
+            picture = picture.resize(size, Image.Resampling.BICUBIC)
+    return np.asarray(picture)
 
 
-@contextlib.contextmanager
-def open_image(source):
-    """Opens a photo as an upright Pillow picture in mode RGB, for use in a `with` statement.
+def open_image(source, name=None):
+    """Reads a photo as an upright `PIL.Image` in mode RGB.
 
     What `read_image` is made of; for callers that want to crop before they turn pixels into an
     array. Args and Raises are those of `read_image`.
     """
-    name = _name_of(source)
+    name = name or (os.fspath(source) if _is_path(source) else "picture in memory")
+    contents = read_bytes(source) if _is_path(source) else bytes(source)
+    if not contents:
+        raise ImageError(f"{name}: an empty file (0 bytes). Get a whole copy.")
     try:
-        with Image.open(_file_of(source, name), formats=FORMATS) as image:
-            _check_size(image, name)
-            image.load()
-            upright = ImageOps.exif_transpose(image) if _is_turned(image) else image
-            yield _to_rgb(upright, name)
+        with Image.open(io.BytesIO(contents), formats=FORMATS) as picture:
+            _check_size(picture, name)
+            picture.load()
+            return _to_rgb(ImageOps.exif_transpose(picture) if _is_turned(picture) else picture)
     except ImageError:
         raise
     except UnidentifiedImageError:
@@ -93,9 +95,12 @@ def open_image(source):
             f"({2 * (Image.MAX_IMAGE_PIXELS or 0):,}). If you trust it, raise "
             "PIL.Image.MAX_IMAGE_PIXELS or shrink the picture first."
         ) from None
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error) as error:
-        # Pillow's plugins report damage with any of these types.
-        raise ImageError(f"{name}: damaged or truncated ({error}). Get a whole copy.") from None
+    except MemoryError:
+        raise ImageError(f"{name}: does not fit into memory. Shrink the picture first.") from None
+    except Exception as error:
+        # Any type: on damaged files Pillow's plugins raise whatever their parsing ran into.
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ImageError(f"{name}: cannot be decoded, damaged or truncated ({reason}).") from None
 
 
 def size_to_fit(width, height, side):
@@ -116,71 +121,59 @@ def size_to_fit(width, height, side):
     return tuple(max(1, (2 * length * side + longer) // (2 * longer)) for length in (width, height))
 
 
-def _name_of(source):
-    if isinstance(source, (str, os.PathLike)):
-        return os.fspath(source)
-    return str(getattr(source, "name", "picture in memory"))
+def read_bytes(path):
+    """Reads a whole file.
+
+    Args:
+        path: path of the file.
+
+    Returns:
+        its bytes.
+
+    Raises:
+        ImageError: if there is no such file or it cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        raise ImageError(f"{path}: no such file.") from None
+    except IsADirectoryError:
+        raise ImageError(f"{path}: a folder; expected the file of a photo.") from None
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
+        raise ImageError(f"{path!r}: cannot be opened ({error}).") from None
 
 
-def _file_of(source, name):
-    if isinstance(source, (bytes, bytearray, memoryview)):
-        contents = bytes(source)
-    elif isinstance(source, (str, os.PathLike)):
-        try:
-            with open(source, "rb") as file:
-                contents = file.read()
-        except FileNotFoundError:
-            raise ImageError(f"{name}: no such file.") from None
-        except IsADirectoryError:
-            raise ImageError(f"{name}: a folder; expected the file of a photo.") from None
-        except OSError as error:
-            raise ImageError(f"{name}: cannot be opened ({error.strerror}).") from None
-        except ValueError as error:  # a null byte in the path
-            raise ImageError(f"{name!r}: not a path ({error}).") from None
-    else:
-        return source
-    if not contents:
-        raise ImageError(f"{name}: an empty file (0 bytes). Get a whole copy.")
-    return io.BytesIO(contents)
+def _is_path(source):
+    return isinstance(source, (str, os.PathLike))
 
 
-def _check_size(image, name):
-    if min(image.size) < MINIMUM_SIDE:
+def _check_size(picture, name):
+    if min(picture.size) < MINIMUM_SIDE:
         raise ImageError(
             f"{name}: too small to judge. Expected at least {MINIMUM_SIDE} x {MINIMUM_SIDE} px, "
-            f"received {image.width} x {image.height} px."
+            f"received {picture.width} x {picture.height} px."
         )
 
 
-def _is_turned(image):
-    return image.getexif().get(0x0112, 1) != 1  # 0x0112 is EXIF's Orientation; 1 is upright.
+def _is_turned(picture):
+    return picture.getexif().get(ExifTags.Base.Orientation, 1) != 1  # 1 is upright.
 
 
-def _to_rgb(image, name):
-    if image.mode == "RGB" and not image.has_transparency_data:
-        return image
-    if image.mode in _SIXTEEN_BIT_MODES:
-        return _from_levels(np.asarray(image), 65535)
-    if image.mode == "I":
-        levels = np.asarray(image)
-        if levels.min() < 0 or levels.max() > 65535:
-            raise ImageError(
-                f"{name}: 32-bit grey levels from {levels.min()} to {levels.max()}; expected 8 or "
-                "16 bits (0 to 65535). Convert the picture first."
-            )
-        return _from_levels(levels, 65535)
-    if image.mode == "F":
-        raise ImageError(
-            f"{name}: floating-point pixels have no agreed range. Convert the picture to 8 or 16 "
-            "bits first."
-        )
-    if image.has_transparency_data:
-        picture = image.convert("RGBA")
+def _to_rgb(picture):
+    if picture.mode in _SIXTEEN_BIT_MODES or picture.mode == "I":
+        return _from_sixteen_bits(np.asarray(picture))
+    if picture.mode == "F":
+        raise ValueError("floating-point pixels, which have no agreed range")
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
         backdrop = Image.new("RGBA", picture.size, (*BACKGROUND, 255))
         return Image.alpha_composite(backdrop, picture).convert("RGB")
-    return image.convert("RGB")
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
-def _from_levels(levels, white):
-    grey = (levels.astype(np.uint32) * 255 + white // 2) // white
+def _from_sixteen_bits(levels):
+    if levels.min() < 0 or levels.max() > 65535:
+        raise ValueError(f"grey levels from {levels.min()} to {levels.max()}, not 0 to 65535")
+    grey = (levels.astype(np.uint32) * 255 + 32767) // 65535
     return Image.fromarray(grey.astype(np.uint8)).convert("RGB")

@@ -1,0 +1,176 @@
+"""Lists of scored photos, as a CSV file says them."""
+
+import csv
+import dataclasses
+import difflib
+import math
+import pathlib
+
+import numpy as np
+
+from reiqa_tf.errors import ReiqaError
+
+SPLITS = ("train", "val", "test")
+
+
+class ManifestError(ReiqaError):
+    """A list of scored photos that cannot be used. The message names file, line and way out."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """Scored photos, one row each.
+
+    Attributes:
+        paths: list of the photos' paths.
+        scores: float64 array, higher is better.
+        score_range: `(low, high)` of the scale.
+        splits: array of `"train"`, `"val"` and `"test"`, or None.
+        groups: array of names; photos of one group must not be torn apart by a split. Or None.
+    """
+
+    paths: list[str]
+    scores: np.ndarray
+    score_range: tuple[float, float]
+    splits: np.ndarray | None = None
+    groups: np.ndarray | None = None
+
+    def __len__(self):
+        return len(self.paths)
+
+    def rows(self, chosen):
+        """The manifest of some rows.
+
+        Args:
+            chosen: boolean mask or indices of the rows.
+
+        Returns:
+            `Manifest`, of the same scale.
+        """
+        indices = np.arange(len(self))[chosen]
+        return dataclasses.replace(
+            self,
+            paths=[self.paths[i] for i in indices],
+            scores=self.scores[indices],
+            splits=None if self.splits is None else self.splits[indices],
+            groups=None if self.groups is None else self.groups[indices],
+        )
+
+    def split(self, *names):
+        """The manifest of the rows of some splits.
+
+        Args:
+            *names: out of `"train"`, `"val"` and `"test"`.
+
+        Returns:
+            `Manifest`.
+
+        Raises:
+            ManifestError: if there is no column `split`, or no such row.
+        """
+        if self.splits is None:
+            raise ManifestError(f"no column `split`, so no rows of {' or '.join(names)}.")
+        chosen = np.isin(self.splits, names)
+        if not chosen.any():
+            raise ManifestError(f"the column `split` has no row of {' or '.join(names)}.")
+        return self.rows(chosen)
+
+
+def read_manifest(path, score_range=None, lower_is_better=False):
+    """Reads a CSV file of scored photos.
+
+    Columns: `image` (a path relative to the CSV file) and `mos` (a number); optionally `split`
+    (train, val or test) and `group` (any text). Other columns are ignored.
+
+    Args:
+        path: path of the CSV file, UTF-8, with a header line; comma, semicolon or tab.
+        score_range: `(low, high)` of the scale; None takes the lowest and highest score.
+        lower_is_better: whether the file's scores fall with quality (DMOS). They are mirrored
+            within the range, once and here, so that everything after reads higher as better.
+
+    Returns:
+        `Manifest`.
+
+    Raises:
+        ManifestError: if the file is missing, or a column, a score or a split is not as above.
+
+    Example:
+    ```python
+    manifest = read_manifest("scores.csv", score_range=(0, 100))
+    train, test = manifest.split("train", "val"), manifest.split("test")
+    ```
+    """
+    path = pathlib.Path(path)
+    header, rows = _read_rows(path)
+    for column in ("image", "mos"):
+        if column not in header:
+            close = difflib.get_close_matches(column, header, n=1)
+            hint = f" Did you mean to name {close[0]!r} so?" if close else ""
+            raise ManifestError(
+                f"{path}: no column {column!r}. Expected at least image,mos in the first line; "
+                f"received {','.join(header)}.{hint}"
+            )
+    if not rows:
+        raise ManifestError(f"{path}: a header and no rows.")
+    paths, scores = [], np.empty(len(rows))
+    for i, (line, row) in enumerate(rows):
+        if not row["image"]:
+            raise ManifestError(f"{path}, line {line}: no image.")
+        paths.append(str(path.parent / row["image"]))
+        scores[i] = _number(row["mos"], f"{path}, line {line}")
+    low, high = score_range or (float(scores.min()), float(scores.max()))
+    outside = np.flatnonzero((scores < low) | (scores > high))
+    if outside.size:
+        raise ManifestError(
+            f"{path}, line {rows[outside[0]][0]}: the score {scores[outside[0]]:g} lies outside "
+            f"the range {low:g} to {high:g} ({outside.size} such rows)."
+        )
+    return Manifest(
+        paths=paths,
+        scores=low + high - scores if lower_is_better else scores,
+        score_range=(float(low), float(high)),
+        splits=_splits(rows, path) if "split" in header else None,
+        groups=np.array([row["group"] for _, row in rows]) if "group" in header else None,
+    )
+
+
+def _read_rows(path):
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            first = file.readline()
+            delimiter = max(",;\t", key=first.count)
+            file.seek(0)
+            reader = csv.DictReader(file, delimiter=delimiter, skipinitialspace=True)
+            header = [(name or "").strip().lower() for name in reader.fieldnames or ()]
+            reader.fieldnames = header
+            rows = [
+                (reader.line_num, {name: (row[name] or "").strip() for name in header})
+                for row in reader
+            ]
+    except FileNotFoundError:
+        raise ManifestError(f"{path}: no such file.") from None
+    except OSError as error:
+        raise ManifestError(f"{path}: cannot be read ({error.strerror}).") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ManifestError(f"{path}: not a CSV file in UTF-8 ({error}).") from None
+    return header, rows
+
+
+def _number(text, place):
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ManifestError(f"{place}: expected a number as mos. Received: {text!r}")
+    return number
+
+
+def _splits(rows, path):
+    for line, row in rows:
+        if row["split"] not in SPLITS:
+            raise ManifestError(
+                f"{path}, line {line}: expected one of {', '.join(SPLITS)} as split. "
+                f"Received: {row['split']!r}"
+            )
+    return np.array([row["split"] for _, row in rows])

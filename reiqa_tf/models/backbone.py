@@ -1,0 +1,88 @@
+"""What every backbone is: a network that answers the feature maps of its stages by name."""
+
+import keras
+
+
+class Backbone(keras.Model):
+    """A convolutional network that shows its stages.
+
+    A subclass sets `stage_names` and `stage_channels` and answers, from `call`, a dictionary of
+    one feature map `(N, h, w, C)` for each stage name, in that order. It takes normalised images
+    `(N, H, W, 3)` of any height and width; scaling and mean/std are the encoder's business.
+    """
+
+    stage_names: tuple[str, ...]
+    """Names of the stages, from the first to the last."""
+
+    stage_channels: dict[str, int]
+    """Number of channels of each stage's feature map, by the stage's name."""
+
+
+class ConvolutionUnit(keras.layers.Layer):
+    """A convolution without bias, batch normalisation and an activation.
+
+    Args:
+        filters: channels of the output; None makes the convolution depthwise.
+        kernel_size: side of the kernel in pixels.
+        epsilon: added to the variance in batch normalisation.
+        strides: stride in pixels.
+        activation: function applied last; None leaves it out.
+        symmetric_padding: whether zeros are put around the images alike on all sides (PyTorch's
+            way). TensorFlow's own `"same"` puts the odd pixel right and below.
+    """
+
+    def __init__(
+        self,
+        filters,
+        kernel_size,
+        epsilon,
+        strides=1,
+        activation=None,
+        symmetric_padding=False,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.activation = activation
+        # At stride 1 both kinds of padding are the same, and "same" needs no operator of its own.
+        pads = symmetric_padding and strides > 1 and kernel_size > 1
+        arguments = {
+            "strides": strides,
+            "padding": "valid" if pads else "same",
+            "use_bias": False,
+            "dtype": self.dtype_policy,
+            "name": "convolution",
+        }
+        # He initialisation over the fan-out, as both networks were published with.
+        scaling = keras.initializers.VarianceScaling(2.0, "fan_out", "truncated_normal")
+        self.padding = (
+            keras.layers.ZeroPadding2D(kernel_size // 2, dtype=self.dtype_policy, name="padding")
+            if pads
+            else None
+        )
+        self.convolution = (
+            keras.layers.DepthwiseConv2D(kernel_size, **arguments)
+            if filters is None
+            else keras.layers.Conv2D(filters, kernel_size, kernel_initializer=scaling, **arguments)
+        )
+        # Keras's momentum 0.9 is PyTorch's 0.1, with which both networks were published.
+        self.normalization = keras.layers.BatchNormalization(
+            momentum=0.9, epsilon=epsilon, dtype=self.dtype_policy, name="normalization"
+        )
+
+    def build(self, input_shape):
+        """Creates the weights for images of `input_shape`, `(N, H, W, C)`."""
+        self.convolution.build(input_shape)
+        self.normalization.build(self.compute_output_shape(input_shape))
+
+    def call(self, images, training=None):
+        """Answers the activated feature map of `images`."""
+        if self.padding is not None:
+            images = self.padding(images)
+        maps = self.normalization(self.convolution(images), training=training)
+        return maps if self.activation is None else self.activation(maps)
+
+    def compute_output_shape(self, input_shape):
+        """Shape of the feature map for images of `input_shape`."""
+        if self.padding is not None:
+            input_shape = self.padding.compute_output_shape(input_shape)
+        return self.convolution.compute_output_shape(input_shape)

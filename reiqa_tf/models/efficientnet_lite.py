@@ -1,0 +1,174 @@
+"""EfficientNet-Lite: EfficientNet without squeeze-and-excitation, with ReLU6, made for phones."""
+
+import math
+
+import keras
+from keras import ops
+
+from reiqa_tf.models.backbone import Backbone, ConvolutionUnit
+
+_EPSILON = 1e-3
+
+# (expansion, kernel, stride, channels, blocks) of each stage, before scaling.
+# Source: EfficientNet (Tan and Le, ICML 2019, arXiv 1905.11946), table 1.
+_STAGES = (
+    (1, 3, 1, 16, 1),
+    (6, 3, 2, 24, 2),
+    (6, 5, 2, 40, 2),
+    (6, 3, 2, 80, 3),
+    (6, 5, 1, 112, 3),
+    (6, 5, 2, 192, 4),
+    (6, 3, 1, 320, 1),
+)
+_STEM_CHANNELS = 32
+_HEAD_CHANNELS = 1280
+
+
+@keras.saving.register_keras_serializable(package="reiqa_tf")
+class EfficientNetLiteBackbone(Backbone):
+    """EfficientNet-Lite; the default is Lite0 with 1,280 features.
+
+    Inverted bottlenecks with ReLU6 and without squeeze-and-excitation; stem and head keep their
+    width in every member of the family, and the first and the last stage their depth.
+    Stages: `stem`, `stage1` ... `stage7`, `head`.
+
+    Args:
+        width: factor on the channels of the stages; 1.0 for Lite0 and Lite1, 1.1 for Lite2,
+            1.2 for Lite3, 1.4 for Lite4.
+        depth: factor on the blocks of a stage; 1.0, 1.1, 1.2, 1.4 and 1.8 for Lite0 to Lite4.
+        name: name of the model.
+        **kwargs: further arguments of `keras.Model`, such as `dtype`.
+
+    Example:
+    ```python
+    backbone = EfficientNetLiteBackbone()
+    maps = backbone(keras.random.uniform((1, 224, 224, 3)))
+    assert maps["head"].shape == (1, 7, 7, 1280)
+    ```
+
+    Reference:
+        Tan and Le, EfficientNet, ICML 2019 (arXiv 1905.11946); the Lite variants and their
+        factors are those of the TensorFlow TPU repository, `efficientnet/lite`.
+    """
+
+    def __init__(self, width=1.0, depth=1.0, name="efficientnet_lite", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.width = width
+        self.depth = depth
+        shared = {"epsilon": _EPSILON, "activation": ops.relu6, "dtype": self.dtype_policy}
+        self.stem = ConvolutionUnit(_STEM_CHANNELS, 3, strides=2, name="stem", **shared)
+        self.stages = []
+        channels = [_STEM_CHANNELS]
+        for stage, (expansion, kernel, strides, filters, blocks) in enumerate(_STAGES):
+            if 0 < stage < len(_STAGES) - 1:
+                blocks = math.ceil(blocks * depth)
+            filters = _round_to_eights(filters * width)
+            self.stages.append(
+                [
+                    InvertedBottleneck(
+                        filters,
+                        expansion,
+                        kernel,
+                        strides=strides if block == 0 else 1,
+                        dtype=self.dtype_policy,
+                        name=f"stage{stage + 1}_block{block + 1}",
+                    )
+                    for block in range(blocks)
+                ]
+            )
+            channels.append(filters)
+        self.head = ConvolutionUnit(_HEAD_CHANNELS, 1, name="head", **shared)
+        self.stage_names = ("stem", *(f"stage{i + 1}" for i in range(len(_STAGES))), "head")
+        self.stage_channels = dict(zip(self.stage_names, (*channels, _HEAD_CHANNELS), strict=True))
+
+    def build(self, input_shape):
+        """Creates the weights for images of `input_shape`, `(N, H, W, 3)`."""
+        self.stem.build(input_shape)
+        shape = (input_shape[0], None, None, _STEM_CHANNELS)
+        for stage in self.stages:
+            for block in stage:
+                block.build(shape)
+                shape = block.compute_output_shape(shape)
+        self.head.build(shape)
+
+    def call(self, images, training=None):
+        """Answers the feature maps of normalised images `(N, H, W, 3)` by stage name."""
+        maps = self.stem(images, training=training)
+        by_stage = {"stem": maps}
+        for name, stage in zip(self.stage_names[1:-1], self.stages, strict=True):
+            for block in stage:
+                maps = block(maps, training=training)
+            by_stage[name] = maps
+        by_stage["head"] = self.head(maps, training=training)
+        return by_stage
+
+    def get_config(self):
+        """The arguments that make this network again."""
+        return {**super().get_config(), "width": self.width, "depth": self.depth}
+
+
+class InvertedBottleneck(keras.layers.Layer):
+    """1x1 up, depthwise, 1x1 down; added to its input where the shapes allow.
+
+    Args:
+        filters: channels of the output.
+        expansion: factor on the input's channels; at 1 the first convolution is left out.
+        kernel_size: side of the depthwise kernel in pixels.
+        strides: stride of the depthwise convolution.
+    """
+
+    def __init__(self, filters, expansion, kernel_size, strides, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.expansion = expansion
+        self.strides = strides
+        self.expand = None  # made by `build`, which knows the number of channels
+        self.depthwise = ConvolutionUnit(
+            None,
+            kernel_size,
+            _EPSILON,
+            strides=strides,
+            activation=ops.relu6,
+            dtype=self.dtype_policy,
+            name="depthwise",
+        )
+        self.project = ConvolutionUnit(
+            filters, 1, _EPSILON, dtype=self.dtype_policy, name="project"
+        )
+        self.adds_input = False
+
+    def build(self, input_shape):
+        """Creates the weights for maps of `input_shape`."""
+        inner = (*input_shape[:-1], input_shape[-1] * self.expansion)
+        if self.expansion > 1:
+            self.expand = ConvolutionUnit(
+                inner[-1],
+                1,
+                _EPSILON,
+                activation=ops.relu6,
+                dtype=self.dtype_policy,
+                name="expand",
+            )
+            self.expand.build(input_shape)
+        self.depthwise.build(inner)
+        self.project.build(inner)
+        self.adds_input = self.strides == 1 and input_shape[-1] == self.filters
+
+    def call(self, maps, training=None):
+        """Answers the block's output for `maps`."""
+        shortcut = maps
+        if self.expand is not None:
+            maps = self.expand(maps, training=training)
+        maps = self.depthwise(maps, training=training)
+        maps = self.project(maps, training=training)
+        return maps + shortcut if self.adds_input else maps
+
+    def compute_output_shape(self, input_shape):
+        """Shape of the output for maps of `input_shape`; height and width are left open."""
+        return (input_shape[0], None, None, self.filters)
+
+
+def _round_to_eights(channels):
+    """The nearest multiple of 8, but never more than a tenth below."""
+    rounded = max(8, int(channels + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * channels else rounded

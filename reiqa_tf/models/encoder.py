@@ -1,0 +1,203 @@
+"""The Re-IQA encoder: one backbone, two scales, one row of features."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from reiqa_tf.image.scaling import half_size, to_unit_range
+from reiqa_tf.models.backbone import Backbone
+
+IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+"""Normalisation of RGB in [0, 1] of most ImageNet networks; the paper's content encoder has it."""
+
+EFFICIENTNET_LITE = {"mean": (127 / 255,) * 3, "std": (128 / 255,) * 3}
+"""Normalisation of EfficientNet-Lite: (x - 127) / 128 on levels 0 to 255."""
+
+POOLINGS = ("mean", "mean_and_deviation")
+
+# Keeps the gradient of the square root finite where a channel is constant.
+_VARIANCE_FLOOR = 1e-6
+
+
+@keras.saving.register_keras_serializable(package="reiqa_tf")
+class ReIQAEncoder(keras.Model):
+    """Features of photos at full and at half size, side by side.
+
+    The order of the features is: full size, then half size; within a size the stages as given;
+    within a stage the means of its channels, then (if asked for) their standard deviations.
+
+    Args:
+        backbone: a `Backbone`, such as `ResNetBackbone()`.
+        normalization: `{"mean": (r, g, b), "std": (r, g, b)}` for RGB in [0, 1]; None feeds the
+            picture as it is, as the paper's quality encoder does.
+        stages: names of the backbone's stages whose maps are pooled, in this order. None is the
+            last stage alone, as in the paper.
+        pooling: `"mean"` for the average over each map, as in the paper, or
+            `"mean_and_deviation"` for the average and the standard deviation.
+        name: name of the model.
+        **kwargs: further arguments of `keras.Model`, such as `dtype`.
+
+    Raises:
+        ValueError: if a stage, the pooling or the normalisation is not as above.
+
+    Example:
+    ```python
+    encoder = ReIQAEncoder(ResNetBackbone(), normalization=IMAGENET)
+    features = encoder(keras.random.uniform((2, 384, 512, 3)))
+    assert features.shape == (2, 4096)
+    ```
+
+    Reference:
+        Saha, Mishra, Bovik, Re-IQA: Unsupervised Learning for Image Quality Assessment in the
+        Wild, CVPR 2023 (arXiv 2304.00451), section 3.
+    """
+
+    def __init__(
+        self,
+        backbone,
+        normalization=None,
+        stages=None,
+        pooling="mean",
+        name="encoder",
+        **kwargs,
+    ):
+        # The pictures must reach `call` in full precision; the backbone casts for itself.
+        super().__init__(name=name, autocast=False, **kwargs)
+        if not isinstance(backbone, Backbone):
+            raise ValueError(
+                "backbone: expected a reiqa_tf Backbone such as ResNetBackbone(). "
+                f"Received: {backbone!r}"
+            )
+        stages = (backbone.stage_names[-1],) if stages is None else tuple(stages)
+        unknown = [stage for stage in stages if stage not in backbone.stage_names]
+        if unknown or not stages or len(set(stages)) < len(stages):
+            raise ValueError(
+                f"stages: expected different names out of {', '.join(backbone.stage_names)}. "
+                f"Received: {', '.join(stages) or 'none'}"
+            )
+        if pooling not in POOLINGS:
+            raise ValueError(f"pooling: expected one of {POOLINGS}. Received: {pooling!r}")
+        self.backbone = backbone
+        self.normalization = _checked(normalization)
+        self.stages = stages
+        self.pooling = pooling
+
+    @property
+    def feature_count(self):
+        """Number of features of one photo."""
+        return 2 * sum(self._segments())
+
+    def build(self, input_shape):
+        """Creates the weights for images of `input_shape`, `(N, H, W, 3)`."""
+        if not self.backbone.built:
+            self.backbone.build(input_shape)
+
+    def call(self, images, training=None):
+        """Answers the features of a batch of photos.
+
+        Args:
+            images: `(N, H, W, 3)`, RGB, floats in [0, 1] or integer levels 0 to 255; H and W at
+                least 2.
+            training: whether batch normalisation uses the statistics of the batch.
+
+        Returns:
+            float32 tensor `(N, feature_count)`.
+        """
+        images = to_unit_range(images)
+        return ops.concatenate(
+            [
+                self.features_at_one_scale(images, training=training),
+                self.features_at_one_scale(half_size(images), training=training),
+            ],
+            axis=-1,
+        )
+
+    def features_at_one_scale(self, images, training=None):
+        """Answers the features of pictures at the size they have; half of `feature_count`.
+
+        Args:
+            images: `(N, H, W, 3)`, RGB, floats in [0, 1].
+            training: whether batch normalisation uses the statistics of the batch.
+
+        Returns:
+            float32 tensor `(N, feature_count // 2)`.
+        """
+        if self.normalization is not None:
+            mean, std = (
+                ops.convert_to_tensor(self.normalization[key], "float32") for key in ("mean", "std")
+            )
+            images = (images - mean) / std
+        maps = self.backbone(images, training=training)
+        return ops.concatenate(
+            [part for name in self.stages for part in self._pool(maps[name])], -1
+        )
+
+    def merge_tiles(self, features, areas):
+        """Features of a photo from those of its tiles, as if their maps were one.
+
+        Args:
+            features: array `(T, feature_count)`, one row a tile.
+            areas: array `(T,)`, the tiles' areas in any unit.
+
+        Returns:
+            float32 array `(feature_count,)`.
+        """
+        features = np.asarray(features, np.float64)
+        shares = np.asarray(areas, np.float64) / np.sum(areas)
+        merged, start = [], 0
+        for size in 2 * self._segments():
+            block = features[:, start : start + size]
+            start += size
+            if self.pooling == "mean":
+                merged.append(shares @ block)
+                continue
+            means, deviations = np.split(block, 2, axis=1)
+            mean = shares @ means
+            second_moment = shares @ (deviations**2 + means**2)
+            merged += [mean, np.sqrt(np.maximum(second_moment - mean**2, _VARIANCE_FLOOR))]
+        return np.concatenate(merged).astype(np.float32)
+
+    def get_config(self):
+        """The arguments that make this encoder again."""
+        return {
+            **super().get_config(),
+            "backbone": keras.saving.serialize_keras_object(self.backbone),
+            "normalization": self.normalization,
+            "stages": list(self.stages),
+            "pooling": self.pooling,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        """Makes an encoder from what `get_config` answered."""
+        backbone = keras.saving.deserialize_keras_object(config["backbone"])
+        return cls(**{**config, "backbone": backbone})
+
+    def _segments(self):
+        """Number of features of each stage at one scale."""
+        parts = 1 if self.pooling == "mean" else 2
+        return [parts * self.backbone.stage_channels[stage] for stage in self.stages]
+
+    def _pool(self, maps):
+        # In float32 whatever the policy: sums over many pixels do not fit into 16 bits.
+        maps = ops.cast(maps, "float32")
+        if self.pooling == "mean":
+            return [ops.mean(maps, axis=(1, 2))]
+        mean, variance = tf.nn.moments(maps, axes=[1, 2])
+        return [mean, ops.sqrt(variance + _VARIANCE_FLOOR)]
+
+
+def _checked(normalization):
+    if normalization is None:
+        return None
+    try:
+        checked = {key: [float(v) for v in normalization[key]] for key in ("mean", "std")}
+    except (KeyError, TypeError, ValueError):
+        checked = None
+    if checked is None or any(len(v) != 3 for v in checked.values()) or min(checked["std"]) <= 0:
+        raise ValueError(
+            'normalization: expected None or {"mean": (r, g, b), "std": (r, g, b)} with positive '
+            f"std. Received: {normalization!r}"
+        )
+    return checked

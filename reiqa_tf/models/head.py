@@ -1,0 +1,92 @@
+"""The linear head: features in, score out, and how far the features are from what it has seen."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="reiqa_tf")
+class LinearHead(keras.layers.Layer):
+    """A linear regressor that knows its scale, its uncertainty and the features it was fitted on.
+
+    Everything is computed in float32, whatever the policy of the encoders.
+
+    Args:
+        score_range: `(low, high)`, the scale of the scores that the head was fitted on. It is the
+            scale's meaning, not a limit: the score of an extreme photo can lie a little outside.
+        margin: half the width of the interval around a score, on the same scale.
+        coverage: share of held-out photos whose score lay within `margin`, such as 0.95.
+        distance_limit: distance above which a photo counts as unfamiliar; see `distance`.
+        name: name of the layer.
+        **kwargs: further arguments of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: if the range is not ascending, or another number is out of its range.
+
+    Example:
+    ```python
+    head = LinearHead(score_range=(0, 100), margin=12.0, distance_limit=3.0)
+    scores = head(keras.random.normal((4, 8192)))  # (4,)
+    ```
+    """
+
+    def __init__(self, score_range, margin, distance_limit, coverage=0.95, name="head", **kwargs):
+        super().__init__(name=name, autocast=False, **{**kwargs, "dtype": "float32"})
+        low, high = (float(limit) for limit in score_range)
+        if not low < high:
+            raise ValueError(
+                f"score_range: expected (low, high), low < high. Received: {low, high}"
+            )
+        if not (margin >= 0 and distance_limit > 0 and 0 < coverage < 1):
+            raise ValueError(
+                "expected margin >= 0, distance_limit > 0 and coverage between 0 and 1. "
+                f"Received: margin={margin}, distance_limit={distance_limit}, coverage={coverage}"
+            )
+        self.score_range = (low, high)
+        self.margin = float(margin)
+        self.coverage = float(coverage)
+        self.distance_limit = float(distance_limit)
+
+    def build(self, input_shape):
+        """Creates the weights for features of `input_shape`, `(N, F)`."""
+        count = input_shape[-1]
+        self.kernel = self.add_weight(
+            shape=(count,), initializer=keras.initializers.RandomNormal(stddev=0.01), name="kernel"
+        )
+        self.bias = self.add_weight(shape=(), initializer="zeros", name="bias")
+        self.feature_mean = self.add_weight(
+            shape=(count,), initializer="zeros", trainable=False, name="feature_mean"
+        )
+        self.feature_scale = self.add_weight(
+            shape=(count,), initializer="ones", trainable=False, name="feature_scale"
+        )
+
+    def call(self, features):
+        """Answers the scores `(N,)` of features `(N, F)`."""
+        return ops.sum(ops.cast(features, "float32") * self.kernel, axis=-1) + self.bias
+
+    def distance(self, features):
+        """How far features are from those that the head was fitted on.
+
+        Args:
+            features: `(N, F)`.
+
+        Returns:
+            float32 tensor `(N,)`: the root mean square of the standardised features. About 1 for
+            a typical photo; above `distance_limit` the score should not be trusted.
+        """
+        standardised = (ops.cast(features, "float32") - self.feature_mean) / self.feature_scale
+        return ops.sqrt(ops.mean(ops.square(standardised), axis=-1))
+
+    def compute_output_shape(self, input_shape):
+        """Shape of the scores for features of `input_shape`."""
+        return input_shape[:-1]
+
+    def get_config(self):
+        """The arguments that make this head again."""
+        return {
+            **super().get_config(),
+            "score_range": list(self.score_range),
+            "margin": self.margin,
+            "coverage": self.coverage,
+            "distance_limit": self.distance_limit,
+        }

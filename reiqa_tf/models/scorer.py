@@ -1,0 +1,299 @@
+"""The scorer: a content expert, a quality expert, and one linear head over both."""
+
+import dataclasses
+
+import keras
+import numpy as np
+from keras import ops
+
+from reiqa_tf.image.reading import open_image, read_image
+from reiqa_tf.models.encoder import ReIQAEncoder
+from reiqa_tf.models.head import LinearHead
+
+TILE_SIDE = 1024
+"""Largest side in pixels of the tiles that a photo is cut into when it is scored at native size."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """The score of one photo.
+
+    Attributes:
+        value: the score; higher is better.
+        low: lower end of its interval.
+        high: upper end of its interval.
+        familiar: False when the photo's features lie far outside what the head was fitted on, so
+            that neither score nor interval should be trusted.
+    """
+
+    value: float
+    low: float
+    high: float
+    familiar: bool
+
+    def __float__(self):
+        return self.value
+
+
+@keras.saving.register_keras_serializable(package="reiqa_tf")
+class ReIQAScorer(keras.Model):
+    """Judges photos without a reference.
+
+    `scorer(images)` answers scores, `scorer.features(images)` the features they are made of:
+    those of the content expert, then those of the quality expert.
+
+    Args:
+        content: the content-aware `ReIQAEncoder`, or None.
+        quality: the quality-aware `ReIQAEncoder`, or None; one of the two must be given.
+        head: the `LinearHead`, or None for encoders that wait for `reiqa fit`.
+        working_size: side in pixels of the square that photos were brought into when the head was
+            fitted. Larger photos are shrunk to it before they are scored, smaller ones are never
+            enlarged. None takes every photo as it is, as the paper does.
+        name: name of the model.
+        **kwargs: further arguments of `keras.Model`.
+
+    Raises:
+        ValueError: if both experts are None, or one is no `ReIQAEncoder`.
+
+    Example:
+    ```python
+    scorer = ReIQAScorer.from_preset("content_lite0_biq2021")
+    scorer.score_file("photo.jpg")        # Score(value=0.61, low=0.44, high=0.78, familiar=True)
+    scorer.predict(images)                # (N,) scores of a batch, uint8 or floats in [0, 1]
+
+    scorer.compile(optimizer="adam", loss="mse")  # fine-tune on your own photos
+    scorer.fit(images, scores)
+    ```
+
+    Reference:
+        Saha, Mishra, Bovik, Re-IQA: Unsupervised Learning for Image Quality Assessment in the
+        Wild, CVPR 2023 (arXiv 2304.00451).
+    """
+
+    higher_is_better = True
+
+    def __init__(
+        self, content=None, quality=None, head=None, working_size=None, name="scorer", **kwargs
+    ):
+        super().__init__(name=name, autocast=False, **kwargs)
+        for expert, encoder in (("content", content), ("quality", quality)):
+            if encoder is not None and not isinstance(encoder, ReIQAEncoder):
+                raise ValueError(
+                    f"{expert}: expected a ReIQAEncoder or None. Received: {encoder!r}"
+                )
+        if content is None and quality is None:
+            raise ValueError("expected a content or a quality encoder, or both. Received: neither")
+        if head is not None and not isinstance(head, LinearHead):
+            raise ValueError(f"head: expected a LinearHead or None. Received: {head!r}")
+        if working_size is not None and not (isinstance(working_size, int) and working_size >= 32):
+            raise ValueError(
+                "working_size: expected pixels, a whole number from 32 up, or None. "
+                f"Received: {working_size!r}"
+            )
+        self.content = content
+        self.quality = quality
+        self.head = head
+        self.working_size = working_size
+
+    @property
+    def encoders(self):
+        """The experts by name, in the order of their features."""
+        both = {"content": self.content, "quality": self.quality}
+        return {name: encoder for name, encoder in both.items() if encoder is not None}
+
+    @property
+    def feature_count(self):
+        """Number of features of one photo."""
+        return sum(encoder.feature_count for encoder in self.encoders.values())
+
+    @property
+    def feature_order(self):
+        """What stands where among the features: `{expert: [first, past the last]}`."""
+        order, start = {}, 0
+        for name, encoder in self.encoders.items():
+            order[name] = [start, start + encoder.feature_count]
+            start += encoder.feature_count
+        return order
+
+    @property
+    def score_range(self):
+        """`(low, high)`, the scale of the scores; see `LinearHead`."""
+        return self._fitted_head().score_range
+
+    def build(self, input_shape):
+        """Creates the weights for images of `input_shape`, `(N, H, W, 3)`."""
+        for encoder in self.encoders.values():
+            if not encoder.built:
+                encoder.build(input_shape)
+        if self.head is not None and not self.head.built:
+            self.head.build((None, self.feature_count))
+
+    def call(self, images, training=None):
+        """Answers the scores of a batch of photos.
+
+        Args:
+            images: `(N, H, W, 3)`, RGB, floats in [0, 1] or integer levels 0 to 255.
+            training: whether batch normalisation uses the statistics of the batch.
+
+        Returns:
+            float32 tensor `(N,)`; higher is better.
+
+        Raises:
+            ValueError: if the scorer has no head.
+        """
+        return self._fitted_head()(self.features(images, training=training))
+
+    def features(self, images, training=None):
+        """Answers the features of a batch of photos: content, then quality.
+
+        Args:
+            images: as in `call`.
+            training: as in `call`.
+
+        Returns:
+            float32 tensor `(N, feature_count)`.
+        """
+        return ops.concatenate(
+            [encoder(images, training=training) for encoder in self.encoders.values()], axis=-1
+        )
+
+    def judge(self, features):
+        """Scores, with interval and familiarity, from features.
+
+        Args:
+            features: array `(N, feature_count)`.
+
+        Returns:
+            list of N `Score`.
+
+        Raises:
+            ValueError: if the scorer has no head.
+        """
+        head = self._fitted_head()
+        values = ops.convert_to_numpy(head(features))
+        distances = ops.convert_to_numpy(head.distance(features))
+        return [
+            Score(
+                value=float(value),
+                low=float(value) - head.margin,
+                high=float(value) + head.margin,
+                familiar=bool(distance <= head.distance_limit),
+            )
+            for value, distance in zip(values, distances, strict=True)
+        ]
+
+    def score_file(self, path, native_size=False):
+        """Scores one photo.
+
+        Args:
+            path: path of the photo, or its bytes.
+            native_size: whether the photo is scored as it is, cut into tiles where it is large,
+                instead of being brought to `working_size` first.
+
+        Returns:
+            `Score`.
+
+        Raises:
+            ImageError: if the photo cannot be read.
+            ValueError: if the scorer has no head.
+        """
+        self._fitted_head()
+        if native_size:
+            return self.judge(self.native_features(path)[None])[0]
+        image = read_image(path, fit=self.working_size)
+        return self.judge(self.features(image[None], training=False))[0]
+
+    def native_features(self, path, compute=None):
+        """Features of a photo at its own size, in memory that does not grow with it.
+
+        A photo larger than `TILE_SIDE` is cut into a grid of nearly equal tiles, and the features
+        of the tiles are merged as if they had been pooled over one map. A tile does not see over
+        its edge; what that changes is small beside the photo, but not nothing.
+
+        Args:
+            path: path of the photo, or its bytes.
+            compute: function from uint8 `(1, H, W, 3)` to features `(1, feature_count)`; the
+                default is `features`.
+
+        Returns:
+            float32 array `(feature_count,)`.
+
+        Raises:
+            ImageError: if the photo cannot be read.
+        """
+        compute = self.features if compute is None else compute
+        rows, areas = [], []
+        picture = open_image(path)
+        for left, top, right, bottom in tiles(picture.width, picture.height, TILE_SIDE):
+            tile = np.asarray(picture.crop((left, top, right, bottom)))
+            rows.append(ops.convert_to_numpy(compute(tile[None]))[0])
+            areas.append((right - left) * (bottom - top))
+        if len(rows) == 1:
+            return rows[0]
+        rows = np.stack(rows)
+        return np.concatenate(
+            [
+                self.encoders[name].merge_tiles(rows[:, first:end], areas)
+                for name, (first, end) in self.feature_order.items()
+            ]
+        )
+
+    @classmethod
+    def from_preset(cls, preset):
+        """Loads a scorer from a preset; see `reiqa_tf.models.presets.load_preset`."""
+        from reiqa_tf.models.presets import load_preset
+
+        return load_preset(preset)
+
+    def save_to_preset(self, folder, **about):
+        """Saves the scorer as a preset; see `reiqa_tf.models.presets.save_preset`."""
+        from reiqa_tf.models.presets import save_preset
+
+        save_preset(self, folder, **about)
+
+    def get_config(self):
+        """The arguments that make this scorer again."""
+        parts = {"content": self.content, "quality": self.quality, "head": self.head}
+        return {
+            **super().get_config(),
+            **{
+                name: None if part is None else keras.saving.serialize_keras_object(part)
+                for name, part in parts.items()
+            },
+            "working_size": self.working_size,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        """Makes a scorer from what `get_config` answered."""
+        fitted = {
+            name: keras.saving.deserialize_keras_object(config[name])
+            for name in ("content", "quality", "head")
+            if config[name] is not None
+        }
+        return cls(**{**config, **fitted})
+
+    def _fitted_head(self):
+        if self.head is None:
+            raise ValueError(
+                "this scorer has encoders but no head, so it answers features and no scores. "
+                "Fit a head on scored photos: reiqa fit scores.csv --preset THIS --out NEW"
+            )
+        return self.head
+
+
+def tiles(width, height, side):
+    """Cuts a picture into a grid of nearly equal tiles.
+
+    Args:
+        width: width in pixels.
+        height: height in pixels.
+        side: largest side of a tile in pixels.
+
+    Returns:
+        list of boxes `(left, top, right, bottom)`, row by row, that cover every pixel once.
+    """
+    columns, rows = -(-width // side), -(-height // side)
+    xs = [width * i // columns for i in range(columns + 1)]
+    ys = [height * i // rows for i in range(rows + 1)]
+    return [(xs[i], ys[j], xs[i + 1], ys[j + 1]) for j in range(rows) for i in range(columns)]

@@ -1,0 +1,100 @@
+"""Fit the linear head on features of scored photos."""
+
+import dataclasses
+
+import numpy as np
+
+from reiqa_tf.errors import ReiqaError
+from reiqa_tf.models.head import LinearHead
+from reiqa_tf.models.scorer import ReIQAScorer
+
+COVERAGE = 0.95
+"""Share of held-out photos that the interval around a score covers."""
+
+FEWEST_ROWS = 20
+"""Fewest scored photos that a head is fitted on."""
+
+
+class FitError(ReiqaError):
+    """Scored photos on which no head can be fitted."""
+
+
+@dataclasses.dataclass(frozen=True)
+class FittedHead:
+    """What came of a fit.
+
+    Attributes:
+        scorer: the `ReIQAScorer` with its new head.
+        held_out: array `(N,)`: each row's prediction by a head that had not seen it; NaN for rows
+            that were never held out.
+        strength: strength of the regulariser that was chosen.
+        at_edge: whether that is the weakest or strongest of those that were tried.
+    """
+
+    scorer: ReIQAScorer
+    held_out: np.ndarray
+    strength: float
+    at_edge: bool
+
+
+def fit_head(scorer, features, manifest, regressor):
+    """Fits a head: strength chosen on held-out rows, then the head on all of them.
+
+    Rows of the split `val` are the held-out ones; without such rows, five folds are, with groups
+    kept whole. The interval of a score is the width that covers `COVERAGE` of the held-out rows.
+
+    Args:
+        scorer: `ReIQAScorer` whose encoders computed the features; its own head is not looked at.
+        features: array `(N, feature_count)`.
+        manifest: `Manifest` of the same N photos, without test rows.
+        regressor: `RidgeRegressor` or `ElasticNetRegressor`, not fitted.
+
+    Returns:
+        `FittedHead`.
+
+    Raises:
+        FitError: if there are fewer than `FEWEST_ROWS` rows or all scores are equal.
+
+    Example:
+    ```python
+    features, _ = feature_table(scorer, manifest.paths)
+    fitted = fit_head(scorer, features, manifest, RidgeRegressor())
+    fitted.scorer.save_to_preset("my_preset")
+    ```
+    """
+    if len(manifest) < FEWEST_ROWS:
+        raise FitError(f"expected at least {FEWEST_ROWS} scored photos. Received: {len(manifest)}")
+    if np.ptp(manifest.scores) == 0:
+        raise FitError(f"expected different scores; all are {manifest.scores[0]:g}.")
+    if manifest.splits is not None and np.isin(("train", "val"), manifest.splits).all():
+        folds = [(np.flatnonzero(manifest.splits == s) for s in ("train", "val"))]
+        regressor.set_params(cv=[tuple(rows) for rows in folds])
+    regressor.fit(features, manifest.scores, groups=manifest.groups)
+    errors = np.abs(regressor.held_out_ - manifest.scores)
+    errors = np.sort(errors[np.isfinite(errors)])
+    # The rank that makes the coverage hold for one further photo (split conformal prediction).
+    rank = min(errors.size, int(np.ceil(COVERAGE * (errors.size + 1)))) - 1
+    head = LinearHead(
+        manifest.score_range,
+        margin=errors[rank],
+        coverage=COVERAGE,
+        distance_limit=1.0,
+    )
+    head.build((None, scorer.feature_count))
+    head.kernel.assign(regressor.coef_)
+    head.bias.assign(regressor.intercept_)
+    head.feature_mean.assign(regressor.feature_mean_)
+    head.feature_scale.assign(regressor.feature_scale_)
+    head.distance_limit = _distance_limit(np.asarray(head.distance(features)))
+    fitted = ReIQAScorer(
+        content=scorer.content,
+        quality=scorer.quality,
+        head=head,
+        working_size=scorer.working_size,
+    )
+    fitted.build((None, None, None, 3))
+    return FittedHead(fitted, regressor.held_out_, regressor.strength_, regressor.at_edge_)
+
+
+def _distance_limit(distances):
+    return float(distances.max())
