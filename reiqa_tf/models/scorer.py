@@ -6,12 +6,17 @@ import keras
 import numpy as np
 from keras import ops
 
+from reiqa_tf.errors import ReiqaError
 from reiqa_tf.image.reading import open_image, read_image
 from reiqa_tf.models.encoder import ReIQAEncoder
 from reiqa_tf.models.head import LinearHead
 
 TILE_SIDE = 1024
 """Largest side in pixels of the tiles that a photo is cut into when it is scored at native size."""
+
+
+class MissingHeadError(ReiqaError):
+    """A score was asked for where there are encoders and no head."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +123,7 @@ class ReIQAScorer(keras.Model):
     @property
     def score_range(self):
         """`(low, high)`, the scale of the scores; see `LinearHead`."""
-        return self._fitted_head().score_range
+        return self.fitted_head().score_range
 
     def build(self, input_shape):
         """Creates the weights for images of `input_shape`, `(N, H, W, 3)`."""
@@ -139,9 +144,9 @@ class ReIQAScorer(keras.Model):
             float32 tensor `(N,)`; higher is better.
 
         Raises:
-            ValueError: if the scorer has no head.
+            MissingHeadError: if the scorer has no head.
         """
-        return self._fitted_head()(self.features(images, training=training))
+        return self.fitted_head()(self.features(images, training=training))
 
     def features(self, images, training=None):
         """Answers the features of a batch of photos: content, then quality.
@@ -167,9 +172,9 @@ class ReIQAScorer(keras.Model):
             list of N `Score`.
 
         Raises:
-            ValueError: if the scorer has no head.
+            MissingHeadError: if the scorer has no head.
         """
-        head = self._fitted_head()
+        head = self.fitted_head()
         values = ops.convert_to_numpy(head(features))
         distances = ops.convert_to_numpy(head.distance(features))
         return [
@@ -195,9 +200,9 @@ class ReIQAScorer(keras.Model):
 
         Raises:
             ImageError: if the photo cannot be read.
-            ValueError: if the scorer has no head.
+            MissingHeadError: if the scorer has no head.
         """
-        self._fitted_head()
+        self.fitted_head()
         if native_size:
             return self.judge(self.native_features(path)[None])[0]
         image = read_image(path, fit=self.working_size)
@@ -273,10 +278,15 @@ class ReIQAScorer(keras.Model):
         }
         return cls(**{**config, **fitted})
 
-    def _fitted_head(self):
+    def fitted_head(self):
+        """The head.
+
+        Raises:
+            MissingHeadError: if there is none.
+        """
         if self.head is None:
-            raise ValueError(
-                "this scorer has encoders but no head, so it answers features and no scores. "
+            raise MissingHeadError(
+                "this preset has encoders but no head, so it answers features and no scores. "
                 "Fit a head on scored photos: reiqa fit scores.csv --preset THIS --out NEW"
             )
         return self.head

@@ -1,0 +1,188 @@
+"""`reiqa fit`: a head for your own photos and scores."""
+
+import contextlib
+import sys
+
+from reiqa_tf import presets
+from reiqa_tf.cli import terminal
+
+_EXAMPLES = """\
+  reiqa fit scores.csv --out my_preset
+  reiqa fit scores.csv --range 0 100 --out my_preset
+  reiqa fit dmos.csv --lower-is-better --out my_preset
+  reiqa fit scores.csv --content A --quality B --out my_preset    one expert of each preset
+  reiqa score photo.jpg --preset my_preset
+
+scores.csv has a header line and the columns `image` (a path relative to the file) and `mos`;
+optionally `split` (train, val, test) and `group` (photos that belong together). Test rows are
+left alone. The strength of the regulariser is chosen on the rows of `val`, or in five folds.
+Features are kept in a cache: after Ctrl-C, the same command goes on where it was."""
+
+
+def add_parser(subparsers):
+    """Adds the subcommand."""
+    parser = terminal.add_parser(
+        subparsers, "fit", run, "Fit a head on photos that you have scores for.", _EXAMPLES
+    )
+    parser.add_argument("scores", metavar="scores.csv", help="the scored photos")
+    parser.add_argument("--out", required=True, metavar="FOLDER", help="the preset to make")
+    parser.add_argument(
+        "--preset",
+        default=presets.DEFAULT,
+        help="whose encoders are taken: a folder or the name of a shipped preset "
+        "(default: %(default)s)",
+    )
+    parser.add_argument("--content", metavar="PRESET", help="take the content expert of this one")
+    parser.add_argument("--quality", metavar="PRESET", help="take the quality expert of this one")
+    parser.add_argument(
+        "--range",
+        nargs=2,
+        type=float,
+        metavar=("LOW", "HIGH"),
+        help="of the scores (default: the lowest and the highest in the file)",
+    )
+    parser.add_argument(
+        "--lower-is-better", action="store_true", help="the scores are DMOS: mirror them"
+    )
+    parser.add_argument(
+        "--working-size",
+        type=int,
+        metavar="PX",
+        help="bring larger photos into a square of this side (default: that of the preset)",
+    )
+    parser.add_argument(
+        "--regressor",
+        choices=("ridge", "elastic-net"),
+        default="ridge",
+        help="(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--half-precision", action="store_true", help="store the encoders as float16"
+    )
+    parser.add_argument("--description", help="a line about the preset, for its metadata")
+    parser.add_argument("--data", help="a line about the photos, for its metadata")
+    parser.add_argument("--license", help="of the preset, for its metadata")
+    add_cache_flags(parser)
+
+
+def add_cache_flags(parser):
+    """Adds the flags that say where features are kept; `reiqa evaluate` has them too."""
+    parser.add_argument("--cache", metavar="FILE", help="keep features in this file")
+    parser.add_argument("--no-cache", action="store_true", help="keep no features")
+
+
+def run(arguments):
+    """Fits the head, saves the preset and answers the exit code."""
+    from reiqa_tf.data.manifests import read_manifest
+    from reiqa_tf.models.presets import check_writable
+    from reiqa_tf.regression import ElasticNetRegressor, RidgeRegressor
+    from reiqa_tf.scoring.evaluation import evaluate
+    from reiqa_tf.training.fit_head import fit_head
+
+    check_writable(arguments.out)
+    manifest = read_manifest(
+        arguments.scores,
+        score_range=arguments.range,
+        lower_is_better=arguments.lower_is_better,
+    )
+    if manifest.splits is not None:
+        manifest = manifest.split("train", "val")
+    scorer = _encoders(arguments)
+    features, manifest, problems = features_of(scorer, manifest, arguments)
+    regressor = {"ridge": RidgeRegressor, "elastic-net": ElasticNetRegressor}[arguments.regressor]()
+    fitted = fit_head(scorer, features, manifest, regressor)
+    seen = fitted.held_out == fitted.held_out  # not NaN
+    held_out = evaluate(manifest.scores[seen], fitted.held_out[seen])
+    about = {name: getattr(arguments, name) for name in ("description", "data", "license")}
+    fitted.scorer.save_to_preset(
+        arguments.out,
+        half_precision=arguments.half_precision,
+        **{name: text for name, text in about.items() if text},
+        metrics={"held_out": held_out},
+        fit={
+            "photos": len(manifest),
+            "regressor": arguments.regressor,
+            "strength": fitted.strength,
+            "strength_at_edge": fitted.at_edge,
+        },
+    )
+    terminal.print_table(
+        None,
+        [("held-out photos", "left"), ("value", "right"), ("95% interval", "right")],
+        agreement_rows(held_out),
+        caption=f"{len(manifest)} photos, {arguments.regressor} strength {fitted.strength:.3g}"
+        f"{' (at the edge of those tried)' if fitted.at_edge else ''}; saved in {arguments.out}",
+    )
+    terminal.report_failures(problems, len(manifest) + len(problems))
+    return 1 if problems else 0
+
+
+def features_of(scorer, manifest, arguments):
+    """Features of a manifest's photos, through the cache.
+
+    Args:
+        scorer: the `ReIQAScorer`.
+        manifest: the `Manifest`.
+        arguments: parsed arguments with the flags of `add_cache_flags`.
+
+    Returns:
+        features, the manifest of the photos that could be read, and the problems of the others.
+    """
+    from reiqa_tf.models.presets import encoders_fingerprint
+    from reiqa_tf.scoring.cache import FeatureCache, default_cache_file
+    from reiqa_tf.scoring.features import feature_table
+
+    with contextlib.ExitStack() as stack:
+        cache = None
+        if not arguments.no_cache:
+            file = arguments.cache or default_cache_file()
+            cache = stack.enter_context(FeatureCache(file, encoders_fingerprint(scorer)))
+        try:
+            features, problems = feature_table(
+                scorer,
+                manifest.paths,
+                progress=terminal.progress("features", len(manifest)),
+                cache=cache,
+            )
+        except KeyboardInterrupt:
+            if cache is not None:
+                print("features so far are kept; run the same command again", file=sys.stderr)
+            raise
+    readable = [index for index in range(len(manifest)) if index not in problems]
+    return features[readable], manifest.rows(readable), list(problems.values())
+
+
+def agreement_rows(result):
+    """Rows of a table from what `reiqa_tf.scoring.evaluation.evaluate` answered."""
+    return [
+        (name, f"{result[name]:.4f}", "{:.4f} to {:.4f}".format(*ends))
+        for name, ends in result["intervals"].items()
+    ]
+
+
+def _encoders(arguments):
+    from reiqa_tf.errors import ReiqaError
+    from reiqa_tf.models.presets import load_preset
+    from reiqa_tf.models.scorer import ReIQAScorer
+
+    if not (arguments.content or arguments.quality):
+        base = load_preset(arguments.preset)
+        experts, working_size = base.encoders, base.working_size
+    else:
+        experts, working_size = {}, None
+        for expert in ("content", "quality"):
+            preset = getattr(arguments, expert)
+            if preset is None:
+                continue
+            base = load_preset(preset)
+            if expert not in base.encoders:
+                raise ReiqaError(
+                    f"{preset}: expected a preset with a {expert} expert. It has none."
+                )
+            experts[expert] = base.encoders[expert]
+            working_size = working_size or base.working_size
+    if arguments.working_size is not None:
+        working_size = arguments.working_size
+    scorer = ReIQAScorer(**experts, working_size=working_size)
+    scorer.build((None, None, None, 3))
+    return scorer

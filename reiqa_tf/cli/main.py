@@ -1,0 +1,80 @@
+"""The command `reiqa` and what its subcommands share: flags, errors, exit codes."""
+
+import importlib
+import os
+import sys
+import warnings
+
+from absl import app, logging
+from absl.flags import argparse_flags
+
+from reiqa_tf.errors import ReiqaError
+from reiqa_tf.version import __version__
+
+COMMANDS = ("score", "fit", "evaluate", "presets")
+
+_EPILOG = """\
+examples:
+  reiqa score photo.jpg                           a score, at once and offline
+  reiqa score holiday/ --sort score               the worst photos of a folder first
+  reiqa fit scores.csv --out my_preset            your own photos, your own scores
+  reiqa evaluate scores.csv --preset my_preset    how well it agrees with people
+
+`reiqa COMMAND --help` explains each command with examples of its own."""
+
+FAILED = 1
+INTERRUPTED = 130  # as a shell says it: 128 + SIGINT
+
+
+def run():
+    """Runs the command with the arguments of the process; what the console script calls."""
+    # A command names what it can answer; TensorFlow's notes on its own start-up are for others.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Damaged EXIF and the like: what matters of it is said photo by photo.
+    warnings.filterwarnings("ignore", module="PIL")
+    logging.use_absl_handler()
+    app.run(main, flags_parser=parse)
+
+
+def parse(argv):
+    """Parses the command line.
+
+    Args:
+        argv: the name of the program, then its arguments.
+
+    Returns:
+        the arguments, with the function of the subcommand as `run`.
+    """
+    parser = argparse_flags.ArgumentParser(
+        prog="reiqa",
+        description="Judge the quality of photos without a reference, after Re-IQA.",
+        epilog=_EPILOG,
+        formatter_class=argparse_flags.argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"reiqa_tf {__version__}")
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name in COMMANDS:
+        importlib.import_module(f"reiqa_tf.cli.{name}").add_parser(subparsers)
+    return parser.parse_args(argv[1:])
+
+
+def main(arguments):
+    """Runs the chosen subcommand.
+
+    Args:
+        arguments: what `parse` answered.
+
+    Returns:
+        exit code: 0, `FAILED` or `INTERRUPTED`.
+    """
+    try:
+        return arguments.run(arguments)
+    except ReiqaError as error:
+        print(f"reiqa: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("reiqa: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # `reiqa score ... | head` closed our output: nobody listens any more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED

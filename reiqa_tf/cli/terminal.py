@@ -1,0 +1,94 @@
+"""What the subcommands show on a terminal: progress on stderr, tables on stdout."""
+
+import functools
+import sys
+
+
+def add_parser(subparsers, name, run, summary, examples):
+    """Adds a subcommand in the manner that all of them share.
+
+    Args:
+        subparsers: what `ArgumentParser.add_subparsers` answered.
+        name: name of the subcommand.
+        run: function from the parsed arguments to an exit code.
+        summary: what the subcommand does, in a line.
+        examples: lines with examples, shown below the options.
+
+    Returns:
+        its parser, to add arguments to.
+    """
+    from absl.flags import argparse_flags
+
+    parser = subparsers.add_parser(
+        name,
+        help=summary,
+        description=summary,
+        epilog=f"examples:\n{examples}",
+        formatter_class=argparse_flags.argparse.RawDescriptionHelpFormatter,
+        inherited_absl_flags=None,  # absl's own flags stay with `reiqa --help`
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def progress(description, total):
+    """Makes a wrapper for iterators that shows a progress bar while they are walked.
+
+    The bar goes to stderr, and only where that is a terminal.
+
+    Args:
+        description: what is being done.
+        total: number of items.
+
+    Returns:
+        function from an iterable to an iterable of the same items.
+    """
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    return functools.partial(
+        track,
+        description=description,
+        total=total,
+        console=console,
+        disable=not console.is_terminal,
+    )
+
+
+def print_table(title, columns, rows, caption=None):
+    """Prints a table to stdout.
+
+    Args:
+        title: line above the table, or None.
+        columns: list of `(heading, alignment)`; numbers want `"right"`.
+        rows: list of rows of texts.
+        caption: line below the table.
+    """
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, caption_justify="left")
+    for heading, alignment in columns:
+        table.add_column(heading, justify=alignment, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))  # Text: no file name is taken for markup
+    # A pipe has no width of its own, so nothing is folded there.
+    width = None if sys.stdout.isatty() else 250
+    Console(width=width).print(table)
+
+
+def report_failures(problems, total):
+    """Says at the end which photos were left out, and why.
+
+    Args:
+        problems: list of errors, whose messages name the photos.
+        total: number of photos that were asked for.
+    """
+    if not problems:
+        return
+    print(f"reiqa: {len(problems)} of {total} photos could not be read:", file=sys.stderr)
+    for problem in problems:
+        print(f"  {problem}", file=sys.stderr)
