@@ -167,7 +167,7 @@ def _encoders(arguments):
 
     if not (arguments.content or arguments.quality):
         base = load_preset(arguments.preset)
-        experts, working_size = base.encoders, base.working_size
+        experts, working_size = base.experts(), base.working_size
     else:
         experts, working_size = {}, None
         for expert in ("content", "quality"):
@@ -175,11 +175,11 @@ def _encoders(arguments):
             if preset is None:
                 continue
             base = load_preset(preset)
-            if expert not in base.encoders:
+            if expert not in base.experts():
                 raise ReiqaError(
                     f"{preset}: expected a preset with a {expert} expert. It has none."
                 )
-            experts[expert] = base.encoders[expert]
+            experts[expert] = base.experts()[expert]
             working_size = working_size or base.working_size
     if arguments.working_size is not None:
         working_size = arguments.working_size

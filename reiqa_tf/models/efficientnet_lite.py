@@ -11,15 +11,16 @@ _EPSILON = 1e-3
 
 # (expansion, kernel, stride, channels, blocks) of each stage, before scaling.
 # Source: EfficientNet (Tan and Le, ICML 2019, arXiv 1905.11946), table 1.
-_STAGES = (
-    (1, 3, 1, 16, 1),
-    (6, 3, 2, 24, 2),
-    (6, 5, 2, 40, 2),
-    (6, 3, 2, 80, 3),
-    (6, 5, 1, 112, 3),
-    (6, 5, 2, 192, 4),
-    (6, 3, 1, 320, 1),
-)
+_STAGES = {
+    "stage1": (1, 3, 1, 16, 1),
+    "stage2": (6, 3, 2, 24, 2),
+    "stage3": (6, 5, 2, 40, 2),
+    "stage4": (6, 3, 2, 80, 3),
+    "stage5": (6, 5, 1, 112, 3),
+    "stage6": (6, 5, 2, 192, 4),
+    "stage7": (6, 3, 1, 320, 1),
+}
+_STAGE_NAMES = ("stem", *_STAGES, "head")
 _STEM_CHANNELS = 32
 _HEAD_CHANNELS = 1280
 
@@ -36,6 +37,8 @@ class EfficientNetLiteBackbone(Backbone):
         width: factor on the channels of the stages; 1.0 for Lite0 and Lite1, 1.1 for Lite2,
             1.2 for Lite3, 1.4 for Lite4.
         depth: factor on the blocks of a stage; 1.0, 1.1, 1.2, 1.4 and 1.8 for Lite0 to Lite4.
+        last_stage: name of the last stage that is made, for features that need no later one;
+            None makes them all.
         name: name of the model.
         **kwargs: further arguments of `keras.Model`, such as `dtype`.
 
@@ -51,35 +54,44 @@ class EfficientNetLiteBackbone(Backbone):
         factors are those of the TensorFlow TPU repository, `efficientnet/lite`.
     """
 
-    def __init__(self, width=1.0, depth=1.0, name="efficientnet_lite", **kwargs):
+    def __init__(self, width=1.0, depth=1.0, last_stage=None, name="efficientnet_lite", **kwargs):
         super().__init__(name=name, **kwargs)
+        last_stage = _STAGE_NAMES[-1] if last_stage is None else last_stage
+        if last_stage not in _STAGE_NAMES:
+            raise ValueError(
+                f"last_stage: expected one of {', '.join(_STAGE_NAMES)}. Received: {last_stage!r}"
+            )
         self.width = width
         self.depth = depth
+        self.stage_names = _STAGE_NAMES[: _STAGE_NAMES.index(last_stage) + 1]
         shared = {"epsilon": _EPSILON, "activation": ops.relu6, "dtype": self.dtype_policy}
         self.stem = ConvolutionUnit(_STEM_CHANNELS, 3, strides=2, name="stem", **shared)
+        self.stage_channels = {"stem": _STEM_CHANNELS}
         self.stages = []
-        channels = [_STEM_CHANNELS]
-        for stage, (expansion, kernel, strides, filters, blocks) in enumerate(_STAGES):
-            if 0 < stage < len(_STAGES) - 1:
+        for name in self.stage_names[1:]:
+            if name == "head":
+                continue
+            expansion, kernel, strides, filters, blocks = _STAGES[name]
+            if name not in ("stage1", "stage7"):
                 blocks = math.ceil(blocks * depth)
-            filters = _round_to_eights(filters * width)
+            self.stage_channels[name] = _round_to_eights(filters * width)
             self.stages.append(
                 [
                     InvertedBottleneck(
-                        filters,
+                        self.stage_channels[name],
                         expansion,
                         kernel,
                         strides=strides if block == 0 else 1,
                         dtype=self.dtype_policy,
-                        name=f"stage{stage + 1}_block{block + 1}",
+                        name=f"{name}_block{block + 1}",
                     )
                     for block in range(blocks)
                 ]
             )
-            channels.append(filters)
-        self.head = ConvolutionUnit(_HEAD_CHANNELS, 1, name="head", **shared)
-        self.stage_names = ("stem", *(f"stage{i + 1}" for i in range(len(_STAGES))), "head")
-        self.stage_channels = dict(zip(self.stage_names, (*channels, _HEAD_CHANNELS), strict=True))
+        self.head = None
+        if last_stage == "head":
+            self.head = ConvolutionUnit(_HEAD_CHANNELS, 1, name="head", **shared)
+            self.stage_channels["head"] = _HEAD_CHANNELS
 
     def build(self, input_shape):
         """Creates the weights for images of `input_shape`, `(N, H, W, 3)`."""
@@ -89,22 +101,29 @@ class EfficientNetLiteBackbone(Backbone):
             for block in stage:
                 block.build(shape)
                 shape = block.compute_output_shape(shape)
-        self.head.build(shape)
+        if self.head is not None:
+            self.head.build(shape)
 
     def call(self, images, training=None):
         """Answers the feature maps of normalised images `(N, H, W, 3)` by stage name."""
         maps = self.stem(images, training=training)
         by_stage = {"stem": maps}
-        for name, stage in zip(self.stage_names[1:-1], self.stages, strict=True):
+        for name, stage in zip(self.stage_names[1:], self.stages, strict=False):
             for block in stage:
                 maps = block(maps, training=training)
             by_stage[name] = maps
-        by_stage["head"] = self.head(maps, training=training)
+        if self.head is not None:
+            by_stage["head"] = self.head(maps, training=training)
         return by_stage
 
     def get_config(self):
         """The arguments that make this network again."""
-        return {**super().get_config(), "width": self.width, "depth": self.depth}
+        return {
+            **super().get_config(),
+            "width": self.width,
+            "depth": self.depth,
+            "last_stage": self.stage_names[-1],
+        }
 
 
 class InvertedBottleneck(keras.layers.Layer):

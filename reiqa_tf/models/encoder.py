@@ -34,7 +34,8 @@ class ReIQAEncoder(keras.Model):
         stages: names of the backbone's stages whose maps are pooled, in this order. None is the
             last stage alone, as in the paper.
         pooling: `"mean"` for the average over each map, as in the paper, or
-            `"mean_and_deviation"` for the average and the standard deviation.
+            `"mean_and_deviation"` for the average and the standard deviation (the square root of
+            the variance plus 1e-6).
         name: name of the model.
         **kwargs: further arguments of `keras.Model`, such as `dtype`.
 

@@ -15,6 +15,7 @@ import os
 import pathlib
 import shutil
 import tempfile
+import warnings
 
 import h5py
 import keras
@@ -99,8 +100,19 @@ def load_preset(preset):
     try:
         scorer = ReIQAScorer.from_config(config["config"])
         scorer.build((None, None, None, 3))
-        scorer.load_weights(folder / WEIGHTS_FILE)
-    except (AttributeError, KeyError, LookupError, OSError, TypeError, ValueError) as error:
+        with warnings.catch_warnings():
+            # Keras only warns when it leaves layers as they were.
+            warnings.simplefilter("error", UserWarning)
+            scorer.load_weights(folder / WEIGHTS_FILE)
+    except (
+        UserWarning,
+        AttributeError,
+        KeyError,
+        LookupError,
+        OSError,
+        TypeError,
+        ValueError,
+    ) as error:
         summary = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise PresetError(
             f"{folder}: its configuration and weights do not make a scorer of reiqa_tf "
@@ -199,7 +211,7 @@ def encoders_fingerprint(scorer):
     config = scorer.get_config()
     arguments = {name: config[name] for name in ("content", "quality", "working_size")}
     digest = hashlib.sha256(json.dumps(_plain(arguments), sort_keys=True).encode())
-    for encoder in scorer.encoders.values():
+    for encoder in scorer.experts().values():
         for variable in encoder.variables:
             digest.update(np.ascontiguousarray(keras.ops.convert_to_numpy(variable)))
     return digest.hexdigest()

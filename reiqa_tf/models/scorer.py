@@ -100,22 +100,22 @@ class ReIQAScorer(keras.Model):
         self.head = head
         self.working_size = working_size
 
-    @property
-    def encoders(self):
-        """The experts by name, in the order of their features."""
+    # A method, not a property: Keras saves what it finds among the values of a model's attributes.
+    def experts(self):
+        """The encoders by name, in the order of their features."""
         both = {"content": self.content, "quality": self.quality}
         return {name: encoder for name, encoder in both.items() if encoder is not None}
 
     @property
     def feature_count(self):
         """Number of features of one photo."""
-        return sum(encoder.feature_count for encoder in self.encoders.values())
+        return sum(encoder.feature_count for encoder in self.experts().values())
 
     @property
     def feature_order(self):
         """What stands where among the features: `{expert: [first, past the last]}`."""
         order, start = {}, 0
-        for name, encoder in self.encoders.items():
+        for name, encoder in self.experts().items():
             order[name] = [start, start + encoder.feature_count]
             start += encoder.feature_count
         return order
@@ -127,7 +127,7 @@ class ReIQAScorer(keras.Model):
 
     def build(self, input_shape):
         """Creates the weights for images of `input_shape`, `(N, H, W, 3)`."""
-        for encoder in self.encoders.values():
+        for encoder in self.experts().values():
             if not encoder.built:
                 encoder.build(input_shape)
         if self.head is not None and not self.head.built:
@@ -159,7 +159,7 @@ class ReIQAScorer(keras.Model):
             float32 tensor `(N, feature_count)`.
         """
         return ops.concatenate(
-            [encoder(images, training=training) for encoder in self.encoders.values()], axis=-1
+            [encoder(images, training=training) for encoder in self.experts().values()], axis=-1
         )
 
     def judge(self, features):
@@ -238,7 +238,7 @@ class ReIQAScorer(keras.Model):
         rows = np.stack(rows)
         return np.concatenate(
             [
-                self.encoders[name].merge_tiles(rows[:, first:end], areas)
+                self.experts()[name].merge_tiles(rows[:, first:end], areas)
                 for name, (first, end) in self.feature_order.items()
             ]
         )

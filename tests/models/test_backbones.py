@@ -1,0 +1,135 @@
+"""The backbones: published sizes, padding, policies, and a NumPy oracle of one unit."""
+
+import keras
+import numpy as np
+import pytest
+
+from reiqa_tf.models.backbone import ConvolutionUnit
+from reiqa_tf.models.efficientnet_lite import EfficientNetLiteBackbone
+from reiqa_tf.models.resnet import ResNetBackbone
+from reiqa_tf.testing.weights import randomise
+
+
+def _count(variables):
+    return sum(int(np.prod(variable.shape)) for variable in variables)
+
+
+def test_resnet50_has_exactly_the_parameters_of_the_paper():
+    backbone = ResNetBackbone()
+    backbone.build((None, None, None, 3))
+    assert _count(backbone.trainable_variables) == 23_508_032
+
+
+def test_efficientnet_lite0_has_the_published_parameters_without_its_classifier():
+    # 4,652,008 in all, as published with the Lite models, less 1,281 x 1,000 of the classifier.
+    backbone = EfficientNetLiteBackbone()
+    backbone.build((None, None, None, 3))
+    assert _count(backbone.trainable_variables) == 4_652_008 - 1_281_000
+
+
+def test_stages_have_the_sizes_and_channels_that_they_name():
+    for backbone, strides in (
+        (ResNetBackbone((1, 1, 1, 1), width=8), (2, 4, 8, 16, 32)),
+        (EfficientNetLiteBackbone(), (2, 2, 4, 8, 16, 16, 32, 32, 32)),
+    ):
+        maps = backbone(np.zeros((2, 97, 131, 3), np.float32))
+        assert tuple(maps) == backbone.stage_names
+        for (name, each), stride in zip(maps.items(), strides, strict=True):
+            expected = (2, -(-97 // stride), -(-131 // stride), backbone.stage_channels[name])
+            assert each.shape == expected
+
+
+@pytest.mark.parametrize("filters", [None, 5])
+@pytest.mark.parametrize(
+    ("kernel_size", "strides", "symmetric"),
+    [(3, 2, True), (3, 2, False), (3, 1, True), (7, 2, True)],
+)
+def test_a_convolution_unit_equals_a_loop_over_pixels(kernel_size, strides, symmetric, filters):
+    generator = np.random.default_rng(0)
+    images = generator.normal(size=(1, 11, 14, 3)).astype(np.float32)
+    unit = ConvolutionUnit(
+        filters,
+        kernel_size,
+        epsilon=1e-3,
+        strides=strides,
+        activation=keras.ops.relu6,
+        symmetric_padding=symmetric,
+    )
+    unit.build(images.shape)
+    randomise(unit, seed=1)
+    kernel = unit.convolution.get_weights()[0].astype(float)
+    gamma, beta, mean, variance = (w.astype(float) for w in unit.normalization.get_weights())
+
+    height, width = (-(-size // strides) for size in images.shape[1:3])
+    pads = []
+    for size, out in ((11, height), (14, width)):
+        total = max((out - 1) * strides + kernel_size - size, 0)
+        before = kernel_size // 2 if symmetric else total // 2
+        pads.append((before, kernel_size))
+    padded = np.pad(images[0].astype(float), (*pads, (0, 0)))
+    expected = np.empty((height, width, kernel.shape[-1] if filters else 3))
+    for y in range(height):
+        for x in range(width):
+            window = padded[
+                y * strides : y * strides + kernel_size, x * strides : x * strides + kernel_size
+            ]
+            expected[y, x] = (
+                np.einsum("ijc,ijcf->f", window, kernel)
+                if filters
+                else np.einsum("ijc,ijc->c", window, kernel[..., 0])
+            )
+    expected = (expected - mean) / np.sqrt(variance + 1e-3) * gamma + beta
+    np.testing.assert_allclose(unit(images)[0], np.clip(expected, 0, 6), rtol=1e-4, atol=1e-5)
+
+
+def test_wider_and_deeper_members_of_the_lite_family_have_their_published_channels():
+    # EfficientNet-Lite4 (width 1.4, depth 1.8): 13,006,568 parameters in all, as published.
+    backbone = EfficientNetLiteBackbone(width=1.4, depth=1.8)
+    backbone.build((None, None, None, 3))
+    assert _count(backbone.trainable_variables) == 13_006_568 - 1_281_000
+
+
+def test_a_backbone_that_ends_early_answers_the_same_maps_as_far_as_it_goes():
+    images = np.random.default_rng(0).normal(size=(1, 64, 64, 3)).astype(np.float32)
+    whole = EfficientNetLiteBackbone(width=0.2)
+    part = EfficientNetLiteBackbone(width=0.2, last_stage="stage3")
+    for backbone in (whole, part):
+        backbone.build((None, None, None, 3))
+    randomise(whole, seed=4)
+    part.set_weights(whole.get_weights()[: len(part.weights)])
+    expected, received = whole(images), part(images)
+    assert tuple(received) == ("stem", "stage1", "stage2", "stage3")
+    for name, maps in received.items():
+        np.testing.assert_array_equal(maps, expected[name])
+    with pytest.raises(ValueError, match="last_stage: expected one of stem, stage1"):
+        EfficientNetLiteBackbone(last_stage="stage8")
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_a_mixed_policy_reaches_every_layer_and_changes_little(policy):
+    images = np.random.default_rng(0).normal(size=(1, 64, 64, 3)).astype(np.float32)
+    full = ResNetBackbone((1, 1), width=16)
+    mixed = ResNetBackbone((1, 1), width=16, dtype=policy)
+    for backbone in (full, mixed):
+        backbone.build((None, None, None, 3))
+    randomise(full, seed=2)
+    mixed.set_weights(full.get_weights())
+    expected = full(images)["stage2"].numpy()
+    received = mixed(images)["stage2"]
+    assert keras.backend.standardize_dtype(received.dtype) == policy.removeprefix("mixed_")
+    for layer in mixed._flatten_layers(include_self=True):
+        assert layer.dtype_policy.name == policy
+    scale = np.abs(expected).max()
+    received = keras.ops.convert_to_numpy(keras.ops.cast(received, "float32"))
+    assert np.abs(received - expected).max() < 0.05 * scale
+
+
+@pytest.mark.parametrize(
+    "backbone", [ResNetBackbone((1, 2), width=8), EfficientNetLiteBackbone(width=0.5)]
+)
+def test_a_backbone_is_made_again_from_its_configuration(backbone):
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(backbone))
+    for each in (backbone, again):
+        each.build((None, None, None, 3))
+    assert [v.path for v in again.variables] == [v.path for v in backbone.variables]
+    assert [v.shape for v in again.variables] == [v.shape for v in backbone.variables]

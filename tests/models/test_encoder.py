@@ -1,0 +1,137 @@
+"""The encoder: two scales, stages and pooling in the stated order, tiles merged as one map."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from reiqa_tf.models.encoder import EFFICIENTNET_LITE, IMAGENET, ReIQAEncoder
+from reiqa_tf.models.resnet import ResNetBackbone
+from reiqa_tf.testing.weights import randomise
+
+
+def _encoder(**options):
+    encoder = ReIQAEncoder(ResNetBackbone((1, 1), width=8), **options)
+    encoder.build((None, None, None, 3))
+    randomise(encoder, seed=3)
+    return encoder
+
+
+def _described(encoder, levels, stages, deviations):
+    """Features by the paper's words: Pillow halves, NumPy normalises and pools."""
+    height, width = levels.shape[:2]
+    half = Image.fromarray(levels).resize((width // 2, height // 2))
+    features = []
+    for scale in (levels, np.asarray(half)):
+        image = scale / 255
+        if encoder.normalization is not None:
+            image = (image - encoder.normalization["mean"]) / encoder.normalization["std"]
+        maps = encoder.backbone(image[None].astype(np.float32), training=False)
+        for stage in stages:
+            pixels = maps[stage].numpy()[0].reshape(-1, maps[stage].shape[-1]).astype(float)
+            features.append(pixels.mean(axis=0))
+            if deviations:
+                features.append(np.sqrt(pixels.var(axis=0) + 1e-6))
+    return np.concatenate(features)
+
+
+@pytest.mark.parametrize("normalization", [None, IMAGENET, EFFICIENTNET_LITE])
+@pytest.mark.parametrize("stages", [None, ("stem", "stage2"), ("stage2", "stem")])
+@pytest.mark.parametrize("pooling", ["mean", "mean_and_deviation"])
+def test_features_are_full_then_half_size_stage_by_stage(photo, normalization, stages, pooling):
+    encoder = _encoder(normalization=normalization, stages=stages, pooling=pooling)
+    levels = photo[50:146, 30:158]
+    expected = _described(
+        encoder, levels, stages or ("stage2",), deviations=pooling == "mean_and_deviation"
+    )
+    received = encoder(levels[None])[0]
+    assert encoder.feature_count == len(expected)
+    np.testing.assert_allclose(received, expected, rtol=1e-4, atol=2e-4)
+
+
+def test_levels_and_floats_of_the_same_photo_have_the_same_features(photo):
+    encoder = _encoder()
+    levels = photo[None, :65, :97]
+    np.testing.assert_allclose(
+        encoder(levels), encoder(levels.astype(np.float32) / 255), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_features_are_the_same_eagerly_in_a_graph_and_alone_or_in_a_batch(photo):
+    encoder = _encoder(stages=("stem", "stage1", "stage2"), pooling="mean_and_deviation")
+    batch = np.stack([photo[:65, :97], photo[200:265, 300:397], photo[400:465, 500:597]])
+    eager = encoder(batch).numpy()
+    graph = tf.function(encoder, input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8)])
+    np.testing.assert_allclose(graph(batch), eager, rtol=1e-5, atol=1e-6)
+    for row, image in zip(eager, batch, strict=True):
+        np.testing.assert_allclose(encoder(image[None])[0], row, rtol=1e-5, atol=1e-6)
+
+
+def test_pictures_reach_the_backbone_in_full_precision_under_a_mixed_policy(photo):
+    # In bfloat16 neighbouring levels near white are one: the half size would show steps.
+    levels = photo[None, :64, :64]
+    full, mixed = _encoder(), _encoder(dtype="mixed_bfloat16")
+    np.testing.assert_allclose(mixed(levels), full(levels), rtol=1e-5)
+    assert mixed.backbone.compute_dtype == "float32"  # its own policy counts, not the encoder's
+
+
+@pytest.mark.parametrize("pooling", ["mean", "mean_and_deviation"])
+def test_merged_tiles_are_the_features_of_one_map(pooling):
+    encoder = _encoder(stages=("stem", "stage2"), pooling=pooling)
+    generator = np.random.default_rng(0)
+    maps = [  # two scales of two stages, as wide as the encoder says
+        generator.normal(size=(12, 20, channels)) for channels in (8, 64) * 2
+    ]
+
+    def pooled(part):
+        rows = [[m[part].mean((0, 1)), np.sqrt(m[part].var((0, 1)) + 1e-6)] for m in maps]
+        kept = 1 if pooling == "mean" else 2
+        return np.concatenate([each for row in rows for each in row[:kept]])
+
+    cuts = [np.s_[:, :5], np.s_[:7, 5:], np.s_[7:, 5:]]
+    areas = [12 * 5, 7 * 15, 5 * 15]
+    merged = encoder.merge_tiles([pooled(cut) for cut in cuts], areas)
+    np.testing.assert_allclose(merged, pooled(np.s_[:, :]), rtol=1e-5, atol=1e-6)
+
+
+def test_gradients_are_finite_where_a_channel_is_constant():
+    encoder = _encoder(pooling="mean_and_deviation")
+    flat = np.full((1, 32, 32, 3), 0.5, np.float32)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(encoder(flat, training=False))
+    for gradient in tape.gradient(loss, encoder.trainable_variables):
+        assert np.isfinite(gradient).all()
+
+
+def test_an_encoder_is_made_again_from_its_configuration(photo, tmp_path):
+    encoder = _encoder(normalization=IMAGENET, stages=("stem", "stage1"))
+    encoder.save(tmp_path / "encoder.keras")
+    again = keras.saving.load_model(tmp_path / "encoder.keras")
+    levels = photo[None, :65, :97]
+    np.testing.assert_array_equal(again(levels), encoder(levels))
+    assert again.backbone.get_config() == encoder.backbone.get_config()
+    for name in ("normalization", "stages", "pooling"):
+        assert again.get_config()[name] == encoder.get_config()[name]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"stages": ("stage9",)}, "stages: expected different names out of stem, stage1, stage2"),
+        ({"stages": ("stem", "stem")}, "stages: expected different names"),
+        ({"stages": ()}, "Received: none"),
+        ({"pooling": "max"}, "pooling: expected one of"),
+        ({"normalization": {"mean": (0, 0, 0)}}, "normalization: expected None or"),
+        ({"normalization": {"mean": (0, 0, 0), "std": (1, 0, 1)}}, "positive std"),
+        ({"normalization": "imagenet"}, "normalization: expected None or"),
+    ],
+)
+def test_wrong_arguments_are_refused_with_what_was_expected(options, message):
+    with pytest.raises(ValueError, match=message):
+        ReIQAEncoder(ResNetBackbone((1, 1), width=8), **options)
+
+
+def test_something_that_is_no_backbone_is_refused():
+    with pytest.raises(ValueError, match="expected a reiqa_tf Backbone"):
+        ReIQAEncoder(keras.Sequential())

@@ -1,0 +1,165 @@
+"""The scorer: features side by side, a linear head, intervals, tiles, Keras's own life cycle."""
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from reiqa_tf.models.encoder import ReIQAEncoder
+from reiqa_tf.models.head import LinearHead
+from reiqa_tf.models.inference import compile_features
+from reiqa_tf.models.resnet import ResNetBackbone
+from reiqa_tf.models.scorer import TILE_SIDE, MissingHeadError, ReIQAScorer, tiles
+from reiqa_tf.testing.models import small_scorer
+
+
+@pytest.fixture(scope="module")
+def images(photo):
+    return np.stack([photo[y : y + 70, x : x + 90] for y, x in ((0, 0), (100, 300), (400, 600))])
+
+
+def test_content_features_come_first_then_quality(scorer, images):
+    features = scorer.features(images).numpy()
+    (a, b), (c, d) = scorer.feature_order["content"], scorer.feature_order["quality"]
+    assert (a, b) == (0, scorer.content.feature_count)
+    assert (c, d) == (b, scorer.feature_count)
+    np.testing.assert_array_equal(features[:, a:b], scorer.content(images))
+    np.testing.assert_array_equal(features[:, c:d], scorer.quality(images))
+
+
+def test_a_score_is_linear_in_the_features(scorer, images):
+    features = scorer.features(images).numpy().astype(float)
+    expected = features @ scorer.head.kernel.numpy().astype(float) + float(scorer.head.bias)
+    np.testing.assert_allclose(scorer(images), expected, rtol=1e-4)
+    np.testing.assert_allclose(scorer.predict(images, verbose=0), expected, rtol=1e-4)
+
+
+def test_one_expert_alone_makes_a_scorer(images):
+    both = small_scorer()
+    alone = small_scorer(quality=None)
+    assert alone.feature_count == both.content.feature_count
+    assert alone(images).shape == (3,)
+
+
+def test_a_judgement_has_an_interval_and_says_when_the_photo_is_unlike_all_others(scorer):
+    head = scorer.head
+    usual = head.feature_mean.numpy()
+    odd = usual + 2.5 * head.feature_scale.numpy()
+    judged = scorer.judge(np.stack([usual, odd]))
+    value = float(usual.astype(float) @ head.kernel.numpy() + head.bias.numpy())
+    assert float(judged[0]) == pytest.approx(value, rel=1e-4)
+    assert judged[0].high - judged[0].low == pytest.approx(2 * head.margin)
+    assert judged[0].familiar
+    np.testing.assert_allclose(head.distance(odd[None]), 2.5, rtol=1e-5)
+    assert not judged[1].familiar  # its distance is 2.5, the limit 2.0
+
+
+def test_a_photo_is_brought_to_the_working_size_before_it_is_scored(scorer, photo, tmp_path):
+    path = tmp_path / "photo.png"
+    Image.fromarray(photo).save(path)
+    shrunk = Image.fromarray(photo).resize((96, 64), Image.Resampling.BICUBIC)
+    expected = scorer.predict(np.asarray(shrunk)[None], verbose=0)[0]
+    assert scorer.score_file(path).value == pytest.approx(expected, rel=1e-5)
+    assert scorer.score_file(path.read_bytes()).value == pytest.approx(expected, rel=1e-5)
+
+
+def test_at_native_size_a_photo_of_one_tile_is_scored_as_it_is(scorer, photo, photos_folder):
+    expected = scorer.predict(photo[None], verbose=0)[0]
+    native = scorer.score_file(photos_folder / "kodim23.png", native_size=True)
+    assert native.value == pytest.approx(expected, rel=1e-5)
+
+
+def test_at_native_size_tiles_stand_for_the_whole_photo(scorer, photo, tmp_path):
+    large = Image.fromarray(photo).resize((TILE_SIDE + 300, TILE_SIDE - 100))
+    large.save(tmp_path / "large.bmp")
+    merged = scorer.native_features(tmp_path / "large.bmp")
+    whole = scorer.features(np.asarray(large)[None])[0].numpy()
+    # Only what a tile does not see over its edge may differ.
+    assert np.corrcoef(merged, whole)[0, 1] > 0.999
+    np.testing.assert_allclose(merged, whole, atol=0.05 * np.abs(whole).max())
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (1024, 1024), (1025, 700), (5000, 3333)])
+def test_tiles_cover_every_pixel_once(width, height):
+    covered = np.zeros((height, width), np.uint8)
+    for left, top, right, bottom in tiles(width, height, 1024):
+        assert 0 < right - left <= 1024
+        assert 0 < bottom - top <= 1024
+        covered[top:bottom, left:right] += 1
+    assert (covered == 1).all()
+
+
+def test_the_compiled_features_equal_the_eager_ones_at_any_size(scorer, photo):
+    compute = compile_features(scorer)
+    for size in ((64, 64), (97, 131), (200, 90)):
+        image = photo[None, : size[0], : size[1]]
+        np.testing.assert_allclose(compute(image), scorer.features(image), rtol=2e-4, atol=1e-5)
+
+
+def test_a_photo_has_the_same_score_alone_in_a_batch_and_in_another_order(scorer, images):
+    compute = compile_features(scorer)
+    together = [float(score) for score in scorer.judge(compute(images))]
+    backwards = [float(score) for score in scorer.judge(compute(images[::-1]))][::-1]
+    alone = [float(scorer.judge(compute(image[None]))[0]) for image in images]
+    np.testing.assert_allclose(backwards, together, rtol=1e-5)
+    np.testing.assert_allclose(alone, together, rtol=1e-5)
+
+
+def test_a_scorer_is_saved_and_loaded_exactly_by_keras(scorer, images, tmp_path):
+    expected = scorer.predict(images, verbose=0)
+    scorer.save(tmp_path / "scorer.keras")
+    again = keras.saving.load_model(tmp_path / "scorer.keras")
+    np.testing.assert_array_equal(again.predict(images, verbose=0), expected)
+    assert again.score_range == (0, 1)
+    scorer.save_weights(tmp_path / "scorer.weights.h5")
+    other = small_scorer(seed=9)
+    assert not np.allclose(other.predict(images, verbose=0), expected)
+    other.load_weights(tmp_path / "scorer.weights.h5")
+    np.testing.assert_array_equal(other.predict(images, verbose=0), expected)
+
+
+def test_fine_tuning_brings_scores_towards_their_targets(images):
+    scorer = small_scorer()
+    targets = np.array([0.1, 0.9, 0.5], np.float32)
+    scorer.compile(optimizer=keras.optimizers.Adam(1e-3), loss="mse")
+    losses = scorer.fit(images, targets, epochs=8, verbose=0, shuffle=False).history["loss"]
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_fine_tuning_leaves_the_record_of_familiar_features_alone():
+    names = {
+        variable.path.rsplit("/", 1)[-1] for variable in small_scorer().head.trainable_variables
+    }
+    assert names == {"kernel", "bias"}
+
+
+def test_without_a_head_there_are_features_and_an_error_that_says_what_to_do(images):
+    scorer = small_scorer(head=None)
+    assert scorer.features(images).shape == (3, scorer.feature_count)
+    with pytest.raises(MissingHeadError, match=r"reiqa fit scores\.csv"):
+        scorer(images)
+    with pytest.raises(MissingHeadError):
+        scorer.score_range  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: ReIQAScorer(), "Received: neither"),
+        (lambda: ReIQAScorer(content=ResNetBackbone((1,), 8)), "content: expected a ReIQAEncoder"),
+        (lambda: _scorer_with(working_size=8), "working_size: expected pixels"),
+        (lambda: _scorer_with(head="linear"), "head: expected a LinearHead"),
+        (
+            lambda: LinearHead((1, 0), margin=0.1, distance_limit=1),
+            r"low < high\. Received: \(1\.0, 0\.0\)",
+        ),
+        (lambda: LinearHead((0, 1), margin=-1, distance_limit=1), "margin=-1"),
+    ],
+)
+def test_wrong_arguments_are_refused_with_what_was_expected(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def _scorer_with(**options):
+    return ReIQAScorer(content=ReIQAEncoder(ResNetBackbone((1,), 8)), **options)
