@@ -1,0 +1,406 @@
+"""How well predicted scores agree with people's: the five figures of the field, with intervals.
+
+SRCC (Spearman), KRCC (Kendall's tau-b), PLCC (Pearson) of the raw predictions, PLCC after the usual
+4-parameter logistic mapping, and RMSE after that mapping. Papers differ in which PLCC they print;
+here each has its own name.
+
+Rules that hold for every function:
+
+- Predictions and scores are one-dimensional, equally long and finite; anything else is a
+  `ValueError` that says what to change.
+- Where a figure is not defined, because the predictions or the scores are constant, it is NaN,
+  without a warning. RMSE is defined even then: constant predictions are mapped to the mean score.
+"""
+
+import dataclasses
+
+import numpy as np
+from scipy import optimize, stats
+from scipy.special import expit
+
+MINIMUM_ROWS = 5
+"""Fewest rows that say anything: one more than the logistic mapping has parameters. The bootstrap
+asks for as many groups, so that every resample has as many rows."""
+
+CONFIDENCE = 0.95
+"""Part of the resamples that an interval covers."""
+
+_LOWEST = (-10.0, -10.0, -10.0, 0.01)
+_HIGHEST = (10.0, 10.0, 10.0, 10.0)
+"""Bounds of left, right, midpoint and width in standardised units. Without them the asymptotes and
+the width of a nearly straight cloud grow for ever; at these a logistic curve is straight to within
+0.5 % over the cloud."""
+
+_GUESSED_MIDPOINTS = np.linspace(-3, 3, 13)
+_GUESSED_WIDTHS = np.geomspace(0.05, 5, 7)
+"""From a step to a nearly straight line, in standardised units: where the fit looks for a start."""
+
+
+def srcc(predicted, scores):
+    """Spearman's rank correlation; ties share their average rank.
+
+    Args:
+        predicted: array-like `(N,)` of predicted scores, N at least 5.
+        scores: array-like `(N,)` of people's scores.
+
+    Returns:
+        Float in [-1, 1]; NaN if either is constant.
+
+    Raises:
+        ValueError: if the two are not finite, one-dimensional, equally long and long enough.
+
+    Example:
+    ```python
+    from reiqa_tf.metrics import srcc
+
+    srcc([1, 2, 3, 4, 5], [10, 20, 30, 50, 40])  # 0.9
+    ```
+    """
+    return _srcc(*_pair(predicted, scores))
+
+
+def krcc(predicted, scores):
+    """Kendall's rank correlation tau-b, which allows for ties.
+
+    Args, Returns and Raises are those of `srcc`.
+    """
+    return _krcc(*_pair(predicted, scores))
+
+
+def plcc(predicted, scores):
+    """Pearson's linear correlation of the raw predictions.
+
+    Args, Returns and Raises are those of `srcc`.
+    """
+    return _plcc(*_pair(predicted, scores))
+
+
+def plcc_logistic(predicted, scores):
+    """Pearson's linear correlation after the logistic mapping of `fit_logistic`.
+
+    The mapping may fall, so that this figure is positive for predictions that run against the
+    scores as well: look at `srcc` for the direction.
+
+    Args, Returns and Raises are those of `srcc`.
+    """
+    predicted, scores = _pair(predicted, scores)
+    return _plcc(_fit_logistic(predicted, scores)(predicted), scores)
+
+
+def rmse(predicted, scores):
+    """Root mean squared error after the logistic mapping of `fit_logistic`, in units of the scores.
+
+    Args and Raises are those of `srcc`.
+
+    Returns:
+        Float, at least 0. The squares are averaged over N rows.
+    """
+    predicted, scores = _pair(predicted, scores)
+    return _deviation(_fit_logistic(predicted, scores)(predicted), scores)
+
+
+@dataclasses.dataclass(frozen=True)
+class LogisticMapping:
+    """The S-shaped curve that brings predictions to the scale of the scores.
+
+    `score = left + (right - left) / (1 + exp(-(predicted - midpoint) / width))`
+
+    Args:
+        left: score that predictions far below the midpoint approach.
+        right: score that predictions far above the midpoint approach; below `left` if it falls.
+        midpoint: prediction that is mapped to the middle between the two.
+        width: positive; how slowly the curve turns from one to the other, in units of predictions.
+
+    Reference: the 4-parameter mapping of the Video Quality Experts Group's final report (2000),
+    used by nearly every paper of the field.
+    """
+
+    left: float
+    right: float
+    midpoint: float
+    width: float
+
+    def __call__(self, predicted):
+        """Maps predictions to scores; any shape in, the same shape out."""
+        predicted = np.asarray(predicted, np.float64)
+        return self.left + (self.right - self.left) * expit(
+            (predicted - self.midpoint) / self.width
+        )
+
+
+def fit_logistic(predicted, scores):
+    """Fits the 4-parameter logistic mapping by least squares.
+
+    The fit is bounded and starts from several widths, so it neither diverges nor warns. Constant
+    predictions are mapped to the mean of the scores.
+
+    Args and Raises are those of `srcc`.
+
+    Returns:
+        A `LogisticMapping`.
+
+    Example:
+    ```python
+    import numpy as np
+    from reiqa_tf.metrics import fit_logistic
+
+    predicted = np.linspace(0, 1, 50)
+    mapping = fit_logistic(predicted, 5 * np.tanh(4 * predicted - 2))
+    mapping(0.5)  # 0.0
+    ```
+    """
+    return _fit_logistic(*_pair(predicted, scores))
+
+
+def agreement(predicted, scores):
+    """All five figures at once; the logistic mapping is fitted once for both that need it.
+
+    Args and Raises are those of `srcc`.
+
+    Returns:
+        Dict with the keys `srcc`, `krcc`, `plcc`, `plcc_logistic` and `rmse`, all floats.
+    """
+    predicted, scores = _pair(predicted, scores)
+    return _agreement(predicted, scores, _fit_logistic(predicted, scores))
+
+
+def bootstrap_intervals(predicted, scores, groups=None, resamples=1000, seed=0):
+    """95 % bootstrap intervals (percentiles) of the five figures.
+
+    Args:
+        predicted: array-like `(N,)` of predicted scores.
+        scores: array-like `(N,)` of people's scores.
+        groups: array-like `(N,)` of labels; rows of one label are drawn together or not at all, as
+            rows that depend on each other must be (one reference, one scene). None draws rows.
+        resamples: how many times rows are drawn, at least 1.
+        seed: seed of the draws; the same seed gives the same intervals.
+
+    Returns:
+        Dict with the keys of `agreement`, each a pair `(low, high)` of floats. Resamples in which a
+        figure is not defined do not count; if it is defined in none, both are NaN.
+
+    Raises:
+        ValueError: as `srcc` does; also if there are fewer than 5 groups.
+    """
+    predicted, scores = _pair(predicted, scores)
+    whole = _fit_logistic(predicted, scores)
+    figures = []
+    for rows in _resampled_rows(len(scores), groups, resamples, seed):
+        drawn = predicted[rows], scores[rows]
+        # Starting from the mapping of all rows, one short fit is enough.
+        figures.append(_agreement(*drawn, _fit_logistic(*drawn, start=whole)))
+    return {name: _interval([figure[name] for figure in figures]) for name in figures[0]}
+
+
+@dataclasses.dataclass(frozen=True)
+class PairedDifference:
+    """By how much one set of predictions beats another on the same rows.
+
+    Args:
+        difference: metric of the first minus metric of the second, on all rows.
+        low: lower end of the 95 % interval of the difference.
+        high: upper end. An interval without 0 inside speaks for a real difference.
+    """
+
+    difference: float
+    low: float
+    high: float
+
+
+def paired_bootstrap(
+    predicted_a, predicted_b, scores, metric=srcc, groups=None, resamples=1000, seed=0
+):
+    """Compares two sets of predictions on the same rows, resampled together.
+
+    Because both see the same resample, what makes rows easy or hard for both cancels out: the
+    interval is much narrower than the two separate intervals suggest.
+
+    Args:
+        predicted_a: array-like `(N,)`, predictions of the first.
+        predicted_b: array-like `(N,)`, predictions of the second.
+        scores: array-like `(N,)` of people's scores.
+        metric: function of predictions and scores that gives a number, such as `srcc` or `rmse`.
+        groups: as in `bootstrap_intervals`.
+        resamples: as in `bootstrap_intervals`.
+        seed: as in `bootstrap_intervals`.
+
+    Returns:
+        A `PairedDifference`.
+
+    Raises:
+        ValueError: as `bootstrap_intervals` does.
+    """
+    predicted_a, scores = _pair(predicted_a, scores)
+    predicted_b, scores = _pair(predicted_b, scores)
+
+    def difference(rows):
+        return metric(predicted_a[rows], scores[rows]) - metric(predicted_b[rows], scores[rows])
+
+    drawn = [difference(rows) for rows in _resampled_rows(len(scores), groups, resamples, seed)]
+    return PairedDifference(float(difference(slice(None))), *_interval(drawn))
+
+
+def _pair(predicted, scores):
+    predicted, scores = _finite("predicted", predicted), _finite("scores", scores)
+    if len(predicted) != len(scores):
+        raise ValueError(
+            "Expected one prediction for every score. "
+            f"Received: {len(predicted)} predictions and {len(scores)} scores."
+        )
+    if len(scores) < MINIMUM_ROWS:
+        raise ValueError(
+            f"Expected at least {MINIMUM_ROWS} rows: fewer say nothing about agreement. "
+            f"Received: {len(scores)}."
+        )
+    return predicted, scores
+
+
+def _finite(name, values):
+    values = np.asarray(values, np.float64)
+    if values.ndim != 1:
+        raise ValueError(
+            f"Expected `{name}` to have one dimension, a number for every row. Received an array "
+            f"of shape {values.shape}; take one column of it, or flatten it."
+        )
+    broken = np.flatnonzero(~np.isfinite(values))
+    if broken.size:
+        raise ValueError(
+            f"Expected finite numbers in `{name}`. Received {values[broken[0]]} in row {broken[0]} "
+            f"({broken.size} of {values.size} rows are not finite); leave such rows out of both."
+        )
+    return values
+
+
+def _is_constant(values):
+    """Whether the values agree to 11 digits: what is left is the rounding of arithmetic."""
+    return np.ptp(values) <= 1e-11 * np.abs(values).max()  # above the bound of SciPy's warning
+
+
+def _srcc(predicted, scores):
+    if _is_constant(predicted) or _is_constant(scores):
+        return float("nan")
+    return float(stats.spearmanr(predicted, scores).statistic)
+
+
+def _krcc(predicted, scores):
+    if _is_constant(predicted) or _is_constant(scores):
+        return float("nan")
+    # The p-value is not used; "asymptotic" is the cheap one.
+    return float(stats.kendalltau(predicted, scores, variant="b", method="asymptotic").statistic)
+
+
+def _plcc(predicted, scores):
+    if _is_constant(predicted) or _is_constant(scores):
+        return float("nan")
+    return float(stats.pearsonr(predicted, scores).statistic)
+
+
+def _deviation(mapped, scores):
+    return float(np.sqrt(np.mean(np.square(mapped - scores))))
+
+
+def _agreement(predicted, scores, mapping):
+    mapped = mapping(predicted)
+    return {
+        "srcc": _srcc(predicted, scores),
+        "krcc": _krcc(predicted, scores),
+        "plcc": _plcc(predicted, scores),
+        "plcc_logistic": _plcc(mapped, scores),
+        "rmse": _deviation(mapped, scores),
+    }
+
+
+def _fit_logistic(predicted, scores, start=None):
+    """Fits in standardised units, in which bounds and starting values mean the same everywhere."""
+    centre, middle = np.median(predicted), scores.mean()
+    if _is_constant(predicted) or _is_constant(scores):
+        return LogisticMapping(float(middle), float(middle), float(centre), 1.0)
+    # Quartiles, because one stray prediction would squeeze all others into a point.
+    spread = np.subtract(*np.percentile(predicted, [75, 25])) or predicted.std()
+    deviation = scores.std()
+    x = (predicted - centre) / spread
+    y = (scores - middle) / deviation
+    if start is None:
+        guess = _guess(x, y)
+    else:
+        guess = (
+            (start.left - middle) / deviation,
+            (start.right - middle) / deviation,
+            (start.midpoint - centre) / spread,
+            start.width / spread,
+        )
+    left, right, midpoint, width = optimize.least_squares(
+        lambda curve: LogisticMapping(*curve)(x) - y,
+        np.clip(guess, _LOWEST, _HIGHEST),
+        jac=lambda curve: _slopes(x, *curve),
+        bounds=(_LOWEST, _HIGHEST),
+        ftol=1e-7,
+        max_nfev=100,  # where there is nothing to fit, the parameters wander along a flat valley
+    ).x
+    return LogisticMapping(
+        float(middle + deviation * left),
+        float(middle + deviation * right),
+        float(centre + spread * midpoint),
+        float(spread * width),
+    )
+
+
+def _guess(x, y):
+    """The best of a grid of midpoints and widths, each with asymptotes by linear regression."""
+    best, least = (0.0, 0.0, 0.0, 1.0), np.inf
+    for midpoint in _GUESSED_MIDPOINTS:
+        for width in _GUESSED_WIDTHS:
+            rise = expit((x - midpoint) / width)
+            deviation = rise - rise.mean()
+            height = (deviation @ y) / max(deviation @ deviation, np.finfo(float).tiny)
+            left = y.mean() - height * rise.mean()
+            curve = np.clip((left, left + height), _LOWEST[0], _HIGHEST[0])
+            error = np.square(curve[0] + (curve[1] - curve[0]) * rise - y).sum()
+            if error < least:
+                best, least = (*curve, midpoint, width), error
+    return best
+
+
+def _slopes(x, left, right, midpoint, width):
+    """Derivatives `(N, 4)` of the logistic curve by its four parameters."""
+    z = (x - midpoint) / width
+    rise = expit(z)
+    steepness = (right - left) * rise * (1 - rise) / width
+    return np.stack([1 - rise, rise, -steepness, -steepness * z], axis=1)
+
+
+def _resampled_rows(count, groups, resamples, seed):
+    """Yields the row numbers of each resample, whole groups drawn with replacement."""
+    if resamples < 1:
+        raise ValueError(f"Expected `resamples` to be at least 1. Received: {resamples}.")
+    if groups is None:
+        members = np.split(np.arange(count), count)
+    else:
+        groups = np.asarray(groups)
+        if groups.shape != (count,):
+            raise ValueError(
+                "Expected `groups` to hold one label for every row, "
+                f"shape ({count},). Received an array of shape {groups.shape}."
+            )
+        numbers = np.unique(groups, return_inverse=True)[1]
+        order = np.argsort(numbers, kind="stable")
+        members = np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1)
+    if len(members) < MINIMUM_ROWS:
+        raise ValueError(
+            f"Expected at least {MINIMUM_ROWS} groups: resampling fewer gives no interval. "
+            f"Received: {len(members)}."
+        )
+    generator = np.random.default_rng(seed)
+    for _ in range(resamples):
+        drawn = generator.integers(len(members), size=len(members))
+        yield np.concatenate([members[number] for number in drawn])
+
+
+def _interval(figures):
+    """The middle `CONFIDENCE` of the figures that are defined: `(low, high)`."""
+    defined = np.asarray(figures)[~np.isnan(figures)]
+    if not defined.size:
+        return float("nan"), float("nan")
+    tail = 50 * (1 - CONFIDENCE)
+    low, high = np.percentile(defined, [tail, 100 - tail])
+    return float(low), float(high)
