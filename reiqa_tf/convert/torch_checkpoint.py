@@ -17,6 +17,7 @@ import ml_dtypes
 import numpy as np
 
 from reiqa_tf.convert.restricted_unpickler import Rebuild, RestrictedUnpickler
+from reiqa_tf.errors import ReiqaError
 
 # Source of formats and names: `torch/serialization.py` and `torch/storage.py` of PyTorch 2.13.
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
@@ -44,7 +45,7 @@ _STORAGE_TYPES = {
 }
 
 
-class CheckpointError(ValueError):
+class CheckpointError(ReiqaError):
     """A checkpoint that cannot be read. One line: the file, the reason and, if any, the way out."""
 
 
