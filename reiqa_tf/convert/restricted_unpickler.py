@@ -1,0 +1,284 @@
+"""Unpickle containers, numbers and text, and nothing that could run code.
+
+A pickle is a small program that may call any function of any installed module. Here the program
+may build dictionaries, lists, tuples, text and numbers, and may name only the few globals of a
+table; what the table holds are functions of ours, so nothing of the original is ever imported.
+
+The interpreter is the pure-Python one of the standard library, restricted. It keeps its memo in a
+dictionary, so that a hostile memo index costs no memory (the C one allocates an array).
+"""
+
+import pickle
+import pickletools
+import struct
+
+import numpy as np
+
+MAXIMUM_DEPTH = 64
+"""How deep containers may be nested. A checkpoint with an optimizer's state is 5 deep."""
+
+MAXIMUM_ENTRIES = 1_000_000
+"""How many entries the containers may have, a shared one counted as often as it occurs. Small
+files can hold structures that unfold to billions; a checkpoint has a few thousand."""
+
+MAXIMUM_BYTES = 4 * 2**20
+"""How long a pickle may be, which bounds time and memory. A ResNet-50 with the state of its
+optimizer takes 0.1 MiB; the numbers of tensors lie outside."""
+
+_MAXIMUM_INTEGER_BYTES = 16  # the magic number of PyTorch's legacy format has 10
+_MAXIMUM_SCALAR_BYTES = 16
+_MAXIMUM_LINE = 256  # bytes of a global's module or name
+
+# What Python 3 writes at protocols 2 to 5 for containers, text and numbers. Left out are all that
+# make objects in other ways (INST, OBJ, NEWOBJ, EXT1), sets, whose members would be hashed, and
+# what no pickler writes for such values (POP, DUP, the text operations of protocol 0).
+_OPERATIONS = (
+    *("PROTO", "FRAME", "STOP", "MARK", "MEMOIZE", "BINPUT", "LONG_BINPUT", "BINGET"),
+    *("LONG_BINGET", "NONE", "NEWTRUE", "NEWFALSE", "BININT", "BININT1", "BININT2", "LONG1"),
+    *("BINFLOAT", "BINUNICODE", "SHORT_BINUNICODE", "BINBYTES", "SHORT_BINBYTES", "EMPTY_DICT"),
+    *("EMPTY_LIST", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "APPEND", "APPENDS"),
+    *("SETITEM", "SETITEMS", "GLOBAL", "STACK_GLOBAL", "REDUCE", "BUILD", "BINPERSID"),
+)
+_CODES = {name: getattr(pickle, name)[0] for name in _OPERATIONS}
+
+_LEAVES = (str, bytes, int, float, bool, type(None), np.generic, np.ndarray)
+
+# What damaged bytes may end in, inside the standard library's interpreter or in functions of ours.
+_DAMAGE = (
+    *(ArithmeticError, AttributeError, EOFError, LookupError, TypeError, ValueError),
+    struct.error,
+)
+
+
+class Rebuild:
+    """Stands for a global that the pickle may call.
+
+    Args:
+        function: called with the pickled arguments. It must check them: they may be anything.
+    """
+
+    def __init__(self, function):
+        self.function = function
+
+
+class _BoundedReader:
+    """Reads no further than the file and `MAXIMUM_BYTES` go, and reserves no memory beyond."""
+
+    def __init__(self, file):
+        self._file = file
+        start = file.tell()
+        self._file_end = file.seek(0, 2)
+        self._end = start + MAXIMUM_BYTES
+        file.seek(start)
+
+    def read(self, count):
+        end = self._file.tell() + count
+        if end > self._file_end:
+            raise EOFError
+        if end > self._end:
+            raise pickle.UnpicklingError(
+                f"its structure takes more than {MAXIMUM_BYTES / 2**20:g} MiB"
+            )
+        return self._file.read(count)
+
+    def readline(self):
+        return self._file.readline(_MAXIMUM_LINE)
+
+
+class _Operations(dict):
+    def __missing__(self, code):
+        known = pickletools.code2op.get(chr(code))
+        raise pickle.UnpicklingError(
+            f"the pickled operation {known.name if known else hex(code)} is not admitted"
+        )
+
+
+class RestrictedUnpickler(pickle._Unpickler):
+    """Unpickles dictionaries, lists, tuples, text, numbers and what a table admits.
+
+    An `OrderedDict` becomes a plain dictionary, a NumPy scalar stays one. Dictionary keys are text
+    or integers. The result is checked to be a tree of such values of bounded size.
+
+    Args:
+        file: binary file object that can seek, at the pickle's first byte; after `load` it is
+            behind the pickle's last.
+        admitted: `{(module, name): stand-in}`, the globals that the pickle may name besides
+            `OrderedDict` and NumPy's scalars. A `Rebuild` may be called by the pickle; anything
+            else is only handed on to the functions of `Rebuild`s and to `load_persistent`.
+        load_persistent: function of a persistent id; None refuses persistent ids.
+
+    Example:
+    ```python
+    import io, pickle
+    file = io.BytesIO(pickle.dumps({"epoch": 3}))
+    assert RestrictedUnpickler(file).load() == {"epoch": 3}
+    ```
+    """
+
+    def __init__(self, file, admitted=None, load_persistent=None):
+        super().__init__(_BoundedReader(file))
+        self._file = file
+        self._admitted = {**_NUMBERS_AND_CONTAINERS, **(admitted or {})}
+        self._load_persistent = load_persistent
+
+    def load(self):
+        """Reads one pickle.
+
+        Returns:
+            The tree of containers.
+
+        Raises:
+            pickle.UnpicklingError: if the pickle is damaged or asks for what is not admitted; the
+                message is a part of a sentence.
+        """
+        try:
+            tree = super().load()
+        except pickle.UnpicklingError:
+            raise
+        except _DAMAGE:
+            raise pickle.UnpicklingError(
+                f"the pickled structure is damaged or cut off near byte {self._file.tell():,}"
+            ) from None
+        _check_tree(tree)
+        return tree
+
+    def find_class(self, module, name):
+        """Answers the stand-in of a global, or refuses the global by name."""
+        try:
+            return self._admitted[module, name]
+        except KeyError:
+            raise pickle.UnpicklingError(
+                f"it asks for the Python object {module}.{name}, which is not admitted: only "
+                "tensors, containers, text and numbers are read, and no code is run"
+            ) from None
+
+    def persistent_load(self, pid):
+        """Answers what a persistent id stands for."""
+        if self._load_persistent is None:
+            raise pickle.UnpicklingError("it refers to data outside, where none can be")
+        return self._load_persistent(pid)
+
+    def _load_long1(self):
+        count = self.read(1)[0]
+        if count > _MAXIMUM_INTEGER_BYTES:
+            raise pickle.UnpicklingError(f"it holds an integer of {count} bytes")
+        self.append(pickle.decode_long(self.read(count)))
+
+    def _load_reduce(self):
+        arguments = self.stack.pop()
+        rebuild = self.stack[-1]
+        if type(rebuild) is not Rebuild or type(arguments) is not tuple:
+            raise pickle.UnpicklingError("it calls something that is not admitted")
+        self.stack[-1] = rebuild.function(*arguments)
+
+    def _load_build(self):
+        state = self.stack.pop()
+        target = self.stack[-1]
+        if type(target) is _ScalarType:
+            target.set_state(state)
+        elif type(target) is not dict:  # the attributes of an ordered dictionary are left out
+            raise pickle.UnpicklingError("it sets the state of something that is not admitted")
+
+    def _load_append(self):
+        self._extend([self.stack.pop()])
+
+    def _load_appends(self):
+        self._extend(self.pop_mark())
+
+    def _load_setitem(self):
+        value = self.stack.pop()
+        self._update([self.stack.pop(), value])
+
+    def _load_setitems(self):
+        self._update(self.pop_mark())
+
+    def _extend(self, items):
+        if type(self.stack[-1]) is not list:
+            raise TypeError
+        self.stack[-1].extend(items)
+
+    def _update(self, items):
+        if type(self.stack[-1]) is not dict:
+            raise TypeError
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            # Checked before it is hashed: a tuple of tuples may take forever to hash, and integers
+            # of more than 64 bits may be chosen to collide.
+            if type(key) is not str and not (type(key) is int and -(2**63) <= key < 2**63):
+                raise pickle.UnpicklingError("a dictionary has keys other than text and integers")
+            self.stack[-1][key] = value
+
+    dispatch = _Operations({code: pickle._Unpickler.dispatch[code] for code in _CODES.values()})
+    dispatch[_CODES["LONG1"]] = _load_long1
+    dispatch[_CODES["REDUCE"]] = _load_reduce
+    dispatch[_CODES["BUILD"]] = _load_build
+    dispatch[_CODES["APPEND"]] = _load_append
+    dispatch[_CODES["APPENDS"]] = _load_appends
+    dispatch[_CODES["SETITEM"]] = _load_setitem
+    dispatch[_CODES["SETITEMS"]] = _load_setitems
+
+
+class _ScalarType:
+    """Stands for `numpy.dtype`: the type of a NumPy scalar."""
+
+    _NAMES = ("b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8")
+
+    def __init__(self, name, _align=False, _copy=False):
+        if type(name) is not str or name not in self._NAMES:
+            raise pickle.UnpicklingError("it holds a NumPy type that is no number")
+        self.dtype = np.dtype(name)
+
+    def set_state(self, state):
+        """Takes the byte order from what `numpy.dtype` pickles as its state."""
+        if type(state) is not tuple or type(state[1]) is not str or state[1] not in "<>|":
+            raise TypeError
+        self.dtype = self.dtype.newbyteorder(state[1])
+
+
+def _rebuild_scalar(scalar_type, contents):
+    if type(scalar_type) is not _ScalarType or type(contents) is not bytes:
+        raise TypeError
+    if len(contents) != scalar_type.dtype.itemsize:
+        raise ValueError
+    return np.frombuffer(contents, scalar_type.dtype)[0]
+
+
+def _rebuild_bytes(text, encoding):
+    """What `_codecs.encode` does for the bytes of a NumPy scalar in pickles of protocol 2."""
+    if type(text) is not str or type(encoding) is not str or encoding != "latin1":
+        raise TypeError
+    if len(text) > _MAXIMUM_SCALAR_BYTES:
+        raise pickle.UnpicklingError("it holds bytes that are no number")
+    return text.encode("latin1")
+
+
+def _rebuild_dictionary():
+    return {}
+
+
+_NUMBERS_AND_CONTAINERS = {
+    ("collections", "OrderedDict"): Rebuild(_rebuild_dictionary),
+    ("_codecs", "encode"): Rebuild(_rebuild_bytes),
+    ("numpy", "dtype"): Rebuild(_ScalarType),
+    ("numpy.core.multiarray", "scalar"): Rebuild(_rebuild_scalar),
+    ("numpy._core.multiarray", "scalar"): Rebuild(_rebuild_scalar),
+}
+
+
+def _check_tree(tree):
+    pending = [(tree, 0)]
+    entries = 0
+    while pending:
+        value, depth = pending.pop()
+        if type(value) in (dict, list, tuple):
+            entries += len(value)
+            if depth == MAXIMUM_DEPTH or entries > MAXIMUM_ENTRIES:
+                raise pickle.UnpicklingError(
+                    f"its containers contain themselves, are nested deeper than {MAXIMUM_DEPTH} "
+                    f"or unfold to more than {MAXIMUM_ENTRIES:,} entries"
+                )
+            values = value.values() if type(value) is dict else value
+            pending.extend((entry, depth + 1) for entry in values)
+        elif not isinstance(value, _LEAVES):
+            raise pickle.UnpicklingError(
+                "it holds something that is no tensor, container, text or number"
+            )

@@ -1,0 +1,350 @@
+"""Read PyTorch checkpoints without PyTorch, and without running anything that they contain.
+
+Two formats are read: the zip archive that `torch.save` writes since PyTorch 1.6, and the legacy
+one before it (five pickles, then the raw numbers). Both are pickles that refer to tensors'
+numbers, which lie outside of them.
+"""
+
+import io
+import math
+import os
+import pickle
+import struct
+import sys
+import zipfile
+
+import ml_dtypes
+import numpy as np
+
+from reiqa_tf.convert.restricted_unpickler import Rebuild, RestrictedUnpickler
+from reiqa_tf.errors import ReiqaError
+
+# Source of formats and names: `torch/serialization.py` and `torch/storage.py` of PyTorch 2.13.
+_LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+_LEGACY_PROTOCOL = 1001
+_MAXIMUM_DIMENSIONS = 32  # NumPy before 2.0 can do no more
+_ENCRYPTED = 0x1  # bit of a zip member's flags
+
+_NO_CHECKPOINT = (
+    "not a PyTorch checkpoint; expected a file written by torch.save, zip or legacy format"
+)
+
+_STORAGE_TYPES = {
+    "DoubleStorage": "float64",
+    "FloatStorage": "float32",
+    "HalfStorage": "float16",
+    "BFloat16Storage": ml_dtypes.bfloat16,
+    "LongStorage": "int64",
+    "IntStorage": "int32",
+    "ShortStorage": "int16",
+    "CharStorage": "int8",
+    "ByteStorage": "uint8",
+    "BoolStorage": "bool",
+    "ComplexDoubleStorage": "complex128",
+    "ComplexFloatStorage": "complex64",
+}
+
+
+class CheckpointError(ReiqaError):
+    """A checkpoint that cannot be read. One line: the file, the reason and, if any, the way out."""
+
+
+def read_checkpoint(source):
+    """Reads a PyTorch checkpoint: containers as they are, tensors as NumPy arrays.
+
+    Reads what `torch.save` writes for tensors, parameters, containers, text and numbers, such as
+    state dicts and the training checkpoints around them. Whatever else a file asks for, a class or
+    a function, is refused by its name; nothing from the file is imported or called.
+
+    Args:
+        source: path of the file, or its `bytes`.
+
+    Returns:
+        Nested `dict`, `list` and `tuple` (a `torch.Size` is a tuple, an `OrderedDict` a `dict`) of
+        text, numbers and arrays. An array has its tensor's type (bfloat16 through ml_dtypes) and
+        is a read-only view: tensors that share numbers in the file share them here, too. A
+        `torch.device` becomes its name.
+
+    Raises:
+        CheckpointError: if the file is missing, empty, damaged, not written by `torch.save`, or
+            asks for objects that are not admitted.
+
+    Example:
+    ```python
+    from reiqa_tf.convert.torch_checkpoint import read_checkpoint
+
+    checkpoint = read_checkpoint("quality_aware_r50.pth")
+    print(checkpoint["model"]["module.encoder.conv1.weight"].shape)  # (64, 3, 7, 7)
+    ```
+    """
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return _read(io.BytesIO(source), "checkpoint in memory")
+    path = os.fspath(source)
+    try:
+        with open(path, "rb") as file:
+            return _read(file, path)
+    except CheckpointError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the path
+        raise CheckpointError(f"{path!r}: cannot be opened ({error}).") from None
+
+
+def _read(file, name):
+    try:
+        return _reader_of(file.read(512))(file)
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(f"{name}: {_in_one_line(error)}.") from None
+    except EOFError:
+        raise CheckpointError(f"{name}: the file ends too early. Get a whole copy.") from None
+    except zipfile.BadZipFile as error:
+        raise CheckpointError(
+            f"{name}: damaged archive ({_in_one_line(error)}). Get a whole copy."
+        ) from None
+    # What zipfile raises for damaged headers, besides its own type.
+    except (LookupError, NotImplementedError, ValueError, OverflowError, struct.error):
+        raise CheckpointError(f"{name}: damaged archive. Get a whole copy.") from None
+
+
+def _in_one_line(error):
+    """The message of an error, printable whatever names from the file it quotes."""
+    text = str(error).encode("unicode_escape").decode("ascii")
+    return text if len(text) <= 400 else f"{text[:400]}..."
+
+
+def _reader_of(beginning):
+    if beginning.startswith(b"PK\x03\x04"):
+        return _read_zip
+    if beginning.startswith(pickle.PROTO):
+        return _read_legacy
+    if not beginning:
+        raise pickle.UnpicklingError("an empty file (0 bytes)")
+    if beginning[257:262] == b"ustar":
+        raise pickle.UnpicklingError(
+            "a tar archive, the format of PyTorch before 0.1.10, is not read; load it with that "
+            "PyTorch and save it again"
+        )
+    raise pickle.UnpicklingError(_NO_CHECKPOINT)
+
+
+def _read_zip(file):
+    size = file.seek(0, io.SEEK_END)
+    with zipfile.ZipFile(file) as archive:
+        members = _checked_members(archive, size)
+        pickles = [name for name in members if name.endswith("/data.pkl") and name.count("/") == 1]
+        if len(pickles) != 1:
+            raise pickle.UnpicklingError(
+                "a zip archive that torch.save did not write; expected one member */data.pkl"
+            )
+        root = pickles[0].removesuffix("data.pkl")
+        if root + "constants.pkl" in members:
+            raise pickle.UnpicklingError(
+                "a TorchScript archive (torch.jit.save) is not read; save the state dict with "
+                "torch.save"
+            )
+        byte_order = "little"  # files of PyTorch before 2.1 do not say
+        if root + "byteorder" in members:
+            byte_order = archive.read(root + "byteorder").decode("ascii", "replace")
+            if byte_order not in ("little", "big"):
+                raise pickle.UnpicklingError("its member byteorder is neither little nor big")
+
+        def load(key, dtype, count):
+            member = members.get(f"{root}data/{key}")
+            if member is None or member.file_size != count * dtype.itemsize:
+                raise pickle.UnpicklingError(
+                    f"the member data/{key} is missing or has not the size of its {count:,} numbers"
+                )
+            contents = np.frombuffer(archive.read(member), dtype)
+            if byte_order != sys.byteorder:
+                contents = _with_bytes_swapped(contents)
+            return _checked_storage(contents)
+
+        storages = _Storages(size, load)
+        structure = io.BytesIO(archive.read(pickles[0]))
+        return RestrictedUnpickler(structure, _ADMITTED, storages.load_persistent).load()
+
+
+def _checked_members(archive, size):
+    """The archive's members by name, stored as `torch.save` stores them; no bombs."""
+    members = {}
+    for member in archive.infolist():
+        if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & _ENCRYPTED:
+            raise pickle.UnpicklingError(
+                "the archive is compressed or encrypted, which torch.save never does; unpack it "
+                "and pack it again without compression"
+            )
+        if member.filename in members:
+            raise pickle.UnpicklingError("the archive has two members of the same name")
+        members[member.filename] = member
+    if sum(member.file_size for member in members.values()) > size:
+        raise pickle.UnpicklingError("the archive claims to hold more bytes than the file has")
+    return members
+
+
+def _read_legacy(file):
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    if RestrictedUnpickler(file).load() != _LEGACY_MAGIC:
+        raise pickle.UnpicklingError(_NO_CHECKPOINT)
+    if RestrictedUnpickler(file).load() != _LEGACY_PROTOCOL:
+        raise pickle.UnpicklingError(f"expected version {_LEGACY_PROTOCOL} of the legacy format")
+    RestrictedUnpickler(file).load()  # sizes of C types where the file was written
+    # The numbers follow after the structure that refers to them: their room is made first.
+    storages = _Storages(size, lambda _key, dtype, count: np.zeros(count, dtype))
+    tree = RestrictedUnpickler(file, _ADMITTED, storages.load_persistent).load()
+    keys = RestrictedUnpickler(file).load()
+    if (
+        type(keys) is not list
+        or any(type(key) is not str for key in keys)
+        or sorted(keys) != sorted(storages.arrays)
+    ):
+        raise pickle.UnpicklingError("its list of storages is not that of its tensors")
+    for key in keys:
+        contents = storages.arrays[key]
+        if int.from_bytes(file.read(8), "little") != len(contents):
+            raise pickle.UnpicklingError(f"the storage {key} has not the size of its tensors")
+        if file.readinto(contents.view(np.uint8)) != contents.nbytes:
+            raise EOFError
+        # Always little-endian: PyTorch swaps when it writes on a big-endian machine
+        # (torch/csrc/serialization.cpp); `little_endian` in the header only describes that machine.
+        if sys.byteorder != "little":
+            contents[:] = _with_bytes_swapped(contents)
+        _checked_storage(contents)
+    return tree
+
+
+class _StorageType:
+    """Stands for a class such as `torch.FloatStorage`."""
+
+    def __init__(self, dtype):
+        self.dtype = np.dtype(dtype)
+
+
+class _Storage:
+    """The numbers that one or more tensors are made of."""
+
+    def __init__(self, contents):
+        self.contents = contents
+
+
+class _Storages:
+    """Loads each storage once, and together no more bytes than the file has.
+
+    Args:
+        limit: size of the file in bytes.
+        load: function of key, dtype and number of elements that answers an array.
+    """
+
+    def __init__(self, limit, load):
+        self._bytes_left = limit
+        self._load = load
+        self.arrays = {}
+
+    def load_persistent(self, pid):
+        if type(pid) is not tuple or pid[0] != "storage":
+            raise pickle.UnpicklingError(
+                "it refers to a module's source code: a whole model was saved. Save its "
+                "state_dict() instead"
+                if type(pid) is tuple and pid[0] == "module"
+                else "it refers to something that is no storage of numbers"
+            )
+        _, storage_type, key, _, count, *view = pid
+        if type(storage_type) is not _StorageType or type(key) is not str or not _is_size(count):
+            raise TypeError
+        if view not in ([], [None]):
+            raise pickle.UnpicklingError(
+                "it holds views of storages, as PyTorch before 0.4 wrote them; load it with "
+                "PyTorch and save it again"
+            )
+        dtype = storage_type.dtype
+        if key not in self.arrays:
+            self._bytes_left -= count * dtype.itemsize
+            if self._bytes_left < 0:
+                raise pickle.UnpicklingError("its tensors claim more bytes than the file has")
+            self.arrays[key] = self._load(key, dtype, count)
+        contents = self.arrays[key]
+        if contents.dtype != dtype or len(contents) != count:
+            raise pickle.UnpicklingError(f"it describes the storage {key} in two ways")
+        return _Storage(contents)
+
+
+def _rebuild_tensor(storage, offset, size, strides, _gradient, _hooks, metadata=None):
+    if type(storage) is not _Storage or type(size) is not tuple or type(strides) is not tuple:
+        raise TypeError
+    # The lengths first: one long tuple, used again and again, would take long to look through.
+    if len(size) != len(strides) or len(size) > _MAXIMUM_DIMENSIONS:
+        raise pickle.UnpicklingError(
+            f"a tensor has {len(size)} dimensions and {len(strides)} strides; expected as many, at "
+            f"most {_MAXIMUM_DIMENSIONS}"
+        )
+    if not all(_is_size(number) for number in (offset, *size, *strides)):
+        raise TypeError
+    if metadata:
+        raise pickle.UnpicklingError("a tensor is a conjugated or negated view; save a copy of it")
+    contents = storage.contents
+    count = math.prod(size)
+    if count > len(contents):
+        raise pickle.UnpicklingError(
+            f"a tensor has {count:,} elements, its storage only {len(contents):,}; if it was "
+            "expanded, save a copy of it"
+        )
+    if count == 0:
+        return np.zeros(size, contents.dtype)
+    last = offset + sum((n - 1) * stride for n, stride in zip(size, strides, strict=True))
+    if last >= len(contents):
+        raise pickle.UnpicklingError(
+            f"a tensor reaches to element {last:,} of a storage of {len(contents):,}"
+        )
+    itemsize = contents.itemsize
+    tensor = np.ndarray(
+        size,
+        contents.dtype,
+        buffer=contents.view(np.uint8),  # ml_dtypes' types have no buffers of their own
+        offset=offset * itemsize,
+        # The stride along one element is never walked, and may be any number.
+        strides=[s * itemsize if n > 1 else itemsize for n, s in zip(size, strides, strict=True)],
+    )
+    tensor.flags.writeable = False
+    return tensor
+
+
+def _rebuild_parameter(tensor, _gradient, _hooks):
+    if type(tensor) is not np.ndarray:
+        raise TypeError
+    return tensor
+
+
+def _rebuild_size(size):
+    if type(size) is not tuple:
+        raise TypeError
+    return size
+
+
+def _rebuild_device(kind, index=None):
+    if type(kind) is not str or len(kind) > 32 or not (index is None or _is_size(index)):
+        raise TypeError
+    return kind if index is None else f"{kind}:{index}"
+
+
+_ADMITTED = {
+    ("torch._utils", "_rebuild_tensor_v2"): Rebuild(_rebuild_tensor),
+    ("torch._utils", "_rebuild_parameter"): Rebuild(_rebuild_parameter),
+    ("torch", "Size"): Rebuild(_rebuild_size),
+    ("torch", "device"): Rebuild(_rebuild_device),
+    **{("torch", name): _StorageType(dtype) for name, dtype in _STORAGE_TYPES.items()},
+}
+
+
+def _is_size(value):
+    return type(value) is int and value >= 0
+
+
+def _with_bytes_swapped(contents):
+    parts = 2 if contents.dtype.kind == "c" else 1
+    words = np.dtype(f"u{contents.itemsize // parts}")
+    return contents.view(words).byteswap().view(contents.dtype)
+
+
+def _checked_storage(contents):
+    if contents.dtype == bool and contents.view(np.uint8).max(initial=0) > 1:
+        raise pickle.UnpicklingError("a tensor of truth values holds other bytes than 0 and 1")
+    return contents
