@@ -5,13 +5,13 @@ import os
 import sys
 import warnings
 
-from absl import app, logging
+from absl import app
 from absl.flags import argparse_flags
 
 from reiqa_tf.errors import ReiqaError
 from reiqa_tf.version import __version__
 
-COMMANDS = ("score", "fit", "evaluate", "presets")
+COMMANDS = ("score", "fit", "evaluate", "convert", "presets")
 
 _EPILOG = """\
 examples:
@@ -32,7 +32,6 @@ def run():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Damaged EXIF and the like: what matters of it is said photo by photo.
     warnings.filterwarnings("ignore", module="PIL")
-    logging.use_absl_handler()
     app.run(main, flags_parser=parse)
 
 

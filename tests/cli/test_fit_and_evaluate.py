@@ -1,0 +1,177 @@
+"""`reiqa fit` and `reiqa evaluate`: from photos with scores to a preset, and its judgement."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn.linear_model import Ridge
+from sklearn.preprocessing import StandardScaler
+
+from reiqa_tf.data.manifests import read_manifest
+from reiqa_tf.models.presets import load_preset, read_metadata
+from reiqa_tf.scoring.features import feature_table
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return ("--cache", tmp_path_factory.mktemp("cache") / "features.sqlite")
+
+
+@pytest.fixture
+def fitted(reiqa, preset, scored_photos, cache, tmp_path):
+    out = tmp_path / "fitted"
+    result = reiqa(
+        "fit", scored_photos, "--preset", preset, "--range", 0, 5, "--out", out, "--data", "crops",
+        *cache,
+    )  # fmt: skip
+    assert result.code == 0, result.err
+    return out
+
+
+def test_the_head_is_scikit_learns_ridge_on_the_train_rows(fitted, scored_photos):
+    scorer = load_preset(fitted)
+    manifest = read_manifest(scored_photos)
+    features, _ = feature_table(scorer, manifest.paths)
+    train = manifest.splits == "train"
+    scaler = StandardScaler().fit(features[train].astype(float))
+    strength = read_metadata(fitted)["fit"]["strength"]
+    ridge = Ridge(strength).fit(scaler.transform(features[train]), manifest.scores[train])
+    expected = ridge.predict(scaler.transform(features))
+    received = [score.value for score in scorer.judge(features)]
+    np.testing.assert_allclose(received, expected, rtol=1e-3)
+
+
+def test_the_preset_says_what_it_was_fitted_on(fitted):
+    metadata = read_metadata(fitted)
+    assert metadata["score_range"] == [0, 5]
+    assert metadata["data"] == "crops"
+    assert metadata["fit"]["photos"] == 30
+    assert 0 < metadata["metrics"]["held_out"]["srcc"] <= 1
+    assert metadata["working_size"] == 96
+
+
+def test_the_interval_covers_what_it_says_on_held_out_photos(fitted, scored_photos):
+    scorer = load_preset(fitted)
+    manifest = read_manifest(scored_photos).split("test")
+    features, _ = feature_table(scorer, manifest.paths)
+    scores = scorer.judge(features)
+    inside = [s.low <= mos <= s.high for s, mos in zip(scores, manifest.scores, strict=True)]
+    assert np.mean(inside) >= 0.8
+    assert scorer.head.margin < 2  # of a range of 5: an interval that says something
+
+
+def test_photos_like_the_fitted_ones_are_familiar_and_noise_is_not(fitted, scored_photos):
+    scorer = load_preset(fitted)
+    manifest = read_manifest(scored_photos)
+    features, _ = feature_table(scorer, manifest.split("train").paths)
+    assert all(score.familiar for score in scorer.judge(features))
+    noise = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), np.uint8)
+    assert not scorer.judge(scorer.features(noise))[0].familiar
+
+
+def test_evaluate_gives_the_figures_of_the_field_with_intervals(
+    reiqa, fitted, scored_photos, cache, tmp_path
+):
+    result = reiqa(
+        "evaluate", scored_photos, "--preset", fitted, "--split", "test",
+        "--json", tmp_path / "r.json", "--plot", tmp_path / "p.png", *cache,
+    )  # fmt: skip
+    assert result.code == 0, result.err
+    document = json.loads((tmp_path / "r.json").read_text())
+    scorer = load_preset(fitted)
+    manifest = read_manifest(scored_photos).split("test")
+    features, _ = feature_table(scorer, manifest.paths)
+    predicted = [score.value for score in scorer.judge(features)]
+    assert document["count"] == 10
+    assert document["srcc"] == pytest.approx(stats.spearmanr(predicted, manifest.scores)[0])
+    assert document["krcc"] == pytest.approx(stats.kendalltau(predicted, manifest.scores)[0])
+    assert document["plcc"] == pytest.approx(
+        stats.pearsonr(predicted, manifest.scores)[0], rel=1e-4
+    )
+    for name in ("srcc", "krcc", "plcc", "plcc_logistic", "rmse"):
+        low, high = document["intervals"][name]
+        assert low <= document[name] <= high
+        assert name in result.out
+    assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_second_fit_computes_no_features(
+    reiqa, fitted, preset, scored_photos, cache, monkeypatch
+):
+    from reiqa_tf.scoring import features
+
+    def never(_):
+        raise AssertionError("computed again")
+
+    monkeypatch.setattr(features, "compile_features", lambda _: never)
+    out = fitted.parent / "again"
+    arguments = ("fit", scored_photos, "--preset", preset, "--range", 0, 5, "--out", out)
+    assert reiqa(*arguments, *cache).code == 0
+    np.testing.assert_array_equal(load_preset(out).head.kernel, load_preset(fitted).head.kernel)
+
+
+def test_scores_that_fall_with_quality_are_mirrored(reiqa, preset, scored_photos, cache, tmp_path):
+    arguments = ("fit", scored_photos, "--preset", preset, "--range", 0, 5, *cache)
+    for name, flags in (("up", ()), ("down", ("--lower-is-better",))):
+        assert reiqa(*arguments, "--out", tmp_path / name, *flags).code == 0
+    up, down = (load_preset(tmp_path / name) for name in ("up", "down"))
+    np.testing.assert_allclose(down.head.kernel, -up.head.kernel.numpy(), rtol=1e-4, atol=1e-7)
+
+
+def test_one_expert_can_be_taken_from_a_preset(reiqa, preset, scored_photos, tmp_path):
+    out = tmp_path / "quality"
+    arguments = ("fit", scored_photos, "--quality", preset, "--out", out, "--no-cache")
+    assert reiqa(*arguments).code == 0
+    scorer = load_preset(out)
+    assert scorer.content is None
+    assert scorer.working_size == 96
+
+
+def test_elastic_net_makes_a_sparse_head(reiqa, preset, scored_photos, cache, tmp_path):
+    out = tmp_path / "net"
+    arguments = ("fit", scored_photos, "--preset", preset, "--regressor", "elastic-net")
+    assert reiqa(*arguments, "--out", out, *cache).code == 0
+    assert (load_preset(out).head.kernel.numpy() == 0).mean() > 0.2
+
+
+def test_photos_that_cannot_be_read_are_left_out_and_named(reiqa, preset, scored_photos, tmp_path):
+    header, *rows = scored_photos.read_text().replace("\n7.png", "\ngone.png").splitlines()
+    lines = [header, *(f"{scored_photos.parent}/{row}" for row in rows)]
+    (tmp_path / "scores.csv").write_text("\n".join(lines))
+    out = tmp_path / "preset"
+    arguments = ("fit", tmp_path / "scores.csv", "--preset", preset, "--out", out, "--no-cache")
+    result = reiqa(*arguments)
+    assert result.code == 1
+    assert "gone.png: no such file" in result.err
+    assert read_metadata(out)["fit"]["photos"] == 29
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("image,mos\na.png,1\n", "expected at least 20 scored photos"),
+        ("image,quality\na.png,1\n", "no column 'mos'"),
+    ],
+)
+def test_a_list_that_cannot_be_fitted_is_refused_in_one_line(
+    reiqa, preset, tmp_path, text, message
+):
+    (tmp_path / "scores.csv").write_text(text)
+    result = reiqa("fit", tmp_path / "scores.csv", "--preset", preset, "--out", tmp_path / "p")
+    assert result.code == 1
+    assert message in result.err
+    assert not (tmp_path / "p").exists()
+
+
+def test_a_folder_in_the_way_is_refused_before_the_work(reiqa, preset, scored_photos, tmp_path):
+    (tmp_path / "mine.txt").write_text("")
+    result = reiqa("fit", scored_photos, "--preset", preset, "--out", tmp_path)
+    assert result.code == 1
+    assert "other things in it" in result.err
+
+
+def test_presets_are_listed_and_described(reiqa, preset, fitted):
+    listed = reiqa("presets")
+    assert "content_lite0_biq2021" in listed.out
+    assert json.loads(reiqa("presets", fitted).out) == read_metadata(fitted)

@@ -1,0 +1,128 @@
+"""The arrows of the house: who may import whom, read off the source."""
+
+import ast
+import pathlib
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+_LEAVES = {"errors", "version", "files"}
+
+# Each room and the rooms that it may import from, beside the leaves.
+ARROWS = {
+    "errors": set(),
+    "version": set(),
+    "files": set(),
+    "presets": set(),
+    "metrics": set(),
+    "regression": set(),
+    "image": set(),
+    "data": {"image"},
+    "models": {"image", "presets"},
+    "convert": {"models"},
+    "scoring": {"data", "image", "metrics", "models"},
+    "training": {"data", "image", "metrics", "models", "regression", "scoring"},
+    "testing": {"image", "models"},
+    "cli": {
+        "convert",
+        "data",
+        "image",
+        "metrics",
+        "models",
+        "presets",
+        "regression",
+        "scoring",
+        "training",
+    },
+}
+
+# What a room never imports from outside, not even inside a function.
+FOREIGN = {
+    "image": {"keras", "absl"},
+    "data": {"keras", "absl"},
+    "models": {"absl"},
+    "metrics": {"tensorflow", "keras", "absl"},
+    "regression": {"tensorflow", "keras", "absl"},
+    "scoring": {"absl"},
+    "training": {"absl"},
+    "convert": {"torch", "pickle5", "absl"},
+}
+
+
+def _sources():
+    for path in sorted((ROOT / "reiqa_tf").rglob("*.py")):
+        parts = path.relative_to(ROOT / "reiqa_tf").with_suffix("").parts
+        if parts != ("__init__",):  # the front door names all rooms
+            yield parts[0], path
+
+
+def _imports(path, only_at_import=False):
+    """Names of the modules that a file imports: `from a import b` counts as `a.b`."""
+    tree = ast.parse(path.read_text())
+    nodes = tree.body if only_at_import else ast.walk(tree)
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _rooms(path, **options):
+    for name in _imports(path, **options):
+        parts = name.split(".")
+        if parts[0] == "reiqa_tf" and len(parts) > 1 and not parts[1].startswith("__"):
+            yield parts[1]
+
+
+def test_every_room_has_its_arrows_and_every_arrow_its_room():
+    assert {room for room, _ in _sources()} == set(ARROWS)
+
+
+@pytest.mark.parametrize("room", sorted(ARROWS))
+def test_a_room_imports_only_along_the_arrows(room):
+    allowed = ARROWS[room] | _LEAVES | {room}
+    for each, path in _sources():
+        if each == room:
+            assert set(_rooms(path)) <= allowed, path
+
+
+@pytest.mark.parametrize("room", sorted(FOREIGN))
+def test_a_room_leaves_foreign_libraries_to_others(room):
+    for each, path in _sources():
+        if each == room:
+            roots = {name.split(".")[0] for name in _imports(path)}
+            assert not roots & FOREIGN[room], path
+
+
+def test_the_arrows_have_no_circle():
+    def reachable(room, seen=()):
+        assert room not in seen, " -> ".join((*seen, room))
+        for other in ARROWS[room]:
+            reachable(other, (*seen, room))
+
+    for room in ARROWS:
+        reachable(room)
+
+
+def test_commands_import_nothing_heavy_until_they_run():
+    light = {"errors", "version", "presets", "cli"}
+    for room, path in _sources():
+        if room == "cli":
+            assert set(_rooms(path, only_at_import=True)) <= light, path
+            roots = {name.split(".")[0] for name in _imports(path, only_at_import=True)}
+            assert not roots & {"tensorflow", "keras", "numpy", "sklearn", "matplotlib", "rich"}, (
+                path
+            )
+
+
+def test_reading_a_photo_needs_no_tensorflow():
+    for name in ("reading", "__init__"):
+        roots = {each.split(".")[0] for each in _imports(ROOT / f"reiqa_tf/image/{name}.py")}
+        assert "tensorflow" not in roots
+
+
+def test_no_room_is_called_after_nothing():
+    names = {path.stem for _, path in _sources()} | set(ARROWS)
+    assert not names & {"utils", "common", "misc", "core", "helpers"}
