@@ -335,7 +335,8 @@ def _fit_logistic(predicted, scores, start=None):
         jac=lambda curve: _slopes(x, *curve),
         bounds=(_LOWEST, _HIGHEST),
         ftol=1e-7,
-        max_nfev=100,  # where there is nothing to fit, the parameters wander along a flat valley
+        # Where there is nothing to fit, the parameters wander along a flat valley for ever.
+        max_nfev=100 if start is None else 25,
     ).x
     return LogisticMapping(
         float(middle + deviation * left),

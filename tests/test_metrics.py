@@ -127,7 +127,7 @@ def test_logistic_fit_is_no_worse_than_a_search_over_a_grid_of_curves(bend):
     for midpoint, width in itertools.product(np.linspace(-8, 8, 33), np.geomspace(0.02, 8, 25)):
         rise = 1 / (1 + np.exp(-np.clip((x - midpoint) / width, -700, 700)))
         basis = np.stack([1 - rise, rise], axis=1)
-        asymptotes = np.linalg.lstsq(basis, scores)[0]
+        asymptotes = np.linalg.lstsq(basis, scores, rcond=None)[0]
         if np.abs(asymptotes).max() < 9 * scores.std():
             least = min(least, np.mean((basis @ asymptotes - scores) ** 2))
     assert error <= 1.001 * least + 1e-6
@@ -208,9 +208,9 @@ def test_bootstrap_interval_agrees_with_scipy(scored):
         method="percentile",
         rng=np.random.default_rng(1),
     ).confidence_interval
-    # The ends of 1,000 resamples vary by a few per cent of the interval.
-    assert low == pytest.approx(theirs.low, abs=0.1 * (theirs.high - theirs.low))
-    assert high == pytest.approx(theirs.high, abs=0.1 * (theirs.high - theirs.low))
+    # The ends of 1,000 resamples vary by two per cent of the interval.
+    assert low == pytest.approx(theirs.low, abs=0.05 * (theirs.high - theirs.low))
+    assert high == pytest.approx(theirs.high, abs=0.05 * (theirs.high - theirs.low))
 
 
 def _draws(predicted, scores, **arguments):
