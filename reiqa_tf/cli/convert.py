@@ -83,20 +83,30 @@ def run(arguments):
     for expert, file in files.items():
         if file:
             encoders[expert], reports[expert] = _converted(expert, file, arguments, reports)
-            sources[expert] = {"file": _base_name(file), "sha256": _sha256(file)}
+            with open(file, "rb") as opened:
+                digest = hashlib.file_digest(opened, "sha256").hexdigest()
+            sources[expert] = {"file": os.path.basename(file), "sha256": digest}
     scorer = ReIQAScorer(**encoders)
     scorer.build((None, None, None, 3))
     scorer.save_to_preset(
         arguments.out,
         half_precision=arguments.half_precision,
-        description=f"Encoders without a head, converted from PyTorch: {_names(sources)}",
+        description="Encoders without a head, converted from PyTorch weights",
         license=_licenses(arguments),
         sources=sources,
     )
     _write_report(arguments.report, reports)
     for expert, report in reports.items():
         _print_layers(expert, report)
-    print(f"{scorer.feature_count:,} features of a photo; saved in {arguments.out}")
+    terminal.print_table(
+        None,
+        [("expert", "left"), ("source", "left"), ("features of a photo", "right")],
+        [
+            [expert, sources[expert]["file"], f"{encoder.feature_count:,}"]
+            for expert, encoder in encoders.items()
+        ],
+        caption=f"saved in {arguments.out}; next: reiqa fit scores.csv --preset {arguments.out}",
+    )
     return 0
 
 
@@ -141,8 +151,10 @@ def _print_layers(expert, report):
         parts.setdefault((each.shape, each.dtype), []).append(part)
     terminal.print_table(
         f"{expert} expert",
-        [("layer in the file", "left"), ("layer here", "left"), ("tensors", "left")]
-        + [("shape", "right"), ("type", "left")],
+        [
+            (heading, "left")
+            for heading in ("layer there", "layer here", "tensors", "shape", "type")
+        ],
         [
             [source, layer, ", ".join(names), " x ".join(map(str, shape)), dtype]
             for (source, layer), parts in layers.items()
@@ -179,18 +191,3 @@ def _licenses(arguments):
     if arguments.content or arguments.quality:
         parts.append("that of the Re-IQA checkpoints (avinabsaha/ReIQA is under MIT)")
     return "; ".join(parts)
-
-
-def _names(sources):
-    return ", ".join(source["file"] for source in sources.values())
-
-
-def _base_name(file):
-
-    return os.path.basename(file)
-
-
-def _sha256(file):
-
-    with open(file, "rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
