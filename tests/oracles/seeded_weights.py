@@ -9,12 +9,12 @@ import zlib
 import numpy as np
 
 
-def resnet50_state_dict(seed, prefix=""):
-    """A ResNet-50 under torchvision's names, without its classifier; 318 tensors."""
-    units = [("conv1", "bn1", (64, 3, 7, 7))]
-    channels = 64
-    for stage, (blocks, width) in enumerate(((3, 64), (4, 128), (6, 256), (3, 512)), start=1):
-        for block in range(blocks):
+def resnet50_state_dict(seed, prefix="", blocks=(3, 4, 6, 3), width=64):
+    """A ResNet-50 under torchvision's names, without its classifier: 318 tensors; or another."""
+    units = [("conv1", "bn1", (width, 3, 7, 7))]
+    channels = width
+    for stage, count in enumerate(blocks, start=1):
+        for block in range(count):
             name = f"layer{stage}.{block}"
             units.append((f"{name}.conv1", f"{name}.bn1", (width, channels, 1, 1)))
             units.append((f"{name}.conv2", f"{name}.bn2", (width, width, 3, 3)))
@@ -23,6 +23,7 @@ def resnet50_state_dict(seed, prefix=""):
                 shape = (4 * width, channels, 1, 1)
                 units.append((f"{name}.downsample.0", f"{name}.downsample.1", shape))
             channels = 4 * width
+        width *= 2
     return _state_dict(units, seed, prefix)
 
 
