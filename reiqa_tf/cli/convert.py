@@ -6,6 +6,7 @@ import json
 import os
 
 from reiqa_tf.cli import terminal
+from reiqa_tf.cli.startup import start_tensorflow
 
 _EXAMPLES = """\
   reiqa convert --quality quality_aware_r50.pth --content content_aware_r50.pth --out reiqa
@@ -63,6 +64,7 @@ def add_parser(subparsers):
 
 def run(arguments):
     """Converts, saves the preset and answers the exit code."""
+    start_tensorflow()
     from reiqa_tf.errors import ReiqaError
     from reiqa_tf.models.presets import check_writable
     from reiqa_tf.models.scorer import ReIQAScorer

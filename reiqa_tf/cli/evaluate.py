@@ -3,6 +3,7 @@
 from reiqa_tf import presets
 from reiqa_tf.cli import terminal
 from reiqa_tf.cli.fit import add_cache_flags, agreement_rows, features_of
+from reiqa_tf.cli.startup import start_tensorflow
 
 _EXAMPLES = """\
   reiqa evaluate scores.csv
@@ -36,6 +37,7 @@ def add_parser(subparsers):
 
 def run(arguments):
     """Evaluates the preset and answers the exit code."""
+    start_tensorflow()
     import json
     import pathlib
 

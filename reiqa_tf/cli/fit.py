@@ -5,6 +5,7 @@ import sys
 
 from reiqa_tf import presets
 from reiqa_tf.cli import terminal
+from reiqa_tf.cli.startup import start_tensorflow
 
 _EXAMPLES = """\
   reiqa fit scores.csv --out my_preset
@@ -57,6 +58,15 @@ def add_parser(subparsers):
         help="(default: %(default)s)",
     )
     parser.add_argument(
+        "--strengths",
+        nargs=2,
+        type=float,
+        default=(1e-3, 1e3),
+        metavar=("LOW", "HIGH"),
+        help="weakest and strongest regulariser of the 100 that are tried (default: 1e-3 1e3); "
+        "the command says when the best one stands at an end",
+    )
+    parser.add_argument(
         "--half-precision", action="store_true", help="store the encoders as float16"
     )
     parser.add_argument("--description", help="a line about the preset, for its metadata")
@@ -73,6 +83,7 @@ def add_cache_flags(parser):
 
 def run(arguments):
     """Fits the head, saves the preset and answers the exit code."""
+    start_tensorflow()
     from reiqa_tf.data.manifests import read_manifest
     from reiqa_tf.models.presets import check_writable
     from reiqa_tf.regression import ElasticNetRegressor, RidgeRegressor
@@ -87,9 +98,10 @@ def run(arguments):
     )
     if manifest.splits is not None:
         manifest = manifest.split("train", "val")
-    scorer = _encoders(arguments)
+    scorer, sources = _encoders(arguments)
     features, manifest, problems = features_of(scorer, manifest, arguments)
-    regressor = {"ridge": RidgeRegressor, "elastic-net": ElasticNetRegressor}[arguments.regressor]()
+    regressors = {"ridge": RidgeRegressor, "elastic-net": ElasticNetRegressor}
+    regressor = regressors[arguments.regressor](strengths=_strengths(arguments))
     fitted = fit_head(scorer, features, manifest, regressor)
     seen = fitted.held_out == fitted.held_out  # not NaN
     held_out = evaluate(manifest.scores[seen], fitted.held_out[seen])
@@ -98,6 +110,7 @@ def run(arguments):
         arguments.out,
         half_precision=arguments.half_precision,
         **{name: text for name, text in about.items() if text},
+        sources=sources,
         metrics={"held_out": held_out},
         fit={
             "photos": len(manifest),
@@ -111,10 +124,22 @@ def run(arguments):
         [("held-out photos", "left"), ("value", "right"), ("95% interval", "right")],
         agreement_rows(held_out),
         caption=f"{len(manifest)} photos, {arguments.regressor} strength {fitted.strength:.3g}"
-        f"{' (at the edge of those tried)' if fitted.at_edge else ''}; saved in {arguments.out}",
+        f"{' (at an end of those tried: widen --strengths)' if fitted.at_edge else ''}"
+        f"; saved in {arguments.out}",
     )
     terminal.report_failures(problems, len(manifest) + len(problems))
     return 1 if problems else 0
+
+
+def _strengths(arguments):
+    import numpy as np
+
+    from reiqa_tf.errors import ReiqaError
+
+    low, high = arguments.strengths
+    if not 0 < low < high < np.inf:
+        raise ReiqaError(f"--strengths: expected 0 < LOW < HIGH. Received: {low:g} {high:g}")
+    return np.geomspace(low, high, 100)
 
 
 def features_of(scorer, manifest, arguments):
@@ -161,20 +186,23 @@ def agreement_rows(result):
 
 
 def _encoders(arguments):
+    """A scorer without a head, made of the experts that were asked for, and where they are from."""
     from reiqa_tf.errors import ReiqaError
-    from reiqa_tf.models.presets import load_preset
+    from reiqa_tf.models.presets import load_preset, read_metadata
     from reiqa_tf.models.scorer import ReIQAScorer
 
     if not (arguments.content or arguments.quality):
         base = load_preset(arguments.preset)
         experts, working_size = base.experts(), base.working_size
+        sources = read_metadata(arguments.preset).get("sources")
     else:
-        experts, working_size = {}, None
+        experts, sources, working_size = {}, {}, None
         for expert in ("content", "quality"):
             preset = getattr(arguments, expert)
             if preset is None:
                 continue
             base = load_preset(preset)
+            sources[expert] = (read_metadata(preset).get("sources") or {}).get(expert)
             if expert not in base.experts():
                 raise ReiqaError(
                     f"{preset}: expected a preset with a {expert} expert. It has none."
@@ -185,4 +213,4 @@ def _encoders(arguments):
         working_size = arguments.working_size
     scorer = ReIQAScorer(**experts, working_size=working_size)
     scorer.build((None, None, None, 3))
-    return scorer
+    return scorer, sources

@@ -28,8 +28,6 @@ INTERRUPTED = 130  # as a shell says it: 128 + SIGINT
 
 def run():
     """Runs the command with the arguments of the process; what the console script calls."""
-    # A command names what it can answer; TensorFlow's notes on its own start-up are for others.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Damaged EXIF and the like: what matters of it is said photo by photo.
     warnings.filterwarnings("ignore", module="PIL")
     app.run(main, flags_parser=parse)

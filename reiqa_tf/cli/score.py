@@ -7,6 +7,7 @@ import sys
 
 from reiqa_tf import presets
 from reiqa_tf.cli import terminal
+from reiqa_tf.cli.startup import start_tensorflow
 
 _EXAMPLES = """\
   reiqa score photo.jpg
@@ -69,6 +70,7 @@ def add_parser(subparsers):
 
 def run(arguments):
     """Scores the photos and answers the exit code."""
+    start_tensorflow()
     from reiqa_tf.models.presets import load_preset
     from reiqa_tf.scoring.features import compute_features
 

