@@ -129,12 +129,16 @@ def _reader_of(beginning):
 def _read_zip(file):
     size = file.seek(0, io.SEEK_END)
     with zipfile.ZipFile(file) as archive:
-        members = _checked_members(archive, size)
-        pickles = [name for name in members if name.endswith("/data.pkl") and name.count("/") == 1]
-        if len(pickles) != 1:
+        pickles = [
+            name
+            for name in archive.namelist()
+            if name.endswith("/data.pkl") and name.count("/") == 1
+        ]
+        if len(set(pickles)) != 1:
             raise pickle.UnpicklingError(
                 "a zip archive that torch.save did not write; expected one member */data.pkl"
             )
+        members = _checked_members(archive, size)
         root = pickles[0].removesuffix("data.pkl")
         if root + "constants.pkl" in members:
             raise pickle.UnpicklingError(
