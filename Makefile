@@ -1,4 +1,4 @@
-# Everything happens in .venv, which is made when it is missing or older than the package's metadata.
+# The README's commands. Everything happens in .venv, made anew when the package's metadata change.
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -11,7 +11,7 @@ test: .venv/tested
 	$(BIN)/pytest
 
 slow: .venv/tested
-	$(BIN)/pytest -m "slow or not slow"
+	$(BIN)/pytest -m slow
 
 lint: .venv/tested
 	$(BIN)/ruff check .

@@ -7,7 +7,7 @@ here each has its own name.
 Rules that hold for every function:
 
 - Predictions and scores are one-dimensional, equally long and finite; anything else is a
-  `ValueError` that says what to change.
+  `MetricError` that says what to change.
 - Where a figure is not defined, because the predictions or the scores are constant, it is NaN,
   without a warning. RMSE is defined even then: constant predictions are mapped to the mean score.
 """
@@ -17,6 +17,8 @@ import dataclasses
 import numpy as np
 from scipy import optimize, stats
 from scipy.special import expit
+
+from reiqa_tf.errors import ReiqaError
 
 MINIMUM_ROWS = 5
 """Fewest rows that say anything: one more than the logistic mapping has parameters. The bootstrap
@@ -36,6 +38,10 @@ _GUESSED_WIDTHS = np.geomspace(0.05, 5, 7)
 """From a step to a nearly straight line, in standardised units: where the fit looks for a start."""
 
 
+class MetricError(ReiqaError):
+    """Predictions and scores that cannot be compared."""
+
+
 def srcc(predicted, scores):
     """Spearman's rank correlation; ties share their average rank.
 
@@ -47,7 +53,7 @@ def srcc(predicted, scores):
         Float in [-1, 1]; NaN if either is constant.
 
     Raises:
-        ValueError: if the two are not finite, one-dimensional, equally long and long enough.
+        MetricError: if the two are not finite, one-dimensional, equally long and long enough.
 
     Example:
     ```python
@@ -243,12 +249,12 @@ def paired_bootstrap(
 def _pair(predicted, scores):
     predicted, scores = _finite("predicted", predicted), _finite("scores", scores)
     if len(predicted) != len(scores):
-        raise ValueError(
+        raise MetricError(
             "Expected one prediction for every score. "
             f"Received: {len(predicted)} predictions and {len(scores)} scores."
         )
     if len(scores) < MINIMUM_ROWS:
-        raise ValueError(
+        raise MetricError(
             f"Expected at least {MINIMUM_ROWS} rows: fewer say nothing about agreement. "
             f"Received: {len(scores)}."
         )
@@ -258,13 +264,13 @@ def _pair(predicted, scores):
 def _finite(name, values):
     values = np.asarray(values, np.float64)
     if values.ndim != 1:
-        raise ValueError(
+        raise MetricError(
             f"Expected `{name}` to have one dimension, a number for every row. Received an array "
             f"of shape {values.shape}; take one column of it, or flatten it."
         )
     broken = np.flatnonzero(~np.isfinite(values))
     if broken.size:
-        raise ValueError(
+        raise MetricError(
             f"Expected finite numbers in `{name}`. Received {values[broken[0]]} in row {broken[0]} "
             f"({broken.size} of {values.size} rows are not finite); leave such rows out of both."
         )
@@ -373,13 +379,13 @@ def _slopes(x, left, right, midpoint, width):
 def _resampled_rows(count, groups, resamples, seed):
     """Yields the row numbers of each resample, whole groups drawn with replacement."""
     if resamples < 1:
-        raise ValueError(f"Expected `resamples` to be at least 1. Received: {resamples}.")
+        raise MetricError(f"Expected `resamples` to be at least 1. Received: {resamples}.")
     if groups is None:
         members = np.split(np.arange(count), count)
     else:
         groups = np.asarray(groups)
         if groups.shape != (count,):
-            raise ValueError(
+            raise MetricError(
                 "Expected `groups` to hold one label for every row, "
                 f"shape ({count},). Received an array of shape {groups.shape}."
             )
@@ -387,7 +393,7 @@ def _resampled_rows(count, groups, resamples, seed):
         order = np.argsort(numbers, kind="stable")
         members = np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1)
     if len(members) < MINIMUM_ROWS:
-        raise ValueError(
+        raise MetricError(
             f"Expected at least {MINIMUM_ROWS} groups: resampling fewer gives no interval. "
             f"Received: {len(members)}."
         )

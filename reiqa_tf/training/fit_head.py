@@ -53,7 +53,8 @@ def fit_head(scorer, features, manifest, regressor):
         `FittedHead`.
 
     Raises:
-        FitError: if there are fewer than `FEWEST_ROWS` rows or all scores are equal.
+        FitError: if there are fewer than `FEWEST_ROWS` rows, fewer groups than folds, or all
+            scores are equal.
 
     Example:
     ```python
@@ -69,7 +70,10 @@ def fit_head(scorer, features, manifest, regressor):
     if manifest.splits is not None and np.isin(("train", "val"), manifest.splits).all():
         folds = [(np.flatnonzero(manifest.splits == s) for s in ("train", "val"))]
         regressor.set_params(cv=[tuple(rows) for rows in folds])
-    regressor.fit(features, manifest.scores, groups=manifest.groups)
+    try:
+        regressor.fit(features, manifest.scores, groups=manifest.groups)
+    except ValueError as error:  # folds that cannot be made, features that are not finite
+        raise FitError(f"no head can be fitted: {error}") from error
     errors = np.abs(regressor.held_out_ - manifest.scores)
     errors = np.sort(errors[np.isfinite(errors)])
     # The rank that makes the coverage hold for one further photo (split conformal prediction).

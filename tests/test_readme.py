@@ -1,0 +1,95 @@
+"""The README's commands and examples, run as they stand."""
+
+import os
+import pathlib
+import re
+import shlex
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from reiqa_tf.cli.main import main, parse
+
+ROOT = pathlib.Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def _blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def _commands():
+    """Command lines that begin with `reiqa`, without their comments, in order."""
+    for block in _blocks("bash"):
+        for line in block.splitlines():
+            words = shlex.split(line, comments=True)
+            if words and words[0] == "reiqa":
+                yield words
+
+
+@pytest.fixture(scope="module")
+def folder(photo, tmp_path_factory):
+    """The files that the README's examples name."""
+    folder = tmp_path_factory.mktemp("newcomer")
+    (folder / "holiday").mkdir()
+    Image.fromarray(photo[:300, :400]).save(folder / "photo.jpg", quality=90)
+    generator = np.random.default_rng(0)
+    lines = ["image,mos,split,group"]
+    for i in range(36):
+        y, x = generator.integers(400), generator.integers(600)
+        crop = Image.fromarray(photo[y : y + 64, x : x + 64])
+        coarse = crop.resize((64 >> (i % 4),) * 2).resize((64, 64), Image.Resampling.NEAREST)
+        coarse.save(folder / "holiday" / f"{i}.png")
+        lines.append(f"holiday/{i}.png,{4 - i % 4},{'test' if i < 8 else 'train'},{i // 2}")
+    (folder / "scores.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def test_the_two_first_commands_are_those_of_make():
+    first = dict(re.findall(r"<!-- (\w+) -->\n```bash\n(.*?)\n```", README, re.DOTALL))
+    makefile = (ROOT / "Makefile").read_text()
+    assert set(first) == {"score", "test"}
+    assert "reiqa score tests/photos" in first["score"]
+    assert "$(BIN)/reiqa score tests/photos" in makefile
+    assert first["test"].endswith(".venv/bin/pytest")
+    assert "$(BIN)/pytest\n" in makefile
+
+
+def test_the_commands_run_one_after_the_other(folder, monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    commands = list(_commands())
+    assert len(commands) >= 10
+    for words in commands:
+        if ">" in words:
+            words = words[: words.index(">")]
+        arguments = parse(words)
+        if words[1] == "convert":  # its files are not to be had here; tests/convert has others
+            continue
+        assert main(arguments) == 0, words
+    capsys.readouterr()
+    assert {"my_preset", "result.json", "scatter.png", "features.npz"} <= set(os.listdir(folder))
+
+
+def test_the_python_examples_run(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    names = {}
+    for block in _blocks("python"):
+        exec(compile(block, "README.md", "exec"), names)  # noqa: S102
+    assert capsys.readouterr().out
+    shutil.rmtree("my_tuned_preset")
+
+
+def test_the_pictures_and_files_that_it_names_exist():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        if not target.startswith("http"):
+            assert (ROOT / target).exists(), target
+
+
+def test_the_layout_that_it_draws_is_the_one_on_disk():
+    (layout,) = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
+    drawn = set(re.findall(r"^  (\w+)(?:/|\.py)", layout, re.MULTILINE))
+    rooms = {p.stem for p in (ROOT / "reiqa_tf").iterdir() if not p.name.startswith("_")}
+    assert drawn == rooms - {"errors", "files", "version"}
