@@ -70,14 +70,17 @@ def print_table(title, columns, rows, caption=None):
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, caption=caption, box=box.SIMPLE_HEAD, caption_justify="left")
+    table = Table(title=title, box=box.SIMPLE_HEAD)
     for heading, alignment in columns:
         table.add_column(heading, justify=alignment, overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))  # Text: no file name is taken for markup
     # A pipe has no width of its own, so nothing is folded there.
     width = None if sys.stdout.isatty() else 250
-    Console(width=width).print(table)
+    console = Console(width=width)
+    console.print(table)
+    if caption:  # not the table's own, which would be folded to the table's width
+        console.print(Text(caption))
 
 
 def report_failures(problems, total):

@@ -25,8 +25,8 @@ class Score:
 
     Attributes:
         value: the score; higher is better.
-        low: lower end of its interval.
-        high: upper end of its interval.
+        low: lower end of its interval, which ends with the scale.
+        high: upper end of its interval, likewise.
         familiar: False when the photo's features lie far outside what the head was fitted on, so
             that neither score nor interval should be trusted.
     """
@@ -177,11 +177,12 @@ class ReIQAScorer(keras.Model):
         head = self.fitted_head()
         values = ops.convert_to_numpy(head(features))
         distances = ops.convert_to_numpy(head.distance(features))
+        lowest, highest = head.score_range
         return [
             Score(
                 value=float(value),
-                low=float(value) - head.margin,
-                high=float(value) + head.margin,
+                low=min(max(float(value) - head.margin, lowest), highest),
+                high=max(min(float(value) + head.margin, highest), lowest),
                 familiar=bool(distance <= head.distance_limit),
             )
             for value, distance in zip(values, distances, strict=True)

@@ -48,10 +48,21 @@ def test_a_judgement_has_an_interval_and_says_when_the_photo_is_unlike_all_other
     judged = scorer.judge(np.stack([usual, odd]))
     value = float(usual.astype(float) @ head.kernel.numpy() + head.bias.numpy())
     assert float(judged[0]) == pytest.approx(value, rel=1e-4)
-    assert judged[0].high - judged[0].low == pytest.approx(2 * head.margin)
     assert judged[0].familiar
     np.testing.assert_allclose(head.distance(odd[None]), 2.5, rtol=1e-5)
     assert not judged[1].familiar  # its distance is 2.5, the limit 2.0
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high"),
+    [(0.5, 0.4, 0.6), (0.95, 0.85, 1.0), (0.02, 0.0, 0.12), (1.3, 1.0, 1.0), (-0.2, 0.0, 0.0)],
+)
+def test_an_interval_has_the_heads_margin_and_ends_with_the_scale(value, low, high):
+    scorer = small_scorer(head=LinearHead((0, 1), margin=0.1, distance_limit=2))
+    scorer.head.kernel.assign(scorer.head.kernel * 0)
+    scorer.head.bias.assign(value)
+    (score,) = scorer.judge(np.zeros((1, scorer.feature_count), np.float32))
+    assert (score.value, score.low, score.high) == pytest.approx((value, low, high), abs=1e-6)
 
 
 def test_a_photo_is_brought_to_the_working_size_before_it_is_scored(scorer, photo, tmp_path):

@@ -1,0 +1,121 @@
+"""The preset that is shipped: loads offline, judges as measured, the same in every process."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from reiqa_tf import presets
+from reiqa_tf.image.reading import read_image
+from reiqa_tf.models.inference import compile_features
+from reiqa_tf.models.presets import load_preset, read_metadata
+
+
+@pytest.fixture(scope="module")
+def scorer():
+    return load_preset(presets.DEFAULT)
+
+
+@pytest.fixture(scope="module")
+def compute(scorer):
+    return compile_features(scorer)
+
+
+# Measured when the preset was made, on one machine; other processors differ in the last digits.
+SCORES = {"kodim05.png": 0.8769, "kodim19.png": 0.8625, "kodim23.png": 0.9608}
+
+
+def _score(scorer, compute, image):
+    return float(scorer.judge(compute(image[None]))[0])
+
+
+def test_it_scores_known_photos_as_it_did_when_it_was_made(scorer, compute, photos_folder):
+    for name, expected in SCORES.items():
+        image = read_image(photos_folder / name, fit=scorer.working_size)
+        assert _score(scorer, compute, image) == pytest.approx(expected, abs=2e-4)
+
+
+def test_the_compiled_score_is_keras_own(scorer, compute, photo):
+    image = photo[:384, :512]
+    assert _score(scorer, compute, image) == pytest.approx(
+        float(scorer.predict(image[None], verbose=0)[0]), rel=1e-5
+    )
+
+
+def test_a_photo_has_the_same_score_alone_in_a_batch_and_in_another_order(scorer, compute, photo):
+    crops = np.stack([photo[i : i + 256, 2 * i : 2 * i + 320] for i in range(0, 200, 40)])
+    together = [float(score) for score in scorer.judge(compute(crops))]
+    backwards = [float(score) for score in scorer.judge(compute(crops[::-1]))][::-1]
+    alone = [_score(scorer, compute, crop) for crop in crops]
+    np.testing.assert_allclose(backwards, together, rtol=1e-5)
+    np.testing.assert_allclose(alone, together, rtol=1e-5)
+
+
+def test_worse_versions_of_a_photo_score_lower(scorer, compute, photo):
+    generator = np.random.default_rng(0)
+    whole = photo[:384, :512]
+    picture = Image.fromarray(whole)
+    noise = whole + generator.normal(0, 40, whole.shape)
+    versions = {
+        "shrunk and enlarged": picture.resize((128, 96)).resize((512, 384)),
+        "noisy": np.clip(noise, 0, 255).astype(np.uint8),
+        "dark": (whole * 0.15).astype(np.uint8),
+    }
+    clean = _score(scorer, compute, whole)
+    for name, version in versions.items():
+        assert _score(scorer, compute, np.asarray(version)) < clean - 0.05, name
+
+
+def test_noise_and_blank_pictures_are_unfamiliar_and_photos_are_not(scorer, compute, photos_folder):
+    odd = [
+        np.random.default_rng(0).integers(0, 256, (512, 512, 3), np.uint8),
+        np.full((512, 512, 3), 128, np.uint8),
+        np.zeros((64, 64, 3), np.uint8),
+    ]
+    for image in odd:
+        assert not scorer.judge(compute(image[None]))[0].familiar
+    for name in SCORES:
+        image = read_image(photos_folder / name, fit=scorer.working_size)
+        assert scorer.judge(compute(image[None]))[0].familiar
+
+
+def test_it_says_what_it_is_made_of(scorer):
+    metadata = read_metadata(presets.DEFAULT)
+    for entry in ("description", "data", "license", "sources", "metrics", "fit", "working_size"):
+        assert metadata[entry], entry
+    assert metadata["metrics"]["held_out"]["srcc"] > 0.8
+    assert scorer.score_range == (0, 1)
+    assert scorer.quality is None
+
+
+def test_the_installed_command_scores_in_another_process_and_says_nothing_else(photos_folder):
+    command = [sys.executable, "-c", "from reiqa_tf.cli.main import run; run()"]
+    arguments = ["score", str(photos_folder / "kodim19.png"), "--format", "json"]
+    result = subprocess.run([*command, *arguments], capture_output=True, text=True, check=True)
+    assert result.stderr == ""
+    (row,) = json.loads(result.stdout)["scores"]
+    assert row["score"] == pytest.approx(SCORES["kodim19.png"], abs=2e-4)
+
+
+@pytest.mark.slow
+def test_a_photo_of_108_megapixels_is_scored_at_native_size_in_less_than_two_gibibytes(
+    photo, tmp_path
+):
+    path = tmp_path / "large.jpg"
+    Image.fromarray(np.tile(photo, (18, 16, 1))[:9000, :12000]).save(path, quality=90)
+    code = (
+        "import resource, sys\n"
+        "from reiqa_tf.cli.main import main, parse\n"
+        f"main(parse(['reiqa', 'score', {str(path)!r}, '--native-size', '--format', 'json']))\n"
+        "peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "print(peak if sys.platform == 'darwin' else peak * 1024)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True
+    )
+    *document, peak = result.stdout.splitlines()
+    assert len(json.loads("\n".join(document))["scores"]) == 1
+    assert int(peak) < 2 * 2**30
