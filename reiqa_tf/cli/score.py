@@ -75,6 +75,7 @@ def run(arguments):
     from reiqa_tf.scoring.features import compute_features
 
     names, photos, problems = _find(arguments.photos)
+    asked = len(photos) + len(problems)
     scorer = load_preset(arguments.preset)
     if scorer.head is None and not arguments.features:
         scorer.fitted_head()
@@ -99,7 +100,7 @@ def run(arguments):
             _PRINTERS[arguments.format](scored, problems, scorer, arguments)
         if arguments.features and table:
             _write_features(arguments.features, names, table)
-        terminal.report_failures(problems, len(photos) + len(problems))
+        terminal.report_failures(problems, asked)
     return 1 if problems else 0
 
 

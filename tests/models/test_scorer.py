@@ -130,7 +130,7 @@ def test_a_scorer_is_saved_and_loaded_exactly_by_keras(scorer, images, tmp_path)
 
 
 def test_fine_tuning_brings_scores_towards_their_targets(images):
-    scorer = small_scorer()
+    scorer = small_scorer(content=None)
     targets = np.array([0.1, 0.9, 0.5], np.float32)
     scorer.compile(optimizer=keras.optimizers.Adam(1e-3), loss="mse")
     losses = scorer.fit(images, targets, epochs=8, verbose=0, shuffle=False).history["loss"]
