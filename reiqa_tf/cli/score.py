@@ -76,9 +76,12 @@ def run(arguments):
 
     names, photos, problems = _find(arguments.photos)
     asked = len(photos) + len(problems)
+    if not photos:
+        terminal.report_failures(problems, asked)
+        return 1
     scorer = load_preset(arguments.preset)
-    if scorer.head is None and not arguments.features:
-        scorer.fitted_head()
+    if not arguments.features:
+        scorer.fitted_head()  # or the error that says how to get one
     rows, table = {}, {}
     try:
         outcomes = compute_features(scorer, photos, native_size=arguments.native_size)

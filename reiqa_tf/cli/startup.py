@@ -22,7 +22,7 @@ def start_tensorflow():
             import tensorflow as tf
 
             tf.config.list_logical_devices()  # the remarks about GPUs come with the first use
-        except BaseException:
+        except Exception:
             remarks.seek(0)
             os.write(kept, remarks.read())
             raise

@@ -8,6 +8,7 @@ package alone, and damaged files are recognised before they are opened.
 
 import datetime
 import difflib
+import errno
 import hashlib
 import importlib.resources
 import json
@@ -113,10 +114,9 @@ def load_preset(preset):
         TypeError,
         ValueError,
     ) as error:
-        summary = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise PresetError(
             f"{folder}: its configuration and weights do not make a scorer of reiqa_tf "
-            f"{__version__} ({summary})."
+            f"{__version__} ({_in_a_line(error)})."
         ) from error
     for variable in scorer.variables:
         if not np.isfinite(keras.ops.convert_to_numpy(variable)).all():
@@ -173,13 +173,14 @@ def save_preset(scorer, folder, half_precision=False, **about):
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as scratch:
             whole = pathlib.Path(scratch) / "preset"
             whole.mkdir()
+            _require_space(whole, scorer)
             _write(scorer, whole, half_precision, about)
             if folder.exists():
                 shutil.move(folder, pathlib.Path(scratch) / "replaced")
             os.replace(whole, folder)
     except OSError as error:
         raise PresetError(
-            f"{folder}: cannot be written ({error.strerror or error}). Nothing was left behind."
+            f"{folder}: cannot be written ({_in_a_line(error)}). Nothing was left behind."
         ) from error
 
 
@@ -237,6 +238,19 @@ def _write(scorer, folder, half_precision, about):
         "sha256": {name: _sha256(folder / name) for name in (CONFIG_FILE, WEIGHTS_FILE)},
     }
     (folder / METADATA_FILE).write_text(json.dumps(metadata, indent=2) + "\n")
+
+
+def _require_space(folder, scorer):
+    """Refuses a disk that is too full beforehand: HDF5 takes the process down when it fills up."""
+    needed = 8 * scorer.count_params() + 2**20  # float32 twice, while a file is rewritten
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)}: {needed:,} bytes, {free:,} free")
+
+
+def _in_a_line(error):
+    text = getattr(error, "strerror", None) or str(error).strip() or type(error).__name__
+    return text.splitlines()[0]
 
 
 def _halve(path):

@@ -137,6 +137,16 @@ def test_an_interrupted_save_leaves_the_older_preset_and_nothing_else(
     assert [path.name for path in tmp_path.iterdir()] == ["preset"]
 
 
+def test_a_disk_that_is_too_full_is_refused_before_anything_is_written(
+    scorer, tmp_path, monkeypatch
+):
+    space = shutil.disk_usage(tmp_path)._replace(free=100_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: space)
+    with pytest.raises(PresetError, match=r"No space left on device: [\d,]+ bytes, 100,000 free"):
+        save_preset(scorer, tmp_path / "preset")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("name", ["config.json", "model.weights.h5"])
 def test_a_changed_file_is_recognised_by_its_digest(folder, name):
     contents = bytearray((folder / name).read_bytes())
