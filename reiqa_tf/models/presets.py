@@ -65,11 +65,13 @@ def shipped_presets():
     )
 
 
-def load_preset(preset):
+def load_preset(preset, dtype=None):
     """Loads a scorer.
 
     Args:
         preset: a folder written by `save_preset`, or the name of a preset that the package ships.
+        dtype: dtype policy of the backbones, such as `"mixed_bfloat16"`; None takes the one that
+            they were saved with. Scaling, pooling and the head are computed in float32 anyway.
 
     Returns:
         `ReIQAScorer`, built, with its weights.
@@ -80,7 +82,7 @@ def load_preset(preset):
     Example:
     ```python
     scorer = load_preset("content_lite0_biq2021")
-    scorer = load_preset("folder/of/my/preset")
+    scorer = load_preset("folder/of/my/preset", dtype="mixed_bfloat16")
     ```
     """
     folder = _folder_of(preset)
@@ -99,6 +101,10 @@ def load_preset(preset):
     config = _read_json(folder / CONFIG_FILE)
     _refuse_foreign_classes(config, folder / CONFIG_FILE)
     try:
+        if dtype is not None:
+            for expert in ("content", "quality"):
+                if config["config"][expert] is not None:
+                    config["config"][expert]["config"]["backbone"]["config"]["dtype"] = dtype
         scorer = ReIQAScorer.from_config(config["config"])
         scorer.build((None, None, None, 3))
         with warnings.catch_warnings():

@@ -245,11 +245,11 @@ class ReIQAScorer(keras.Model):
         )
 
     @classmethod
-    def from_preset(cls, preset):
+    def from_preset(cls, preset, dtype=None):
         """Loads a scorer from a preset; see `reiqa_tf.models.presets.load_preset`."""
         from reiqa_tf.models.presets import load_preset
 
-        return load_preset(preset)
+        return load_preset(preset, dtype)
 
     def save_to_preset(self, folder, **about):
         """Saves the scorer as a preset; see `reiqa_tf.models.presets.save_preset`."""

@@ -92,6 +92,17 @@ def test_half_precision_rounds_the_encoders_weights_and_leaves_the_head_alone(sc
     assert sizes[0] - sizes[1] == pytest.approx(2 * encoders, rel=0.05)
 
 
+def test_a_preset_can_be_loaded_with_a_mixed_policy(scorer, folder, images):
+    mixed = ReIQAScorer.from_preset(folder, dtype="mixed_bfloat16")
+    for encoder in mixed.experts().values():
+        assert encoder.backbone.compute_dtype == "bfloat16"
+        assert {variable.dtype for variable in encoder.variables} == {"float32"}
+    expected = scorer.features(images).numpy()
+    received = mixed.features(images).numpy()
+    assert received.dtype == np.float32
+    assert 0 < np.abs(received - expected).max() < 0.05 * np.abs(expected).max()
+
+
 def test_a_preset_without_a_head_comes_back_without_one(tmp_path, images):
     scorer = small_scorer(head=None, quality=None, working_size=None)
     save_preset(scorer, tmp_path / "encoder")
