@@ -63,6 +63,9 @@ def read_image(source, fit=None, name=None):
     if fit is not None:
         size = size_to_fit(picture.width, picture.height, fit)
         if size != picture.size:
+            # In two calls, columns first: Pillow 13 would take the rows of tall pictures first,
+            # and the same photo would have another score there.
+            picture = picture.resize((size[0], picture.height), Image.Resampling.BICUBIC)
             picture = picture.resize(size, Image.Resampling.BICUBIC)
     return np.asarray(picture)
 

@@ -38,7 +38,7 @@ def half_size(images):
     That is bicubic with antialiasing and 8-bit rounding after each pass. Equal to Pillow at even
     sizes; at odd sizes about one value in a million is one 8-bit level off. (Of a picture about
     three times as tall as it is wide, Pillow 13 and later make the vertical pass first, which
-    changes up to a fifth of the values by some levels. Here, as in every Pillow that the paper's
+    changes up to a third of the values by some levels. Here, as in every Pillow that the paper's
     authors could have used, the horizontal pass comes first.)
 
     Args:

@@ -120,6 +120,14 @@ def test_a_large_photo_is_shrunk_to_fit_and_a_small_one_is_left_alone(photo):
     np.testing.assert_array_equal(read_image(contents, fit=768), photo)
 
 
+def test_a_tall_photo_is_shrunk_as_in_every_version_of_pillow(photo):
+    tall = photo[:, 100:220]  # 512 x 120, which Pillow 13 shrinks rows first
+    columns_first = Image.fromarray(tall).resize((47, 512), Image.Resampling.BICUBIC)
+    expected = columns_first.resize((47, 200), Image.Resampling.BICUBIC)
+    contents = _saved(Image.fromarray(tall), "PNG")
+    np.testing.assert_array_equal(read_image(contents, fit=200), np.asarray(expected))
+
+
 @pytest.mark.parametrize(
     ("size", "side", "expected"),
     [
