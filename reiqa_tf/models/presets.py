@@ -217,6 +217,8 @@ def encoders_fingerprint(scorer):
     """
     config = scorer.get_config()
     arguments = {name: config[name] for name in ("content", "quality", "working_size")}
+    # The version, because what it does to a photo before the encoders see it may change.
+    arguments["reiqa_tf"] = __version__
     digest = hashlib.sha256(json.dumps(_plain(arguments), sort_keys=True).encode())
     for encoder in scorer.experts().values():
         for variable in encoder.variables:
