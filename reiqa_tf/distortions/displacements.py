@@ -1,0 +1,193 @@
+"""Pixels painted over, copied elsewhere or taken from beside their place."""
+
+import math
+
+import tensorflow as tf
+
+from reiqa_tf.distortions.fusing import fused
+from reiqa_tf.distortions.random_fields import LARGEST_NORMAL, normal_field
+from reiqa_tf.image.scaling import to_unit_range
+
+_BLOCK_SIDE = 32
+_MOST_BLOCKS = 10
+_PATCH_SIDE = 16
+_FARTHEST = 8
+_MOST_PATCHES = 100
+_ROUNDS = 5
+_LARGEST_JITTER = 1.0
+_ROUND_REACH = math.ceil(LARGEST_NORMAL * _LARGEST_JITTER) + 2
+JITTER_REACH = _ROUNDS * _ROUND_REACH
+"""How far five rounds of the strongest jitter can look: one shape for all levels, compiled once."""
+
+
+def draw_blocks(seed, count, photo):  # noqa: ARG001
+    """Places and colours of squares.
+
+    Args:
+        seed: int32 tensor `(2,)`.
+        count: not used: the first of ten squares are painted, so that a level contains the milder
+            ones.
+        photo: the `Photo`.
+
+    Returns:
+        int32 tops `(10,)` and lefts `(10,)`, and float32 colours `(10, 3)` in [0, 1).
+    """
+    seeds = tf.random.split(seed, 3)
+    place = {"shape": (_MOST_BLOCKS,), "minval": 0, "dtype": tf.int32}
+    tops = tf.random.stateless_uniform(
+        seed=seeds[0], maxval=photo.height - _BLOCK_SIDE + 1, **place
+    )
+    lefts = tf.random.stateless_uniform(
+        seed=seeds[1], maxval=photo.width - _BLOCK_SIDE + 1, **place
+    )
+    return tops, lefts, tf.random.stateless_uniform((_MOST_BLOCKS, 3), seeds[2])
+
+
+def color_block(windows, count, reach, drawn):  # noqa: ARG001
+    """Squares of 32 px painted one after the other."""
+    tops, lefts, colors = drawn
+    numbers = tf.range(1, _MOST_BLOCKS + 1)
+    numbers *= tf.cast(numbers <= tf.cast(count, tf.int32), tf.int32)
+    numbers = tf.cast(numbers, tf.float32)
+    palette = tf.concat([tf.zeros((1, 3)), colors], 0)
+    painted = []
+    for (rows, columns), image in zip(
+        windows.coordinates(), tf.unstack(windows.inside(), len(windows.tops)), strict=True
+    ):
+        upright = numbers[:, tf.newaxis] * _covers(tops, rows)
+        topmost = tf.reduce_max(
+            upright[:, :, tf.newaxis] * _covers(lefts, columns)[:, tf.newaxis], axis=0
+        )
+        bare = tf.cast(topmost < 0.5, tf.float32)[..., tf.newaxis]
+        painted.append(image * bare + tf.gather(palette, tf.cast(topmost, tf.int32)))
+    return tf.stack(painted)
+
+
+def _covers(starts, positions):
+    """Which squares (rows) cover which positions (columns): float32, 0 or 1."""
+    offset = positions[tf.newaxis] - starts[:, tf.newaxis]
+    return tf.cast((offset >= 0) & (offset < _BLOCK_SIDE), tf.float32)
+
+
+def draw_copies(seed, count, photo):
+    """Where each pixel comes from after patches were copied, one after the other.
+
+    Args:
+        seed: int32 tensor `(2,)`.
+        count: number of patches.
+        photo: the `Photo`.
+
+    Returns:
+        int32 tensor `(H, W, 1)`: index of a pixel of the flattened photo.
+    """
+    height, width = photo.height, photo.width
+    seeds = tf.random.split(seed, 4)
+    shape = (_MOST_PATCHES,)
+    integers = tf.random.stateless_uniform
+    rows, columns = height - _PATCH_SIDE, width - _PATCH_SIDE
+    from_rows = integers(shape, seeds[0], 0, rows + 1, tf.int32)
+    from_columns = integers(shape, seeds[1], 0, columns + 1, tf.int32)
+    down = integers(shape, seeds[2], -_FARTHEST, _FARTHEST + 1, tf.int32)
+    right = integers(shape, seeds[3], -_FARTHEST, _FARTHEST + 1, tf.int32)
+    to_rows = tf.clip_by_value(from_rows + down, 0, rows)
+    to_columns = tf.clip_by_value(from_columns + right, 0, columns)
+    inside = tf.range(_PATCH_SIDE)
+    patch = tf.reshape(inside[:, tf.newaxis] * width + inside, (-1, 1))
+
+    def copy(number, origin):
+        source = patch + (from_rows[number] * width + from_columns[number])
+        target = patch + (to_rows[number] * width + to_columns[number])
+        copied = tf.gather_nd(origin, source)
+        return number + 1, tf.tensor_scatter_nd_update(origin, target, copied)
+
+    last = tf.cast(count, tf.int32)
+    _, origin = tf.while_loop(
+        lambda number, _: number < last,
+        copy,
+        (0, tf.range(height * width)),
+        parallel_iterations=1,
+    )
+    return tf.reshape(origin, (height, width, 1))
+
+
+def non_eccentricity(windows, count, reach, drawn):  # noqa: ARG001
+    """Patches of 16 px copied to places up to 8 px away."""
+    pixels = tf.reshape(windows.photo.image, (-1, 3))
+    return to_unit_range(tf.gather(pixels, windows.of(drawn)[..., 0]))
+
+
+def draw_jitter(seed, deviation, photo):
+    """Displacements of five rounds: float32 `(photo.rows, W, 10)`, in pixels, down then right."""
+    field = normal_field(seed, photo.first_row, photo.rows, photo.width, 2 * _ROUNDS)
+    return deviation * field
+
+
+def jitter(windows, deviation, reach, drawn):  # noqa: ARG001
+    """Five times, every pixel is taken from a place beside it, by cubic convolution."""
+    margin = reach - _ROUND_REACH
+    rows, columns = zip(*windows.coordinates(margin, "mirror"), strict=True)
+    return tf.clip_by_value(
+        _displace(
+            windows.pixels(reach, "mirror"),
+            windows.field_with_margin(drawn, margin, "mirror"),
+            tf.stack(rows) - tf.stack(windows.tops)[:, tf.newaxis] + reach,
+            tf.stack(columns) - tf.stack(windows.lefts)[:, tf.newaxis] + reach,
+        ),
+        0.0,
+        1.0,
+    )
+
+
+@fused
+def _displace(images, displacements, rows, columns):
+    """Five rounds of displacement; each shrinks what is known by the reach of a round.
+
+    Args:
+        images: float32 tensor `(T, H + 2 R, W + 2 R, 3)`, R the reach of one round.
+        displacements: float32 tensor `(T, H, W, 10)`.
+        rows: int32 tensor `(T, H)`: the row of `images` that each row of `displacements` starts
+            from.
+        columns: int32 tensor `(T, W)`, likewise.
+
+    Returns:
+        float32 tensor, smaller than `images` by five reaches on each side.
+    """
+    for number in range(_ROUNDS):
+        cut = number * _ROUND_REACH
+        inner = slice(cut, -cut or None)
+        images = _displace_once(
+            images,
+            displacements[:, inner, inner, 2 * number],
+            displacements[:, inner, inner, 2 * number + 1],
+            rows[:, inner] - cut,
+            columns[:, inner] - cut,
+        )
+    return images
+
+
+def _displace_once(images, down, right, rows, columns):
+    shape = tf.shape(images)
+    pixels = tf.reshape(images, (-1, 3))
+    whole_down, whole_right = tf.floor(down), tf.floor(right)
+    picture = tf.range(shape[0])[:, tf.newaxis, tf.newaxis] * shape[1]
+    row = picture + rows[:, :, tf.newaxis] + tf.cast(whole_down, tf.int32) - 1
+    column = columns[:, tf.newaxis] + tf.cast(whole_right, tf.int32) - 1
+    start = row * shape[2] + column
+    row_weights = _cubic_weights(down - whole_down)
+    column_weights = _cubic_weights(right - whole_right)
+    total = 0.0
+    for i, row_weight in enumerate(row_weights):
+        for j, column_weight in enumerate(column_weights):
+            weight = (row_weight * column_weight)[..., tf.newaxis]
+            total += weight * tf.gather(pixels, start + (i * shape[2] + j))
+    return total
+
+
+def _cubic_weights(t):
+    """Keys' cubic convolution (a = -0.5): weights of the pixels at -1, 0, 1, 2 for a place at t."""
+    return (
+        ((-0.5 * t + 1.0) * t - 0.5) * t,
+        (1.5 * t - 2.5) * t * t + 1.0,
+        ((-1.5 * t + 2.0) * t + 0.5) * t,
+        (0.5 * t - 0.5) * t * t,
+    )

@@ -1,0 +1,86 @@
+"""Noise, and what is left of it after a blur."""
+
+import numpy as np
+import tensorflow as tf
+
+from reiqa_tf.distortions.color_spaces import mix
+from reiqa_tf.distortions.filters import filter_both, gaussian_kernel
+from reiqa_tf.distortions.random_fields import normal_field, uniform_field
+
+_YCBCR_FROM_RGB = np.array(
+    [[65.481, 128.553, 24.966], [-37.797, -74.203, 112.0], [112.0, -93.786, -18.214]]
+)
+"""ITU-R BT.601, studio range: RGB in [0, 1] to levels of 0 to 255, without the offsets."""
+
+_BOX_RADIUS = 2
+_GAUSSIAN_SIGMA = 3.0
+
+
+def draw_normal(seed, variance, photo):
+    """Gaussian white noise of the level's variance: float32 `(photo.rows, W, 3)`."""
+    field = normal_field(seed, photo.first_row, photo.rows, photo.width, 3)
+    return tf.sqrt(variance) * field
+
+
+def gaussian_noise(windows, variance, reach, drawn):  # noqa: ARG001
+    """White noise added to each channel."""
+    return tf.clip_by_value(windows.inside() + windows.field(drawn), 0.0, 1.0)
+
+
+def ycbcr_noise(windows, variance, reach, drawn):  # noqa: ARG001
+    """White noise added to Y, Cb and Cr.
+
+    The conversion is linear, so that the noise alone is converted and added to RGB.
+    """
+    noise = mix(windows.field(drawn), 255.0 * np.linalg.inv(_YCBCR_FROM_RGB))
+    return tf.clip_by_value(windows.inside() + noise, 0.0, 1.0)
+
+
+def multiplicative_noise(windows, variance, reach, drawn):  # noqa: ARG001
+    """White noise times the photo, added to it."""
+    image = windows.inside()
+    return tf.clip_by_value(image + image * windows.field(drawn), 0.0, 1.0)
+
+
+def draw_uniform(seed, probability, photo):  # noqa: ARG001
+    """One uniform number in [0, 1) a pixel: float32 `(photo.rows, W, 1)`."""
+    return uniform_field(seed, photo.first_row, photo.rows, photo.width)
+
+
+def impulse_noise(windows, probability, reach, drawn):  # noqa: ARG001
+    """Pixels turned black or white, each with half of the probability."""
+    chance = windows.field(drawn)
+    kept = tf.cast(chance >= probability, tf.float32)
+    white = tf.cast(chance < 0.5 * probability, tf.float32)
+    return windows.inside() * kept + white
+
+
+def draw_denoise(seed, variance, photo):
+    """The noise, and by a fair coin the kernel that is to remove it.
+
+    Args:
+        seed: int32 tensor `(2,)`.
+        variance: of the noise.
+        photo: the `Photo`.
+
+    Returns:
+        noise `(photo.rows, W, 3)` and kernel `(19,)`: a Gaussian of sigma 3, or 5 px of a box.
+    """
+    seeds = tf.random.split(seed, 2)
+    gaussian = gaussian_kernel(_GAUSSIAN_SIGMA, DENOISE_RADIUS)
+    middle = tf.abs(tf.range(-DENOISE_RADIUS, DENOISE_RADIUS + 1)) <= _BOX_RADIUS
+    box = tf.cast(middle, tf.float32) / (2 * _BOX_RADIUS + 1)
+    kernel = tf.where(tf.random.stateless_uniform((), seeds[1]) < 0.5, gaussian, box)
+    return draw_normal(seeds[0], variance, photo), kernel
+
+
+DENOISE_RADIUS = 9
+"""Three standard deviations of the wider of the two kernels."""
+
+
+def denoise(windows, variance, reach, drawn):  # noqa: ARG001
+    """White noise, 8 bits, then a blur."""
+    noise, kernel = drawn
+    noisy = windows.pixels(reach) + windows.field_with_margin(noise, reach, "edge")
+    levels = tf.floor(tf.clip_by_value(noisy * 255.0 + 0.5, 0.0, 255.0))
+    return filter_both(levels * (1 / 255), kernel)

@@ -1,0 +1,190 @@
+"""Shrink a photo and bring it back to its size, for windows of it, on the photo's own pixel grids.
+
+The weights are Pillow's (`Image.resize`): the filter widens with the reduction, and what lies beyond
+the border gets no weight.
+"""
+
+import math
+
+import tensorflow as tf
+
+from reiqa_tf.distortions.filters import multiply_rows, turn
+
+
+def triangle(x):
+    """Bilinear interpolation's kernel at distances `x`, support 1."""
+    return tf.maximum(1.0 - tf.abs(x), 0.0)
+
+
+def cubic(x):
+    """Keys' cubic convolution kernel with a = -0.5 at distances `x`, support 2."""
+    x = tf.minimum(tf.abs(x), 2.0)
+    near = (1.5 * x - 2.5) * x * x + 1.0
+    far = ((-0.5 * x + 2.5) * x - 4.0) * x + 2.0
+    return tf.where(x < 1.0, near, far)
+
+
+def lanczos(x):
+    """The Lanczos kernel with a = 3 at distances `x`, support 3."""
+    angle = math.pi * tf.minimum(tf.abs(x), 3.0)
+    product = 3.0 * tf.sin(angle) * tf.sin(angle / 3.0)
+    return tf.where(angle < 1e-4, tf.ones_like(x), tf.math.divide_no_nan(product, angle * angle))
+
+
+SUPPORTS = {triangle: 1, cubic: 2, lanczos: 3}
+"""How far a kernel reaches, in pixels of the coarser grid."""
+
+
+def weights(kernel, size, new_size, first_output, outputs, first_input, inputs):
+    """Part of the matrix that resizes `size` pixels to `new_size`, as Pillow weighs them.
+
+    Args:
+        kernel: a key of `SUPPORTS`.
+        size: pixels before.
+        new_size: pixels after.
+        first_output: first row of the matrix that is wanted.
+        outputs: number of rows wanted; rows beyond `new_size` are 0.
+        first_input: first column of the matrix that is wanted.
+        inputs: number of columns wanted; a row whose pixels they do not all hold is wrong.
+
+    Returns:
+        float32 tensor `(outputs, inputs)`.
+    """
+    # Whole numbers keep distances exact: twice the pixel grid, times the new size.
+    before = 2 * (first_input + tf.range(inputs)) + 1
+    after = 2 * (first_output + tf.range(outputs)) + 1
+    distance = before[tf.newaxis] * new_size - after[:, tf.newaxis] * size
+    unit = 2 * tf.maximum(size, new_size)
+    values = kernel(tf.cast(distance, tf.float32) / tf.cast(unit, tf.float32))
+    exists = (before > 0) & (before < 2 * size)
+    values *= tf.cast(exists, tf.float32)[tf.newaxis]
+    values *= tf.cast(after < 2 * new_size, tf.float32)[:, tf.newaxis]
+    return tf.math.divide_no_nan(values, tf.reduce_sum(values, axis=1, keepdims=True))
+
+
+def shrink_and_enlarge(windows, kernel, factor):
+    """Resizes a photo to `int(size / factor)` and back, for windows of it.
+
+    Args:
+        windows: the `Windows`.
+        kernel: a key of `SUPPORTS`.
+        factor: how many times smaller, a float of at least 1.
+
+    Returns:
+        float32 tensor `(T, rows, columns, 3)` in [0, 1].
+    """
+    support = SUPPORTS[kernel]
+    photo = windows.photo
+    small_height = shrunk(photo.height, factor)
+    small_width = shrunk(photo.width, factor)
+    made = []
+    for top, left in zip(windows.tops, windows.lefts, strict=True):
+        rows = _Span.of(top, windows.rows, photo.height, small_height, support)
+        columns = _Span.of(left, windows.columns, photo.width, small_width, support)
+        source = photo.part(rows.first, columns.first, rows.count, columns.count)[tf.newaxis]
+        small = turn(multiply_rows(source, rows.down(kernel)))
+        small = tf.clip_by_value(multiply_rows(small, columns.down(kernel)), 0.0, 1.0)
+        large = turn(multiply_rows(small, columns.up(kernel)))
+        made.append(multiply_rows(large, rows.up(kernel)))
+    return tf.clip_by_value(tf.concat(made, 0), 0.0, 1.0)
+
+
+def shrunk(size, factor):
+    """`int(size / factor)`, at least 1.
+
+    Args:
+        size: pixels.
+        factor: how many times fewer.
+
+    Returns:
+        int32 tensor.
+    """
+    return tf.maximum(1, tf.cast(tf.cast(size, tf.float32) / factor, tf.int32))
+
+
+class _Span:
+    """Along one axis: a window, the pixels of the small photo behind it, and those behind them."""
+
+    def __init__(self, start, length, size, small_size, first_small, smalls, first, count):
+        self.start, self.length = start, length
+        self.size, self.small_size = size, small_size
+        self.first_small, self.smalls = first_small, smalls
+        self.first, self.count = first, count
+
+    @classmethod
+    def of(cls, start, length, size, small_size, support):
+        stop = start + length
+        # One pixel more on each side than the supports ask for: no rounding can leave one out.
+        first_small = tf.maximum(start * small_size // size - support - 1, 0)
+        last_small = tf.minimum(stop * small_size // size + support + 1, small_size)
+        first = tf.maximum((first_small - support - 1) * size // small_size, 0)
+        last = tf.minimum((last_small + support + 1) * size // small_size + 1, size)
+        return cls(
+            start,
+            length,
+            size,
+            small_size,
+            first_small,
+            last_small - first_small,
+            first,
+            last - first,
+        )
+
+    def down(self, kernel):
+        return weights(
+            kernel,
+            self.size,
+            self.small_size,
+            self.first_small,
+            self.smalls,
+            self.first,
+            self.count,
+        )
+
+    def up(self, kernel):
+        return weights(
+            kernel,
+            self.small_size,
+            self.size,
+            self.start,
+            self.length,
+            self.first_small,
+            self.smalls,
+        )
+
+
+def repeat_nearest(windows, small_height, small_width):
+    """Resizes a photo to a smaller size and back by nearest neighbours, for windows of it.
+
+    Args:
+        windows: the `Windows`.
+        small_height: height of the small photo, an int32 tensor.
+        small_width: its width.
+
+    Returns:
+        float32 tensor `(T, rows, columns, 3)` in [0, 1].
+    """
+    photo = windows.photo
+    row_sources = _there_and_back(photo.height, small_height)
+    column_sources = _there_and_back(photo.width, small_width)
+    return photo.at(
+        [
+            (tf.gather(row_sources, rows), tf.gather(column_sources, columns))
+            for rows, columns in windows.coordinates()
+        ]
+    )
+
+
+def _there_and_back(size, small_size):
+    return tf.gather(_nearest(small_size, size), _nearest(size, small_size))
+
+
+def _nearest(new_size, size):
+    """For each of `new_size` pixels, the one of `size` pixels at its middle.
+
+    Steps are added up in double precision, as Pillow does, so that the same pixel is taken where
+    two are equally near.
+    """
+    step = tf.cast(size, tf.float64) / tf.cast(new_size, tf.float64)
+    steps = tf.concat([[0.5 * step], tf.fill((new_size - 1,), step)], 0)
+    return tf.minimum(tf.cast(tf.cumsum(steps), tf.int32), size - 1)
