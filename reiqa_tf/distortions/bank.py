@@ -392,6 +392,7 @@ def distort(image, name, level, seed=(0, 0)):
     distortion = distortion_named(name)
     image = tf.convert_to_tensor(image)
     _check(image, level)
+    level = tf.convert_to_tensor(level, tf.int32)
     seed = tf.convert_to_tensor(seed, tf.int32)
     if image.dtype != tf.uint8:
         image = tf.cast(image, tf.float32)
