@@ -1,0 +1,217 @@
+"""Pairs for the quality-aware encoder: equally distorted crops of one photo.
+
+The recipe is Re-IQA's (Saha, Mishra and Bovik, CVPR 2023, section 3.1, and the authors' code): the
+clean photo and 11 distorted versions of it, each at full and at half size, two overlapping crops
+of each. Different from the authors' code: crops are exchanged correctly (theirs overwrites a part of
+one with the other), and a photo that is too small is mirrored instead of padded with black.
+"""
+
+import dataclasses
+import typing
+
+import tensorflow as tf
+
+from reiqa_tf.data.crops import draw_crop_pair, smallest_sides
+from reiqa_tf.data.halving import first_source, half_size_crops, source_span
+from reiqa_tf.distortions.bank import DISTORTIONS, LEVELS
+from reiqa_tf.distortions.windows import Photo, Windows, extend
+
+SCALES = 2
+CLEAN = len(DISTORTIONS)
+"""Number of the clean version in a plan: one past the distortions."""
+
+
+class QualityPlan(typing.NamedTuple):
+    """What is random in the views of one photo; V versions.
+
+    Attributes:
+        distortions: int32 `(V,)`: indices in `DISTORTIONS`, `CLEAN` first.
+        levels: int32 `(V,)`, 0 to 4.
+        seeds: int32 `(V, 2)`.
+        tops: int32 `(2, V, 2)`: first rows of query and key at full and half size.
+        lefts: int32 `(2, V, 2)`: first columns, likewise.
+        swapped: bool `(2, V)`: where query and key have exchanged their places.
+    """
+
+    distortions: tf.Tensor
+    levels: tf.Tensor
+    seeds: tf.Tensor
+    tops: tf.Tensor
+    lefts: tf.Tensor
+    swapped: tf.Tensor
+
+
+@dataclasses.dataclass(frozen=True)
+class QualityViews:
+    """Makes pairs of crops for the quality-aware encoder from one photo.
+
+    Attributes:
+        patch: side of a crop in pixels. The authors train with 160.
+        distorted: distorted versions beside the clean one, drawn without replacement from the bank.
+            Odd, so that half of all versions can be swapped. The authors use 11.
+
+    Example:
+    ```python
+    views = QualityViews()
+    queries, keys = views(photo, seed=(0, 1))      # each (24, 160, 160, 3) in [0, 1]
+    ```
+    """
+
+    patch: int = 160
+    distorted: int = 11
+
+    def __post_init__(self):
+        if not 1 <= self.distorted <= len(DISTORTIONS) or self.distorted % 2 == 0:
+            raise ValueError(
+                f"Expected an odd number of distorted versions from 1 to {len(DISTORTIONS)}. "
+                f"Received: {self.distorted}"
+            )
+        if self.patch < 32 or self.patch % 2:
+            raise ValueError(
+                f"Expected an even side of a crop of at least 32 px. Received: {self.patch}"
+            )
+
+    @property
+    def versions(self):
+        """Versions of a photo, the clean one included."""
+        return self.distorted + 1
+
+    @property
+    def pairs(self):
+        """Pairs that one photo gives."""
+        return SCALES * self.versions
+
+    def __call__(self, photo, seed):
+        """Makes all pairs of one photo.
+
+        Args:
+            photo: tensor `(H, W, 3)`, 8-bit levels or float32 in [0, 1].
+            seed: two integers, of the photo in this epoch.
+
+        Returns:
+            queries and keys, float32 `(pairs, patch, patch, 3)` in [0, 1] each, full before half
+            size, version after version.
+        """
+        photo = self.enlarged(photo)
+        return self.apply(photo, self.draw(seed, tf.shape(photo)[0], tf.shape(photo)[1]))
+
+    def enlarged(self, photo):
+        """Mirrors a photo that is too small at its borders, as little as the crops need.
+
+        Args:
+            photo: tensor `(H, W, 3)`.
+
+        Returns:
+            tensor `(H', W', 3)`, the photo in its middle.
+        """
+        size = tf.shape(photo)
+        height, width = smallest_sides(size[0] // 2, size[1] // 2, self.patch)
+        span = source_span(self.patch)
+        down = tf.maximum(tf.maximum(2 * height, span) - size[0], 0)
+        right = tf.maximum(tf.maximum(2 * width, span) - size[1], 0)
+        return tf.cond(
+            (down > 0) | (right > 0),
+            lambda: extend(
+                photo, (down // 2, down - down // 2, right // 2, right - right // 2), "mirror"
+            ),
+            lambda: photo,
+        )
+
+    def draw(self, seed, height, width):
+        """Draws what is random in the pairs of one photo.
+
+        Args:
+            seed: two integers, of the photo in this epoch.
+            height: height of the photo, as `enlarged` makes it.
+            width: its width.
+
+        Returns:
+            the `QualityPlan`.
+        """
+        seeds = tf.random.split(tf.convert_to_tensor(seed, tf.int32), 6)
+        chosen = _shuffled(seeds[0], len(DISTORTIONS))[: self.distorted]
+        levels = tf.random.stateless_uniform((self.versions,), seeds[1], 0, LEVELS, tf.int32)
+        full = draw_crop_pair(seeds[2], height, width, self.patch)
+        half = draw_crop_pair(seeds[3], height // 2, width // 2, self.patch)
+        swapped = _shuffled(seeds[4], self.versions) < self.versions // 2
+        swapped = tf.stack([swapped, ~swapped])
+        return QualityPlan(
+            distortions=tf.concat([[CLEAN], chosen], 0),
+            levels=levels,
+            seeds=tf.random.split(seeds[5], self.versions),
+            tops=_exchange(tf.stack([full.tops, half.tops]), swapped),
+            lefts=_exchange(tf.stack([full.lefts, half.lefts]), swapped),
+            swapped=swapped,
+        )
+
+    def apply(self, photo, plan):
+        """Makes the pairs that a plan says. Pixels depend on the photo and the plan alone.
+
+        Only the crops and the neighbourhoods that the operators declare are distorted.
+
+        Args:
+            photo: tensor `(H, W, 3)`, as `enlarged` makes it.
+            plan: the `QualityPlan`.
+
+        Returns:
+            as `__call__`.
+        """
+        source = Photo(photo)
+        for border in ("edge", "mirror"):
+            source.canvas(border)  # made here, once, and not in each version
+        queries, keys = tf.map_fn(
+            lambda part: self._pairs_of_version(source, QualityPlan(*part)),
+            QualityPlan(
+                plan.distortions,
+                plan.levels,
+                plan.seeds,
+                tf.transpose(plan.tops, (1, 0, 2)),
+                tf.transpose(plan.lefts, (1, 0, 2)),
+                tf.transpose(plan.swapped),
+            ),
+            fn_output_signature=(
+                tf.TensorSpec((SCALES, self.patch, self.patch, 3), tf.float32),
+                tf.TensorSpec((SCALES, self.patch, self.patch, 3), tf.float32),
+            ),
+            parallel_iterations=1,
+        )
+        shape = (self.pairs, self.patch, self.patch, 3)
+        return tf.reshape(queries, shape), tf.reshape(keys, shape)
+
+    def _pairs_of_version(self, source, version):
+        (full_tops, half_tops), (full_lefts, half_lefts) = map(
+            tf.unstack, (version.tops, version.lefts)
+        )
+        span = source_span(self.patch)
+        tops = first_source(half_tops, source.height, self.patch)
+        lefts = first_source(half_lefts, source.width, self.patch)
+        groups = (
+            _windows(source, full_tops, full_lefts, self.patch),
+            _windows(source, tops, lefts, span),
+        )
+        branches = [_distorted(distortion, groups, version) for distortion in DISTORTIONS]
+        branches.append(lambda: [windows.inside() for windows in groups])
+        full, sources = tf.switch_case(version.distortions, branches)
+        half = half_size_crops(
+            sources, half_tops, half_lefts, tops, lefts, source.height, source.width, self.patch
+        )
+        return tf.stack([full[0], half[0]]), tf.stack([full[1], half[1]])
+
+
+def _windows(source, tops, lefts, side):
+    return Windows(source, tuple(tf.unstack(tops, 2)), tuple(tf.unstack(lefts, 2)), side, side)
+
+
+def _distorted(distortion, groups, version):
+    return lambda: distortion.on_all(groups, version.levels, version.seeds)
+
+
+def _exchange(places, swapped):
+    """Places `(2, 2)` of both crops at both scales, for each version in the order query, key."""
+    places = tf.repeat(places[:, tf.newaxis], tf.shape(swapped)[1], axis=1)
+    return tf.where(swapped[..., tf.newaxis], places[..., ::-1], places)
+
+
+def _shuffled(seed, count):
+    """The integers from 0 to `count` - 1 in a random order."""
+    return tf.argsort(tf.random.stateless_uniform((count,), seed))
