@@ -134,6 +134,37 @@ def read_manifest(path, score_range=None, lower_is_better=False):
     )
 
 
+def read_photo_list(path, *splits):
+    """Reads the photos of a CSV file, scored or not.
+
+    Args:
+        path: path of the CSV file, with at least a column `image`, otherwise as `read_manifest`.
+        *splits: out of `"train"`, `"val"` and `"test"`: the rows to take where there is a column
+            `split`. Without any, all rows are taken.
+
+    Returns:
+        list of paths, in the order of the file.
+
+    Raises:
+        ManifestError: if there is no file, no column `image` or no such row.
+    """
+    path = pathlib.Path(path)
+    header, rows = _read_rows(path)
+    if "image" not in header:
+        raise ManifestError(
+            f"{path}: no column 'image' in the first line. Received {','.join(header)}."
+        )
+    if splits and "split" in header:
+        names = _splits(rows, path)
+        rows = [row for row, name in zip(rows, names, strict=True) if name in splits]
+    for line, row in rows:
+        if not row["image"]:
+            raise ManifestError(f"{path}, line {line}: no image.")
+    if not rows:
+        raise ManifestError(f"{path}: no row to take photos from.")
+    return [str(path.parent / row["image"]) for _, row in rows]
+
+
 def _read_rows(path):
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:

@@ -447,7 +447,7 @@ def _compiled(distortion):
     """One graph for each distortion, shared by eager calls, graphs and `tf.data`."""
     if distortion.name not in _FUNCTIONS:
 
-        @tf.function(reduce_retracing=True)
+        @tf.function(reduce_retracing=True, autograph=False)
         def apply_to_photo(image, level, seed):
             image = tf.ensure_shape(image, (None, None, 3))
             return distortion.on(Windows.whole(Photo(image)), level, seed)[0]

@@ -1,0 +1,80 @@
+"""`reiqa distort`: the bank of distortions on a photo of yours."""
+
+from reiqa_tf.cli import terminal
+
+_EXAMPLES = """\
+  reiqa distort photo.jpg --out gallery.png                           all 26, five levels each
+  reiqa distort photo.jpg --out jitter.png --name jitter              one, five levels
+  reiqa distort photo.jpg --out noisy.png --name gaussian_noise --level 3    one, at full size
+
+Levels go from 0 to 4; below each picture stands what a level is (px, variance, quality, ...). In a
+gallery the photo is first brought to --side pixels, so that a pixel of the picture is a pixel of the
+distortion."""
+
+
+def add_parser(subparsers):
+    """Adds the subcommand."""
+    parser = terminal.add_parser(
+        subparsers, "distort", run, "Draw the 26 distortions of the training bank.", _EXAMPLES
+    )
+    parser.add_argument("photo", metavar="PHOTO", help="photo to distort")
+    parser.add_argument(
+        "--out", required=True, metavar="FILE", help="picture to write (.png, .jpg or .webp)"
+    )
+    parser.add_argument("--name", metavar="NAME", help="one distortion instead of all")
+    parser.add_argument(
+        "--level", type=int, choices=range(5), help="one level, 0 (mildest) to 4, with --name"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the random ones (default: 0)")
+    parser.add_argument(
+        "--side",
+        type=int,
+        default=160,
+        metavar="PX",
+        help="side of the square that a photo of the gallery fits into (default: %(default)s)",
+    )
+
+
+def run(arguments):
+    """Draws the gallery, or distorts one photo, and answers the exit code."""
+    from reiqa_tf.cli import contact_sheet
+    from reiqa_tf.distortions.bank import DISTORTIONS, distort, distortion_named
+    from reiqa_tf.errors import ReiqaError
+    from reiqa_tf.image.reading import read_image
+
+    seed = (arguments.seed, 0)
+    if arguments.level is not None and arguments.name is None:
+        raise ReiqaError("--level says which level of one distortion: add --name.")
+    try:
+        chosen = [distortion_named(arguments.name)] if arguments.name else list(DISTORTIONS)
+    except ValueError as error:
+        raise ReiqaError(f"--name: {error}") from None
+    if arguments.level is not None:
+        image = distort(read_image(arguments.photo), arguments.name, arguments.level, seed)
+        contact_sheet.save(_picture(image.numpy()), arguments.out)
+        return 0
+    photo = read_image(arguments.photo, fit=max(arguments.side, 48))
+    rows = [
+        contact_sheet.Row(
+            heading=f"{DISTORTIONS.index(distortion) + 1}  {distortion.name}: {distortion.unit}"
+            + ("" if distortion.ordered else " (not ordered)"),
+            images=[
+                distort(photo, distortion.name, level, seed).numpy()
+                for level in range(len(distortion.levels))
+            ],
+            captions=[f"{value:g}" for value in distortion.levels],
+        )
+        for distortion in terminal.progress("distorting", len(chosen))(chosen)
+    ]
+    height, width = photo.shape[:2]
+    title = f"The bank of distortions at {width} x {height} px, levels 0 to 4"
+    columns = 2 if len(rows) > 1 else 1
+    contact_sheet.save(contact_sheet.draw(rows, title, columns), arguments.out)
+    return 0
+
+
+def _picture(image):
+    import numpy as np
+    from PIL import Image
+
+    return Image.fromarray(np.rint(image * 255).astype(np.uint8))
