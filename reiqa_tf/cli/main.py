@@ -11,7 +11,7 @@ from absl.flags import argparse_flags
 from reiqa_tf.errors import ReiqaError
 from reiqa_tf.version import __version__
 
-COMMANDS = ("score", "fit", "evaluate", "convert", "presets")
+COMMANDS = ("score", "fit", "evaluate", "convert", "presets", "distort", "views")
 
 _EPILOG = """\
 examples:
