@@ -138,6 +138,7 @@ DISTORTIONS = (
         unit="times the colour, blurred",
         ordered=True,
         neighbourhood=_gaussian_radii(colors.diffusion_sigma(amount) for amount in _DIFFUSION),
+        draw=colors.draw_diffusion,
     ),
     Distortion(
         "color_shift",

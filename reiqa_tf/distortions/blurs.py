@@ -9,6 +9,7 @@ from reiqa_tf.distortions.filters import filter_both, filter_columns, filter_row
 
 _LARGEST_RADIUS = 8
 _SUBPIXELS = 16
+_FAST_SIZE = 24
 
 
 def gaussian_blur(windows, sigma, reach, drawn):  # noqa: ARG001
@@ -25,11 +26,13 @@ def lens_blur(windows, radius, reach, drawn):  # noqa: ARG001
         kernels, (tf.cast(radius, tf.int32), first, first), (1, side, side)
     )
     planes = tf.transpose(windows.pixels(reach), (0, 3, 1, 2))
-    size = tf.shape(planes)[2:]
-    spectrum = tf.signal.rfft2d(planes) * tf.signal.rfft2d(disk, size)
+    wanted = tf.shape(planes)[2:]
+    # Transforms are fast at sizes without large prime factors.
+    size = -(-wanted // _FAST_SIZE) * _FAST_SIZE
+    spectrum = tf.signal.rfft2d(planes, size) * tf.signal.rfft2d(disk, size)
     blurred = tf.signal.irfft2d(spectrum, size)
     # Rows and columns before twice the radius mix both ends of the picture.
-    return tf.transpose(blurred[:, :, 2 * reach :, 2 * reach :], (0, 2, 3, 1))
+    return tf.transpose(blurred[:, :, 2 * reach : wanted[0], 2 * reach : wanted[1]], (0, 2, 3, 1))
 
 
 @functools.cache

@@ -35,10 +35,10 @@ def roots_from_rgb(images):
         float32 tensor `(..., 3)`: f(X), f(Y), f(Z), each from 16 / 116 (black) to 1 (white).
     """
     power = tf.exp(2.4 * tf.math.log((images + 0.055) * (1 / 1.055)))
-    linear = _choose(images > 0.04045, power, images * (1 / 12.92))
-    relative = mix(linear, _RELATIVE_FROM_RGB)
+    linear = tf.where(images > 0.04045, power, images * (1 / 12.92))
+    relative = _mix(linear, _RELATIVE_FROM_RGB)
     root = tf.exp((1 / 3) * tf.math.log(tf.maximum(relative, _SMALLEST)))
-    return _choose(relative > 0.008856, root, 7.787 * relative + 16 / 116)
+    return tf.where(relative > 0.008856, root, 7.787 * relative + 16 / 116)
 
 
 def rgb_from_roots(roots):
@@ -51,13 +51,21 @@ def rgb_from_roots(roots):
         float32 tensor `(..., 3)`, sRGB in [0, 1].
     """
     roots = tf.maximum(roots, np.float32([-np.inf, -np.inf, 0]))
-    relative = _choose(
+    relative = tf.where(
         roots > 0.2068966, roots * roots * roots, (roots - 16 / 116) * (1 / 7.787)
     )
-    linear = tf.clip_by_value(mix(relative, _RGB_FROM_RELATIVE), 0.0, 1.0)
+    linear = tf.clip_by_value(_mix(relative, _RGB_FROM_RELATIVE), 0.0, 1.0)
     power = tf.exp((1 / 2.4) * tf.math.log(tf.maximum(linear, _SMALLEST)))
-    encoded = _choose(linear > 0.0031308, 1.055 * power - 0.055, 12.92 * linear)
+    encoded = tf.where(linear > 0.0031308, 1.055 * power - 0.055, 12.92 * linear)
     return tf.clip_by_value(encoded, 0.0, 1.0)
+
+
+def _mix(images, matrix):
+    """`mix` written as sums, which a compiler fuses with what comes before and after."""
+    return sum(
+        images[..., i : i + 1] * tf.constant(matrix[:, i], tf.float32)
+        for i in range(matrix.shape[1])
+    )
 
 
 def mix(images, matrix):
@@ -73,9 +81,3 @@ def mix(images, matrix):
     flat = tf.reshape(images, (-1, matrix.shape[1]))
     mixed = tf.linalg.matmul(flat, tf.constant(matrix.T, tf.float32))
     return tf.reshape(mixed, tf.concat([tf.shape(images)[:-1], matrix.shape[:1]], 0))
-
-
-def _choose(condition, yes, no):
-    """`tf.where`, five times as fast on a CPU: both sides are finite here."""
-    chosen = tf.cast(condition, tf.float32)
-    return no + chosen * (yes - no)

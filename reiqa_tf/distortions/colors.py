@@ -5,21 +5,18 @@ import math
 import numpy as np
 import tensorflow as tf
 
+from reiqa_tf.distortions.coarse_blur import blur_coarsely, enlarge
 from reiqa_tf.distortions.color_spaces import mix, rgb_from_roots, roots_from_rgb
-from reiqa_tf.distortions.filters import (
-    band_matrix,
-    filter_both,
-    gaussian_kernel,
-    gaussian_radius,
-    multiply_both,
-)
+from reiqa_tf.distortions.filters import gaussian_radius
+from reiqa_tf.distortions.fusing import fused, in_chunks
 from reiqa_tf.distortions.windows import edge_index
 from reiqa_tf.image.scaling import to_unit_range
 
 _LARGEST_SHIFT = 12
 _EDGE_SIGMA = 4.0
 _LUMA = np.array([[0.2989, 0.5870, 0.1140]])
-_BINS = 4096
+_LARGEST_DIFFUSION = 60
+"""Radius in pixels of the widest blur of `color_diffusion`."""
 
 
 def diffusion_sigma(amount):
@@ -27,34 +24,60 @@ def diffusion_sigma(amount):
     return 1.5 * amount + 2.0
 
 
+def draw_diffusion(seed, amount, photo):  # noqa: ARG001
+    """The blurred colours of a photo, on a coarse grid: measured once for all windows.
+
+    Args:
+        seed: not used, nothing is random.
+        amount: of the diffusion.
+        photo: the `Photo`.
+
+    Returns:
+        the `CoarseGrid` of a / 500 and b / 200 of Lab.
+    """
+    wanted = photo.image[photo.first_row : photo.first_row + photo.rows]
+    colors = in_chunks(_color_differences, to_unit_range(wanted))
+    return blur_coarsely(colors, photo.first_row, diffusion_sigma(amount), _LARGEST_DIFFUSION)
+
+
+@fused
+def _color_differences(image):
+    roots = roots_from_rgb(image)
+    return roots[..., :2] - roots[..., 1:]
+
+
 def color_diffusion(windows, amount, reach, drawn):  # noqa: ARG001
     """a and b of Lab blurred and multiplied by `amount`, L kept."""
-    roots = roots_from_rgb(windows.pixels(reach))
-    differences = roots[..., :2] - roots[..., 1:]  # a / 500 and b / 200
-    kernel = gaussian_kernel(diffusion_sigma(amount), reach)
-    blurred = amount * multiply_both(
-        differences, band_matrix(kernel, windows.rows), band_matrix(kernel, windows.columns)
-    )
-    lightness = roots[:, reach : reach + windows.rows, reach : reach + windows.columns, 1:2]
-    return rgb_from_roots(
-        tf.concat(
-            [lightness + blurred[..., :1], lightness, lightness - blurred[..., 1:]], axis=-1
-        )
-    )
+    return _diffused(windows.inside(), enlarge(drawn, windows), amount)
+
+
+@fused
+def _diffused(image, blurred, amount):
+    lightness = roots_from_rgb(image)[..., 1:2]
+    lifted = tf.concat([blurred[..., :1], 0.0 * lightness, -blurred[..., 1:]], axis=-1)
+    return rgb_from_roots(lightness + amount * lifted)
 
 
 def lab_saturation(windows, factor, reach, drawn):  # noqa: ARG001
     """a and b of Lab multiplied by `factor`."""
-    roots = roots_from_rgb(windows.inside())
+    return _lab_saturated(windows.inside(), factor)
+
+
+@fused
+def _lab_saturated(image, factor):
+    roots = roots_from_rgb(image)
     lightness = roots[..., 1:2]
     return rgb_from_roots(lightness + factor * (roots - lightness))
 
 
 def hsv_saturation(windows, factor, reach, drawn):  # noqa: ARG001
     """S of HSV multiplied by `factor`: each channel's distance below the largest is."""
-    image = windows.inside()
-    red, green, blue = tf.unstack(image, axis=-1)
-    value = tf.maximum(tf.maximum(red, green), blue)[..., tf.newaxis]
+    return _hsv_saturated(windows.inside(), factor)
+
+
+@fused
+def _hsv_saturated(image, factor):
+    value = tf.maximum(tf.maximum(image[..., :1], image[..., 1:2]), image[..., 2:])
     return tf.clip_by_value(value - factor * (value - image), 0.0, 1.0)
 
 
@@ -67,7 +90,7 @@ def draw_shift(seed, amount, photo):
         photo: the `Photo`.
 
     Returns:
-        int32 shifts downwards and to the right, and the edge map `(H, W, 1)` in [0, 1].
+        int32 shifts downwards and to the right, and the edge map as `CoarseGrid` in [0, 1].
     """
     angle = tf.random.stateless_uniform((), seed, 0.0, math.pi / 2)
     down = tf.cast(tf.round(amount * tf.sin(angle)), tf.int32)
@@ -82,7 +105,7 @@ def edge_map(image):
         image: tensor `(H, W, 3)`.
 
     Returns:
-        float32 tensor `(H, W, 1)` in [0, 1].
+        the `CoarseGrid` of the map, one channel in [0, 1].
     """
     luma = mix(to_unit_range(image), _LUMA)
     height, width = tf.shape(luma)[0], tf.shape(luma)[1]
@@ -94,12 +117,10 @@ def edge_map(image):
         luma, edge_index(columns - 1, width), axis=1
     )
     magnitude = tf.sqrt(down * down + right * right)
-    radius = gaussian_radius(_EDGE_SIGMA)
-    padded = tf.gather(magnitude, edge_index(tf.range(-radius, height + radius), height))
-    padded = tf.gather(padded, edge_index(tf.range(-radius, width + radius), width), axis=1)
-    edges = filter_both(padded[tf.newaxis], gaussian_kernel(_EDGE_SIGMA, radius))[0]
-    edges = _stretch(tf.maximum(_stretch(edges), 0.1))
-    return _stretch(tf.clip_by_value(edges, _percentile(edges, 1), _percentile(edges, 99)))
+    grid = blur_coarsely(magnitude, 0, _EDGE_SIGMA, gaussian_radius(_EDGE_SIGMA))
+    edges = _stretch(tf.maximum(_stretch(grid.values), 0.1))
+    low, high = _percentile(edges, 1), _percentile(edges, 99)
+    return grid._replace(values=_stretch(tf.clip_by_value(edges, low, high)))
 
 
 def _stretch(values):
@@ -108,17 +129,15 @@ def _stretch(values):
 
 
 def _percentile(values, percent):
-    """Of numbers in [0, 1], from a histogram: sorting a photo takes longer than all the rest."""
-    counts = tf.histogram_fixed_width(values, (0.0, 1.0), _BINS)
-    below = tf.cumsum(counts)
-    wanted = tf.cast(tf.size(values), tf.float32) * (percent / 100)
-    return tf.cast(tf.searchsorted(tf.cast(below, tf.float32), [wanted])[0], tf.float32) / _BINS
+    ordered = tf.sort(tf.reshape(values, (-1,)))
+    last = tf.cast(tf.size(ordered) - 1, tf.float32)
+    return ordered[tf.cast(tf.round(last * (percent / 100)), tf.int32)]
 
 
 def color_shift(windows, amount, reach, drawn):  # noqa: ARG001
     """Green moved by `amount` px in a drawn direction, at the photo's edges alone."""
     down, right, edges = drawn
-    blend = windows.of(edges)
+    blend = tf.clip_by_value(enlarge(edges, windows), 0.0, 1.0)
     pixels = windows.pixels(_LARGEST_SHIFT, "mirror")
     moved = tf.slice(
         pixels[..., 1:2],

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from reiqa_tf.distortions.fusing import fused
 from reiqa_tf.distortions.random_fields import LARGEST_NORMAL, normal_field
+from reiqa_tf.distortions.resampling import cubic
 from reiqa_tf.image.scaling import to_unit_range
 
 _BLOCK_SIDE = 32
@@ -16,6 +17,7 @@ _MOST_PATCHES = 100
 _ROUNDS = 5
 _LARGEST_JITTER = 1.0
 _ROUND_REACH = math.ceil(LARGEST_NORMAL * _LARGEST_JITTER) + 2
+_NEAR_REACH = 2
 JITTER_REACH = _ROUNDS * _ROUND_REACH
 """How far five rounds of the strongest jitter can look: one shape for all levels, compiled once."""
 
@@ -117,21 +119,30 @@ def non_eccentricity(windows, count, reach, drawn):  # noqa: ARG001
 
 
 def draw_jitter(seed, deviation, photo):
-    """Displacements of five rounds: float32 `(photo.rows, W, 10)`, in pixels, down then right."""
-    field = normal_field(seed, photo.first_row, photo.rows, photo.width, 2 * _ROUNDS)
-    return deviation * field
+    """Displacements of five rounds: float32 `(rows, columns, 10)`, in pixels, down then right.
+
+    They go on around the photo's wanted rows by all but one of the rounds' reaches.
+    """
+    margin = 2 * (_ROUNDS - 1) * _ROUND_REACH
+    rows, columns = photo.rows + margin, photo.width + margin
+    return deviation * normal_field(seed, photo.first_row, rows, columns, 2 * _ROUNDS)
 
 
-def jitter(windows, deviation, reach, drawn):  # noqa: ARG001
+def jitter(windows, deviation, reach, drawn):
     """Five times, every pixel is taken from a place beside it, by cubic convolution."""
-    margin = reach - _ROUND_REACH
-    rows, columns = zip(*windows.coordinates(margin, "mirror"), strict=True)
+
+    windows.photo.canvas("mirror")  # made before the two cases part
+
+    def displaced(displace, round_reach):
+        margin = (_ROUNDS - 1) * round_reach
+        pixels = windows.pixels(margin + round_reach, "mirror")
+        return displace(pixels, windows.field(drawn, margin, reach - _ROUND_REACH))
+
     return tf.clip_by_value(
-        _displace(
-            windows.pixels(reach, "mirror"),
-            windows.field_with_margin(drawn, margin, "mirror"),
-            tf.stack(rows) - tf.stack(windows.tops)[:, tf.newaxis] + reach,
-            tf.stack(columns) - tf.stack(windows.lefts)[:, tf.newaxis] + reach,
+        tf.cond(
+            deviation * LARGEST_NORMAL < 1.0,
+            lambda: displaced(_displace_near, _NEAR_REACH),
+            lambda: displaced(_displace_far, _ROUND_REACH),
         ),
         0.0,
         1.0,
@@ -139,48 +150,71 @@ def jitter(windows, deviation, reach, drawn):  # noqa: ARG001
 
 
 @fused
-def _displace(images, displacements, rows, columns):
-    """Five rounds of displacement; each shrinks what is known by the reach of a round.
+def _displace_near(images, displacements):
+    """Five rounds of displacement by less than a pixel: fixed neighbours, weights that vary."""
+    return _rounds(images, displacements, _NEAR_REACH, _take_near)
+
+
+@fused
+def _displace_far(images, displacements):
+    """Five rounds of displacement by up to `_ROUND_REACH` - 2 px: neighbours are looked up."""
+    return _rounds(images, displacements, _ROUND_REACH, _take_far)
+
+
+def _rounds(images, displacements, reach, take):
+    """Applies one round after the other; each shrinks what is known by its reach.
 
     Args:
-        images: float32 tensor `(T, H + 2 R, W + 2 R, 3)`, R the reach of one round.
+        images: float32 tensor `(T, H + 2 reach, W + 2 reach, 3)`.
         displacements: float32 tensor `(T, H, W, 10)`.
-        rows: int32 tensor `(T, H)`: the row of `images` that each row of `displacements` starts
-            from.
-        columns: int32 tensor `(T, W)`, likewise.
+        reach: reach of a round in pixels.
+        take: function from pictures and displacements down and to the right to pictures.
 
     Returns:
         float32 tensor, smaller than `images` by five reaches on each side.
     """
     for number in range(_ROUNDS):
-        cut = number * _ROUND_REACH
+        cut = number * reach
         inner = slice(cut, -cut or None)
-        images = _displace_once(
-            images,
-            displacements[:, inner, inner, 2 * number],
-            displacements[:, inner, inner, 2 * number + 1],
-            rows[:, inner] - cut,
-            columns[:, inner] - cut,
+        down, right = tf.unstack(
+            displacements[:, inner, inner, 2 * number : 2 * number + 2], axis=-1
         )
+        images = take(images, down, right)
     return images
 
 
-def _displace_once(images, down, right, rows, columns):
+def _take_near(images, down, right):
+    height, width = down.shape[1:]
+    offsets = range(-_NEAR_REACH, _NEAR_REACH + 1)
+    row_weights = [cubic(offset - down)[..., tf.newaxis] for offset in offsets]
+    column_weights = [cubic(offset - right)[..., tf.newaxis] for offset in offsets]
+    return sum(
+        row_weight
+        * sum(
+            column_weight * images[:, i : i + height, j : j + width]
+            for j, column_weight in enumerate(column_weights)
+        )
+        for i, row_weight in enumerate(row_weights)
+    )
+
+
+def _take_far(images, down, right):
     shape = tf.shape(images)
     pixels = tf.reshape(images, (-1, 3))
     whole_down, whole_right = tf.floor(down), tf.floor(right)
-    picture = tf.range(shape[0])[:, tf.newaxis, tf.newaxis] * shape[1]
-    row = picture + rows[:, :, tf.newaxis] + tf.cast(whole_down, tf.int32) - 1
-    column = columns[:, tf.newaxis] + tf.cast(whole_right, tf.int32) - 1
-    start = row * shape[2] + column
+    rows = tf.range(_ROUND_REACH - 1, shape[1] - _ROUND_REACH - 1)
+    columns = tf.range(_ROUND_REACH - 1, shape[2] - _ROUND_REACH - 1)
+    first = tf.range(shape[0])[:, tf.newaxis, tf.newaxis] * shape[1]
+    row = first + rows[:, tf.newaxis] + tf.cast(whole_down, tf.int32)
+    start = row * shape[2] + columns + tf.cast(whole_right, tf.int32)
     row_weights = _cubic_weights(down - whole_down)
     column_weights = _cubic_weights(right - whole_right)
-    total = 0.0
-    for i, row_weight in enumerate(row_weights):
-        for j, column_weight in enumerate(column_weights):
-            weight = (row_weight * column_weight)[..., tf.newaxis]
-            total += weight * tf.gather(pixels, start + (i * shape[2] + j))
-    return total
+    return sum(
+        (row_weight * column_weight)[..., tf.newaxis]
+        * tf.gather(pixels, start + (i * shape[2] + j))
+        for i, row_weight in enumerate(row_weights)
+        for j, column_weight in enumerate(column_weights)
+    )
 
 
 def _cubic_weights(t):

@@ -21,3 +21,28 @@ def fused(function):
         the decorated function.
     """
     return tf.function(function, jit_compile=True, autograph=False) if _COMPILES else function
+
+
+_CHUNK = 2**15
+"""Pixels that a fused function sees at a time where pictures may have any size."""
+
+
+def in_chunks(function, images):
+    """Applies a fused function of pixels to pictures of any size, compiled for one size alone.
+
+    Args:
+        function: from float32 `(N, C)` to float32 `(N, D)`, pixel by pixel.
+        images: float32 tensor `(..., C)`.
+
+    Returns:
+        float32 tensor `(..., D)`.
+    """
+    shape = tf.shape(images)
+    channels = images.shape[-1]
+    pixels = tf.reshape(images, (-1, channels))
+    count = tf.shape(pixels)[0]
+    padded = tf.pad(pixels, ((0, -count % _CHUNK), (0, 0)))
+    chunks = tf.reshape(padded, (-1, _CHUNK, channels))
+    made = tf.map_fn(function, chunks, parallel_iterations=1)
+    made = tf.reshape(made, (-1, made.shape[-1]))[:count]
+    return tf.reshape(made, tf.concat([shape[:-1], tf.shape(made)[-1:]], 0))

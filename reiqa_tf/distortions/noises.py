@@ -4,7 +4,8 @@ import numpy as np
 import tensorflow as tf
 
 from reiqa_tf.distortions.color_spaces import mix
-from reiqa_tf.distortions.filters import filter_both, gaussian_kernel
+from reiqa_tf.distortions.filters import gaussian_kernel
+from reiqa_tf.distortions.fusing import fused
 from reiqa_tf.distortions.random_fields import normal_field, uniform_field
 
 _YCBCR_FROM_RGB = np.array(
@@ -16,10 +17,20 @@ _BOX_RADIUS = 2
 _GAUSSIAN_SIGMA = 3.0
 
 
-def draw_normal(seed, variance, photo):
-    """Gaussian white noise of the level's variance: float32 `(photo.rows, W, 3)`."""
-    field = normal_field(seed, photo.first_row, photo.rows, photo.width, 3)
-    return tf.sqrt(variance) * field
+def draw_normal(seed, variance, photo, margin=0):
+    """Draws Gaussian white noise.
+
+    Args:
+        seed: int32 tensor `(2,)`.
+        variance: of the noise.
+        photo: the `Photo`.
+        margin: pixels by which the noise goes on around the photo's wanted rows.
+
+    Returns:
+        float32 tensor `(photo.rows + 2 margin, W + 2 margin, 3)`.
+    """
+    rows, columns = photo.rows + 2 * margin, photo.width + 2 * margin
+    return tf.sqrt(variance) * normal_field(seed, photo.first_row, rows, columns, 3)
 
 
 def gaussian_noise(windows, variance, reach, drawn):  # noqa: ARG001
@@ -64,14 +75,14 @@ def draw_denoise(seed, variance, photo):
         photo: the `Photo`.
 
     Returns:
-        noise `(photo.rows, W, 3)` and kernel `(19,)`: a Gaussian of sigma 3, or 5 px of a box.
+        noise, with a margin of 9 px, and kernel `(19,)`: a Gaussian of sigma 3, or 5 px of a box.
     """
     seeds = tf.random.split(seed, 2)
     gaussian = gaussian_kernel(_GAUSSIAN_SIGMA, DENOISE_RADIUS)
     middle = tf.abs(tf.range(-DENOISE_RADIUS, DENOISE_RADIUS + 1)) <= _BOX_RADIUS
     box = tf.cast(middle, tf.float32) / (2 * _BOX_RADIUS + 1)
     kernel = tf.where(tf.random.stateless_uniform((), seeds[1]) < 0.5, gaussian, box)
-    return draw_normal(seeds[0], variance, photo), kernel
+    return draw_normal(seeds[0], variance, photo, DENOISE_RADIUS), kernel
 
 
 DENOISE_RADIUS = 9
@@ -81,6 +92,13 @@ DENOISE_RADIUS = 9
 def denoise(windows, variance, reach, drawn):  # noqa: ARG001
     """White noise, 8 bits, then a blur."""
     noise, kernel = drawn
-    noisy = windows.pixels(reach) + windows.field_with_margin(noise, reach, "edge")
-    levels = tf.floor(tf.clip_by_value(noisy * 255.0 + 0.5, 0.0, 255.0))
-    return filter_both(levels * (1 / 255), kernel)
+    return _denoised(windows.pixels(reach), windows.field(noise, reach, reach), kernel)
+
+
+@fused
+def _denoised(image, noise, kernel):
+    levels = tf.floor(tf.clip_by_value((image + noise) * 255.0 + 0.5, 0.0, 255.0)) * (1 / 255)
+    weights = tf.unstack(kernel)
+    rows, columns = levels.shape[1] - len(weights) + 1, levels.shape[2] - len(weights) + 1
+    blurred = sum(weight * levels[:, i : i + rows] for i, weight in enumerate(weights))
+    return sum(weight * blurred[:, :, i : i + columns] for i, weight in enumerate(weights))

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from reiqa_tf.distortions.color_spaces import rgb_from_roots, roots_from_rgb
 from reiqa_tf.distortions.filters import turn
+from reiqa_tf.distortions.fusing import fused
 from reiqa_tf.distortions.windows import edge_index
 
 _CONTRAST_POINTS = np.array([0.0, 0.3, 0.5, 0.7, 1.0])
@@ -19,7 +20,11 @@ def _parabola(x, bend):
 
 def brighten(windows, amount, reach, drawn):  # noqa: ARG001
     """Two thirds of a bent tone curve on RGB, one third of the same on L of Lab."""
-    image = windows.inside()
+    return _brightened(windows.inside(), amount)
+
+
+@fused
+def _brightened(image, amount):
     roots = roots_from_rgb(image)
     lightness = (116.0 * roots[..., 1:2] - 16.0) * 0.01
     raised = (_parabola(lightness, amount) - lightness) * (100 / 116)
@@ -49,7 +54,7 @@ def contrast(windows, strength, reach, drawn):  # noqa: ARG001
 
 def sharpen(windows, amount, reach, drawn):  # noqa: ARG001
     """L of Lab minus `amount` times its Laplacian, L clipped to 0 to 100."""
-    roots = roots_from_rgb(windows.pixels(reach))
+    roots = _roots(windows.pixels(reach))
     plane = roots[..., 1:2]
     middle = roots[:, reach : reach + windows.rows, reach : reach + windows.columns]
     across = turn(plane[:, reach : reach + windows.rows])
@@ -59,10 +64,18 @@ def sharpen(windows, amount, reach, drawn):  # noqa: ARG001
     ) + turn(
         _second_difference(across, windows.lefts, windows.columns, windows.photo.width, reach)
     )
-    old = middle[..., 1:2]
+    return _relit(middle, amount * curvature)
+
+
+_roots = fused(roots_from_rgb)
+
+
+@fused
+def _relit(roots, loss):
+    old = roots[..., 1:2]
     # In units of f(Y), where L is 0 at 16 / 116 and 100 at 1.
-    new = tf.clip_by_value(old - amount * curvature, 16 / 116, 1.0)
-    return rgb_from_roots(middle + (new - old))
+    new = tf.clip_by_value(old - loss, 16 / 116, 1.0)
+    return rgb_from_roots(roots + (new - old))
 
 
 def _second_difference(planes, starts, length, size, margin):

@@ -206,43 +206,27 @@ class Windows:
         Returns:
             tensor `(T, rows, columns, C)`.
         """
-        return self._cut(image, 0)
+        return self._cut(image, 0, 0)
 
-    def field(self, field):
+    def field(self, field, margin=0, drawn_margin=0):
         """Cuts the windows out of a random field that was drawn for the photo's wanted rows.
 
         Args:
-            field: tensor `(photo.rows, W, C)`.
-
-        Returns:
-            tensor `(T, rows, columns, C)`.
-        """
-        return self._cut(field, self.photo.first_row)
-
-    def _cut(self, image, first_row):
-        size = (self.rows, self.columns, image.shape[-1])
-        return tf.stack(
-            [
-                tf.slice(image, (top - first_row, left, 0), size)
-                for top, left in zip(self.tops, self.lefts, strict=True)
-            ]
-        )
-
-    def field_with_margin(self, field, margin, border):
-        """Like `field`, with a margin, continued beyond the photo's border as the photo is.
-
-        Args:
-            field: tensor `(photo.rows, W, C)`.
-            margin: pixels on each side.
-            border: a name in `BORDERS`.
+            field: tensor `(photo.rows + 2 drawn_margin, W + 2 drawn_margin, C)`.
+            margin: pixels wanted on each side of the windows.
+            drawn_margin: pixels by which the field goes on around the wanted rows.
 
         Returns:
             tensor `(T, rows + 2 margin, columns + 2 margin, C)`.
         """
+        return self._cut(field, drawn_margin - self.photo.first_row, drawn_margin, margin)
+
+    def _cut(self, image, down, right, margin=0):
+        size = (self.rows + 2 * margin, self.columns + 2 * margin, image.shape[-1])
         return tf.stack(
             [
-                tf.gather(tf.gather(field, rows - self.photo.first_row), columns, axis=1)
-                for rows, columns in self.coordinates(margin, border)
+                tf.slice(image, (top + down - margin, left + right - margin, 0), size)
+                for top, left in zip(self.tops, self.lefts, strict=True)
             ]
         )
 
