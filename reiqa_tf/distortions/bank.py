@@ -111,7 +111,6 @@ def _gaussian_radii(sigmas):
 
 
 _RESIZE = (2, 3, 4, 8, 16)
-_DIFFUSION = (1, 3, 6, 8, 12)
 _MOTION = (12, 16, 20, 24, 28)
 
 DISTORTIONS = (
@@ -134,10 +133,10 @@ DISTORTIONS = (
     Distortion(
         "color_diffusion",
         colors.color_diffusion,
-        levels=_DIFFUSION,
+        levels=(1, 3, 6, 8, 12),
         unit="times the colour, blurred",
         ordered=True,
-        neighbourhood=_gaussian_radii(colors.diffusion_sigma(amount) for amount in _DIFFUSION),
+        neighbourhood=(colors.DIFFUSION_REACH,) * 5,
         draw=colors.draw_diffusion,
     ),
     Distortion(

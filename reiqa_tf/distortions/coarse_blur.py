@@ -21,6 +21,9 @@ _STEP = 4
 _AROUND = 2
 """Grid lines before and behind a window that its interpolation may ask for."""
 
+GRID_REACH = _AROUND * _STEP
+"""Pixels beyond the blur's radius that the value at a pixel depends on."""
+
 
 class CoarseGrid(typing.NamedTuple):
     """Values at every fourth row and column of a photo.

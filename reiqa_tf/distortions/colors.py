@@ -5,7 +5,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from reiqa_tf.distortions.coarse_blur import blur_coarsely, enlarge
+from reiqa_tf.distortions.coarse_blur import GRID_REACH, blur_coarsely, enlarge
 from reiqa_tf.distortions.color_spaces import mix, rgb_from_roots, roots_from_rgb
 from reiqa_tf.distortions.filters import gaussian_radius
 from reiqa_tf.distortions.fusing import fused, in_chunks
@@ -15,12 +15,13 @@ from reiqa_tf.image.scaling import to_unit_range
 _LARGEST_SHIFT = 12
 _EDGE_SIGMA = 4.0
 _LUMA = np.array([[0.2989, 0.5870, 0.1140]])
-_LARGEST_DIFFUSION = 60
-"""Radius in pixels of the widest blur of `color_diffusion`."""
+_DIFFUSION_RADIUS = 80
+"""Where the blur of `color_diffusion` is cut off: four standard deviations of the widest."""
+
+DIFFUSION_REACH = _DIFFUSION_RADIUS + GRID_REACH
 
 
-def diffusion_sigma(amount):
-    """Standard deviation in pixels with which `color_diffusion` blurs colours."""
+def _diffusion_sigma(amount):
     return 1.5 * amount + 2.0
 
 
@@ -37,7 +38,7 @@ def draw_diffusion(seed, amount, photo):  # noqa: ARG001
     """
     wanted = photo.image[photo.first_row : photo.first_row + photo.rows]
     colors = in_chunks(_color_differences, to_unit_range(wanted))
-    return blur_coarsely(colors, photo.first_row, diffusion_sigma(amount), _LARGEST_DIFFUSION)
+    return blur_coarsely(colors, photo.first_row, _diffusion_sigma(amount), _DIFFUSION_RADIUS)
 
 
 @fused

@@ -184,7 +184,7 @@ def _rounds(images, displacements, reach, take):
 
 
 def _take_near(images, down, right):
-    height, width = down.shape[1:]
+    height, width = tf.unstack(tf.shape(down)[1:])
     offsets = range(-_NEAR_REACH, _NEAR_REACH + 1)
     row_weights = [cubic(offset - down)[..., tf.newaxis] for offset in offsets]
     column_weights = [cubic(offset - right)[..., tf.newaxis] for offset in offsets]

@@ -99,6 +99,6 @@ def denoise(windows, variance, reach, drawn):  # noqa: ARG001
 def _denoised(image, noise, kernel):
     levels = tf.floor(tf.clip_by_value((image + noise) * 255.0 + 0.5, 0.0, 255.0)) * (1 / 255)
     weights = tf.unstack(kernel)
-    rows, columns = levels.shape[1] - len(weights) + 1, levels.shape[2] - len(weights) + 1
+    rows, columns = tf.unstack(tf.shape(levels)[1:3] - len(weights) + 1)
     blurred = sum(weight * levels[:, i : i + rows] for i, weight in enumerate(weights))
     return sum(weight * blurred[:, :, i : i + columns] for i, weight in enumerate(weights))

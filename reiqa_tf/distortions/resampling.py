@@ -26,9 +26,10 @@ def cubic(x):
 
 def lanczos(x):
     """The Lanczos kernel with a = 3 at distances `x`, support 3."""
-    angle = math.pi * tf.minimum(tf.abs(x), 3.0)
-    product = 3.0 * tf.sin(angle) * tf.sin(angle / 3.0)
-    return tf.where(angle < 1e-4, tf.ones_like(x), tf.math.divide_no_nan(product, angle * angle))
+    x = tf.minimum(tf.abs(x), 3.0)
+    # Each factor once: a graph's optimiser puts factors in a row together.
+    product = tf.sin(math.pi * x) * tf.sin((math.pi / 3.0) * x)
+    return tf.where(x < 1e-4, 1.0, tf.math.divide_no_nan(product, x * x * (math.pi**2 / 3.0)))
 
 
 SUPPORTS = {triangle: 1, cubic: 2, lanczos: 3}
@@ -54,8 +55,9 @@ def weights(kernel, size, new_size, first_output, outputs, first_input, inputs):
     before = 2 * (first_input + tf.range(inputs)) + 1
     after = 2 * (first_output + tf.range(outputs)) + 1
     distance = before[tf.newaxis] * new_size - after[:, tf.newaxis] * size
-    unit = 2 * tf.maximum(size, new_size)
-    values = kernel(tf.cast(distance, tf.float32) / tf.cast(unit, tf.float32))
+    unit = tf.cast(2 * tf.maximum(size, new_size), tf.float32)
+    # Not divided: a graph's optimiser rewrites a division by what it finds to be constant.
+    values = kernel(tf.cast(distance, tf.float32) * tf.math.reciprocal(unit))
     exists = (before > 0) & (before < 2 * size)
     values *= tf.cast(exists, tf.float32)[tf.newaxis]
     values *= tf.cast(after < 2 * new_size, tf.float32)[:, tf.newaxis]

@@ -1,0 +1,172 @@
+"""The table of distortions, and what holds for each row of it."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from reiqa_tf.distortions import DISTORTIONS, NAMES, distort
+from reiqa_tf.distortions.windows import Photo, Windows, extend, mirror_index
+
+EACH = pytest.mark.parametrize("distortion", DISTORTIONS, ids=lambda distortion: distortion.name)
+
+
+def test_the_bank_is_the_published_one():
+    assert NAMES == (
+        "gaussian_blur",
+        "lens_blur",
+        "color_diffusion",
+        "color_shift",
+        "hsv_saturation",
+        "lab_saturation",
+        "jpeg",
+        "gaussian_noise",
+        "ycbcr_noise",
+        "impulse_noise",
+        "multiplicative_noise",
+        "denoise",
+        "brighten",
+        "darken",
+        "mean_shift",
+        "resize_bicubic",
+        "sharpen",
+        "contrast",
+        "color_block",
+        "pixelate",
+        "non_eccentricity",
+        "jitter",
+        "resize_bilinear",
+        "resize_nearest",
+        "resize_lanczos",
+        "motion_blur",
+    )
+    unordered = {distortion.name for distortion in DISTORTIONS if not distortion.ordered}
+    assert unordered == {"hsv_saturation", "mean_shift", "contrast"}
+    assert all(len(distortion.levels) == 5 for distortion in DISTORTIONS)
+
+
+@EACH
+def test_an_ordered_distortion_changes_more_with_each_level(photo, distortion):
+    image = photo[200:277, 300:401] / np.float32(255)
+    changes = [
+        np.abs(distort(image, distortion.name, level, (2, 1)) - image).mean() for level in range(5)
+    ]
+    if distortion.ordered:
+        # Between neighbours a photo may say otherwise (and a shift points where it likes).
+        assert changes[4] > changes[2] > changes[0] or distortion.name == "color_shift"
+    assert max(changes) > 0.002
+
+
+@EACH
+def test_windows_see_what_the_whole_photo_would(photo, distortion):
+    image = tf.constant(photo[130:307, 210:439])  # 177 x 229
+    source = Photo(image)
+    places = ((0, 177 - 48, 61), (229 - 48, 0, 97))
+    corners = Windows(source, *places, 48, 48)
+    inner = Windows(source, (33, 90, 20), (50, 120, 150), 48, 48)
+    for level in (0, 2, 4):
+        seed = tf.constant([level, 77])
+        whole = distort(image, distortion.name, level, seed)
+        for windows, part in zip(
+            (corners, inner), distortion.on_all((corners, inner), level, seed), strict=True
+        ):
+            # Products and transforms of other sizes add up in another order.
+            np.testing.assert_allclose(part, windows.of(whole), atol=2e-5)
+
+
+@EACH
+def test_no_pixel_outside_the_declared_neighbourhood_matters(photo, distortion):
+    if distortion.neighbourhood is None:
+        pytest.skip("looks at all of the photo")
+    image = photo[100:340, 200:460].copy()
+    for level in (0, 4):
+        reach = distortion.neighbourhood[level]
+        windows = [
+            Windows(Photo(tf.constant(each)), (100,), (110,), 32, 32)
+            for each in (image, _changed(image, 100 - reach, 110 - reach, 32 + 2 * reach))
+        ]
+        seed = tf.constant([1, level])
+        before, after = (distortion.on(each, level, seed).numpy() for each in windows)
+        np.testing.assert_allclose(after, before, atol=1e-5)
+
+
+def _changed(image, top, left, side):
+    changed = 255 - image
+    changed[top : top + side, left : left + side] = image[top : top + side, left : left + side]
+    return changed
+
+
+@EACH
+def test_eager_graph_and_tf_data_give_the_same_pixels(photo, distortion):
+    image = tf.constant(photo[40:117, 300:401])
+    name = distortion.name
+    eager = distort(image, name, 3, (5, 6)).numpy()
+    assert eager.dtype == np.float32
+    assert eager.shape == image.shape
+    assert 0 <= eager.min() <= eager.max() <= 1
+    graph = tf.function(
+        lambda image: distort(image, name, 3, (5, 6)),
+        input_signature=[tf.TensorSpec((None, None, 3), tf.uint8)],
+        autograph=False,
+    )
+    np.testing.assert_array_equal(graph(image), eager)
+    for calls in (1, 2, 8):
+        dataset = tf.data.Dataset.from_tensors(image).repeat(4)
+        dataset = dataset.map(lambda image: distort(image, name, 3, (5, 6)), calls)
+        for each in dataset:
+            np.testing.assert_array_equal(each, eager)
+
+
+@EACH
+def test_the_smallest_photo_can_be_distorted(photo, distortion):
+    image = photo[200:232, 300:333]
+    for level in (0, 4):
+        distorted = distort(image, distortion.name, level, (1, 1)).numpy()
+        assert np.isfinite(distorted).all()
+        assert 0 <= distorted.min() <= distorted.max() <= 1
+
+
+@pytest.mark.parametrize("name", ["gaussian_noise", "jpeg", "jitter", "lab_saturation"])
+def test_photos_of_a_batch_are_distorted_one_by_one(photo, name):
+    batch = tf.constant(np.stack([photo[:77, :101], photo[100:177, 100:201]]))
+    together = distort(batch, name, 2, (3, 4)).numpy()
+    for i in range(2):
+        seed = tf.random.fold_in(tf.constant([3, 4]), i)
+        np.testing.assert_array_equal(together[i], distort(batch[i], name, 2, seed))
+
+
+def test_levels_of_eight_bits_and_floats_are_the_same_photo(photo):
+    image = photo[:64, :64]
+    for name in ("jpeg", "lab_saturation", "pixelate"):
+        floats = distort(image / np.float32(255), name, 2)
+        np.testing.assert_allclose(distort(image, name, 2), floats, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((np.zeros((64, 64, 3)), "gaussian_blurr", 0), "Expected one of the distortions"),
+        ((np.zeros((64, 64, 3)), "jpeg", 5), "Expected a level of 0"),
+        ((np.zeros((64, 64, 3)), "jpeg", -1), "Expected a level of 0"),
+        ((np.zeros((31, 64, 3)), "jpeg", 0), "at least 32 x 32 px"),
+        ((np.zeros((64, 64)), "jpeg", 0), "Expected a photo"),
+        ((np.zeros((64, 64, 4)), "jpeg", 0), "Expected a photo"),
+    ],
+)
+def test_what_cannot_be_distorted_is_said(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        distort(*arguments)
+
+
+def test_a_photo_goes_on_mirrored_however_far():
+    np.testing.assert_array_equal(
+        mirror_index(tf.range(-7, 7), 3), [0, 0, 1, 2, 2, 1, 0, 0, 1, 2, 2, 1, 0, 0]
+    )
+    image = np.arange(12.0, dtype=np.float32).reshape(2, 2, 3)
+    np.testing.assert_array_equal(
+        extend(tf.constant(image), (3, 1, 2, 3), "mirror"),
+        np.pad(image, ((3, 1), (2, 3), (0, 0)), mode="symmetric"),
+    )
+    np.testing.assert_array_equal(
+        extend(tf.constant(image), (3, 1, 2, 0), "edge"),
+        np.pad(image, ((3, 1), (2, 0), (0, 0)), mode="edge"),
+    )

@@ -1,0 +1,60 @@
+"""Distortions without randomness against the same mathematics in NumPy, SciPy and Pillow."""
+
+import os
+
+import numpy as np
+import pytest
+
+from reiqa_tf.distortions import DISTORTIONS, distort
+from tests.oracles import distortions as oracles
+
+# Largest mean difference and 99th percentile, in 8-bit levels. What Pillow rounds to 8 bits may be
+# half a level off, more where it rounds between two passes.
+TIGHT = (0.02, 0.1)
+TOLERANCES = {
+    "gaussian_blur": (0.3, 1.2),  # cut off at three standard deviations
+    "lens_blur": (0.05, 0.3),  # areas of pixels counted on another grid
+    "color_diffusion": (0.05, 0.5),  # interpolated between every fourth pixel
+    "jpeg": (1e-4, 1e-4),
+    "resize_bicubic": (0.6, 3),
+    "resize_bilinear": (0.6, 3),
+    "resize_lanczos": (0.6, 4),
+    "resize_nearest": (1e-4, 1e-4),
+    "pixelate": (1e-4, 1e-4),
+}
+FIXED = [distortion for distortion in DISTORTIONS if not distortion.random]
+
+
+@pytest.mark.parametrize("size", [(128, 160), (97, 131)])
+@pytest.mark.parametrize("distortion", FIXED, ids=lambda distortion: distortion.name)
+def test_each_level_is_what_the_mathematics_says(photo, distortion, size):
+    image = photo[100 : 100 + size[0], 200 : 200 + size[1]]
+    oracle = getattr(oracles, distortion.name)
+    mean, high = TOLERANCES.get(distortion.name, TIGHT)
+    for level, value in enumerate(distortion.levels):
+        expected = oracle(image / 255, value)
+        difference = 255 * np.abs(distort(image, distortion.name, level).numpy() - expected)
+        assert difference.mean() <= mean, level
+        assert np.percentile(difference, 99) <= high, level
+
+
+def test_the_neutral_levels_change_nothing(photo):
+    image = photo[:64, :96]
+    for name, level, tolerance in (("mean_shift", 2, 0), ("lab_saturation", 0, 2e-3)):
+        np.testing.assert_allclose(distort(image, name, level), image / 255, atol=tolerance + 1e-6)
+
+
+@pytest.mark.skipif("REIQA_GOLDEN" not in os.environ, reason="REIQA_GOLDEN names no file")
+@pytest.mark.parametrize("distortion", FIXED, ids=lambda distortion: distortion.name)
+def test_agrees_with_the_published_implementation(distortion):
+    golden = np.load(os.environ["REIQA_GOLDEN"])
+    for level in range(5):
+        expected = golden[f"{distortion.name}_{level}"] / 255
+        ours = distort(golden["image"], distortion.name, level).numpy()
+        difference = 255 * np.abs(ours - expected)
+        print(  # noqa: T201 - the table that is asked for
+            f"{distortion.name:16} {level} mean {difference.mean():.2f} "
+            f"99th percentile {np.percentile(difference, 99):.2f}"
+        )
+        assert difference.mean() <= 1.5
+        assert np.percentile(difference, 99) <= 4

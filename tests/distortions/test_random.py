@@ -1,0 +1,252 @@
+"""Random distortions: their statistics, and the same randomness put through NumPy."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from reiqa_tf.distortions import DISTORTIONS, distort
+from reiqa_tf.distortions.bank import distortion_named
+from reiqa_tf.distortions.displacements import JITTER_REACH, draw_jitter
+from reiqa_tf.distortions.random_fields import LARGEST_NORMAL, codebook, normal_field, uniform_field
+from reiqa_tf.distortions.windows import Photo
+from tests.oracles import distortions as oracles
+
+GREY = np.full((256, 320, 3), 0.5, np.float32)
+RANDOM = [distortion for distortion in DISTORTIONS if distortion.random]
+
+
+def drawn(name, level, image, seed):
+    distortion = distortion_named(name)
+    value = tf.constant(distortion.levels[level], tf.float32)
+    return distortion.draw(tf.constant(seed), value, Photo(tf.constant(image)))
+
+
+def correlation(a, b):
+    return np.corrcoef(a.ravel(), b.ravel())[0, 1]
+
+
+@pytest.mark.parametrize("level", range(5))
+def test_gaussian_noise_has_the_variance_of_its_level_in_each_channel(level):
+    noise = distort(GREY, "gaussian_noise", level, (level, 1)).numpy() - GREY
+    expected = distortion_named("gaussian_noise").levels[level]
+    np.testing.assert_allclose(noise.var(axis=(0, 1)), expected, rtol=0.03)
+    np.testing.assert_allclose(noise.mean(axis=(0, 1)), 0, atol=4 * np.sqrt(expected / 81920))
+
+
+@pytest.mark.parametrize("level", range(5))
+def test_multiplicative_noise_grows_with_the_pixel(level):
+    expected = distortion_named("multiplicative_noise").levels[level]
+    for grey in (0.25, 0.5):
+        image = np.full((256, 256, 3), grey, np.float32)
+        noise = distort(image, "multiplicative_noise", level, (3, level)).numpy() - image
+        np.testing.assert_allclose(noise.var(), expected * grey**2, rtol=0.03)
+
+
+@pytest.mark.parametrize("level", range(5))
+def test_ycbcr_noise_has_the_variance_of_its_level_on_each_of_y_cb_cr(level):
+    noise = 255 * (distort(GREY, "ycbcr_noise", level, (5, level)).numpy() - GREY)
+    forward = np.array(
+        [[65.481, 128.553, 24.966], [-37.797, -74.203, 112.0], [112.0, -93.786, -18.214]]
+    )
+    ycbcr = noise / 255 @ forward.T / 255
+    expected = distortion_named("ycbcr_noise").levels[level]
+    np.testing.assert_allclose(ycbcr.var(axis=(0, 1)), expected, rtol=0.03)
+    assert np.abs(np.corrcoef(ycbcr.reshape(-1, 3).T) - np.eye(3)).max() < 0.02
+
+
+def test_noise_is_white_along_rows_along_columns_and_between_channels():
+    field = normal_field(tf.constant([1, 2]), 0, 512, 512, 3).numpy()
+    for down in range(3):
+        for right in range(-3, 4):
+            if (down, right) > (0, 0):
+                a = field[: 512 - down, max(0, -right) : 512 - max(0, right)]
+                b = field[down:, max(0, right) : 512 + min(0, right)]
+                assert abs(correlation(a, b)) < 0.006, (down, right)
+    assert np.abs(np.corrcoef(field.reshape(-1, 3).T) - np.eye(3)).max() < 0.008
+    power = np.abs(np.fft.rfft2(field[..., 0])[1:256, 1:256]) ** 2 / 512**2
+    for quarter in power.reshape(5, 51, 5, 51).mean((1, 3)).ravel():
+        np.testing.assert_allclose(quarter, 1, atol=5 / 51)
+
+
+def test_normal_numbers_have_the_distribution_of_normal_numbers():
+    field = np.sort(normal_field(tf.constant([7, 7]), 0, 512, 512, 1).numpy().ravel())
+    for value, below in ((-3, 0.00135), (-2, 0.02275), (-1, 0.15866), (0, 0.5), (1.5, 0.93319)):
+        part = np.searchsorted(field, value) / field.size
+        assert abs(part - below) < 5 * np.sqrt(below * (1 - below) / field.size), value
+    assert np.abs(codebook()).max() < LARGEST_NORMAL
+    np.testing.assert_allclose(np.cov(codebook().T), np.eye(4), atol=1e-4)
+
+
+def test_rows_of_a_field_do_not_depend_on_where_drawing_begins():
+    seed = tf.constant([3, 4])
+    for draw in (
+        lambda first, rows: normal_field(seed, first, rows, 37, 3),
+        lambda first, rows: uniform_field(seed, first, rows, 37),
+    ):
+        np.testing.assert_array_equal(draw(0, 40)[13:33], draw(13, 20))
+
+
+@pytest.mark.parametrize("distortion", RANDOM, ids=lambda distortion: distortion.name)
+def test_seeds_give_pictures_of_their_own_and_the_same_seed_the_same_one(photo, distortion):
+    image = photo[40:117, 300:401]
+    first, again, *others = (
+        distort(image, distortion.name, 4, seed).numpy()
+        for seed in ((1, 2), (1, 2), (1, 3), (2, 2), (2, 1), (9, 9))
+    )
+    np.testing.assert_array_equal(first, again)
+    assert any(np.abs(first - other).max() > 0.05 for other in others)
+
+
+def test_noise_of_different_seeds_is_uncorrelated():
+    seeds = [(0, 0), (0, 1), (1, 0), (1, 1), (2**30, 5)]
+    noises = [distort(GREY, "gaussian_noise", 2, seed).numpy() - GREY for seed in seeds]
+    for i, first in enumerate(noises):
+        for second in noises[:i]:
+            assert abs(correlation(first, second)) < 0.01
+
+
+@pytest.mark.parametrize("level", range(5))
+def test_impulse_noise_turns_whole_pixels_black_or_white_in_equal_parts(level):
+    image = distort(GREY, "impulse_noise", level, (level, 8)).numpy()
+    assert (np.ptp(image, axis=-1) == 0).all()
+    half = distortion_named("impulse_noise").levels[level] / 2
+    for extreme in (0, 1):
+        part = (image[..., 0] == extreme).mean()
+        assert abs(part - half) < 4.5 * np.sqrt(half / image[..., 0].size)
+    assert np.isin(image, np.float32([0, 0.5, 1])).all()
+
+
+def test_denoise_blurs_its_noise_with_one_of_two_kernels_by_a_fair_coin():
+    kernels = []
+    for i in range(60):
+        _, kernel = drawn("denoise", 4, GREY[:32, :32], (i, 3))
+        kernels.append(kernel.numpy())
+    boxes = [np.isclose(kernel.max(), 0.2) for kernel in kernels]
+    assert 15 <= sum(boxes) <= 45
+    gaussian = kernels[boxes.index(False)]
+    np.testing.assert_allclose(np.log(gaussian[9] / gaussian[6]), 0.5, rtol=1e-4)  # sigma 3
+    box = kernels[boxes.index(True)]
+    np.testing.assert_allclose(box, np.where(np.abs(np.arange(-9, 10)) <= 2, 0.2, 0), atol=1e-7)
+
+
+@pytest.mark.parametrize("seed", [(0, 0), (1, 0), (2, 0), (3, 0)])
+def test_denoise_is_noise_eight_bits_and_a_blur(photo, seed):
+    image = photo[:80, :90] / np.float32(255)
+    noise, kernel = (part.numpy() for part in drawn("denoise", 3, image, seed))
+    padded = np.pad(image, ((9, 9), (9, 9), (0, 0)), mode="edge")
+    noisy = np.floor(np.clip(255 * (padded + noise) + 0.5, 0, 255)) / 255
+    for axis in (0, 1):
+        noisy = np.apply_along_axis(np.convolve, axis, noisy, kernel, mode="valid")
+    np.testing.assert_allclose(distort(image, "denoise", 3, seed), noisy, atol=1e-2)
+    assert np.abs(distort(image, "denoise", 3, seed) - noisy).mean() < 1e-5
+
+
+@pytest.mark.parametrize("level", [0, 3, 4])
+def test_color_shift_moves_green_at_edges(photo, level):
+    image = photo[:200, 300:520] / np.float32(255)
+    length = distortion_named("color_shift").levels[level]
+    for seed in ((1, 1), (2, 5)):
+        down, right, _ = drawn("color_shift", level, image, seed)
+        assert min(down, right) >= 0
+        assert abs(np.hypot(down, right) - length) <= 0.75
+        expected = oracles.color_shift(image, int(down), int(right))
+        difference = 255 * np.abs(distort(image, "color_shift", level, seed).numpy() - expected)
+        assert difference.mean() < 0.3
+        assert np.percentile(difference, 99) < 4
+
+
+def test_color_shift_points_anywhere_between_down_and_right():
+    angles = []
+    for i in range(40):
+        down, right, _ = drawn("color_shift", 4, GREY[:32, :32], (i, 0))
+        angles.append(np.arctan2(down, right))
+    counts = np.histogram(angles, bins=3, range=(0, np.pi / 2))[0]
+    assert counts.min() >= 5
+
+
+@pytest.mark.parametrize("level", range(5))
+def test_color_block_paints_squares_of_32_px(level):
+    count = distortion_named("color_block").levels[level]
+    image = np.zeros((200, 260, 3), np.float32)
+    painted = distort(image, "color_block", level, (level, 4)).numpy()
+    tops, lefts, colors = (part.numpy() for part in drawn("color_block", level, image, (level, 4)))
+    expected = image.copy()
+    for top, left, color in list(zip(tops, lefts, colors, strict=True))[:count]:
+        expected[top : top + 32, left : left + 32] = color
+    np.testing.assert_allclose(painted, expected, atol=1e-6)
+    assert tops.min() >= 0 <= lefts.min()
+    assert tops.max() <= 168
+    assert lefts.max() <= 228
+
+
+@pytest.mark.parametrize("level", [0, 4])
+def test_non_eccentricity_copies_patches_one_after_the_other(level):
+    image = np.random.default_rng(0).uniform(size=(300, 400, 3)).astype(np.float32)
+    copied = distort(image, "non_eccentricity", level, (level, 2)).numpy()
+    origin = drawn("non_eccentricity", level, image, (level, 2)).numpy()[..., 0]
+    np.testing.assert_array_equal(copied, image.reshape(-1, 3)[origin])
+    rows, columns = np.divmod(origin, 400)
+    moved = (rows != np.arange(300)[:, None]) | (columns != np.arange(400))
+    assert moved.any()
+    # Few patches overlap, so that most pixels moved once: by up to 8 px in each direction.
+    once = np.abs(rows - np.arange(300)[:, None])[moved], np.abs(columns - np.arange(400))[moved]
+    assert (np.maximum(*once) <= 8).mean() > 0.6
+    assert np.maximum(*once).max() > 4
+
+
+def test_non_eccentricity_moves_a_single_patch_as_a_whole():
+    image = np.zeros((64, 64, 3), np.float32)
+    photo = Photo(tf.constant(image))
+    origin = distortion_named("non_eccentricity").draw(tf.constant([5, 5]), 1.0, photo).numpy()
+    rows, columns = np.divmod(origin[..., 0], 64)
+    down, right = np.arange(64)[:, None] - rows, np.arange(64) - columns
+    moved = (down != 0) | (right != 0)
+    assert moved.sum() == 256
+    assert len(set(zip(down[moved], right[moved], strict=True))) == 1
+
+
+@pytest.mark.parametrize("level", range(5))
+def test_jitter_displaces_by_white_noise_of_its_deviation(level):
+    deviation = distortion_named("jitter").levels[level]
+    image = np.zeros((128, 160, 3), np.float32)
+    field = drawn("jitter", level, image, (level, 6)).numpy()
+    np.testing.assert_allclose(field.var(axis=(0, 1)), deviation**2, rtol=0.04)
+    assert np.abs(np.corrcoef(field.reshape(-1, 10).T) - np.eye(10)).max() < 0.03
+    assert abs(correlation(field[1:], field[:-1])) < 0.01
+    assert abs(correlation(field[:, 1:], field[:, :-1])) < 0.01
+
+
+@pytest.mark.parametrize("level", [0, 2, 3, 4])
+def test_jitter_is_five_rounds_of_cubic_lookup(photo, level):
+    image = photo[40:117, 300:401] / np.float32(255)
+    field = draw_jitter(
+        tf.constant([level, 0]),
+        tf.constant(distortion_named("jitter").levels[level], tf.float32),
+        Photo(tf.constant(image)),
+    ).numpy()
+    outer = JITTER_REACH
+    known = np.pad(image, ((outer, outer), (outer, outer), (0, 0)), mode="symmetric")
+    for number in range(5):
+        left = outer - 7 * (number + 1)  # what is still known around the photo
+        rows, columns = np.indices((77 + 2 * left, 101 + 2 * left)) + 7.0
+        cut = slice(28 - left, -(28 - left) or None)
+        down, right = np.moveaxis(field[cut, cut, 2 * number : 2 * number + 2], -1, 0)
+        known = oracles.cubic_lookup(known, rows + down, columns + right)
+    ours = distort(image, "jitter", level, (level, 0)).numpy()
+    np.testing.assert_allclose(ours, np.clip(known, 0, 1), atol=2e-4)
+
+
+def test_motion_blur_runs_along_rows_or_columns_by_a_fair_coin(photo):
+    image = photo[:70, :90] / np.float32(255)
+    directions = []
+    for i in range(12):
+        level = i % 5
+        length = distortion_named("motion_blur").levels[level]
+        ours = distort(image, "motion_blur", level, (i, 1)).numpy()
+        expected = [oracles.motion_blur(image, length, along) for along in (False, True)]
+        distances = [np.abs(ours - each).max() for each in expected]
+        assert min(distances) < 1e-4
+        directions.append(int(np.argmin(distances)))
+    coins = [bool(drawn("motion_blur", 0, image, (i, 1))) for i in range(80)]
+    assert 22 <= sum(coins) <= 58
+    assert set(directions) == {0, 1}
