@@ -71,10 +71,15 @@ def operator_times(path, patch):
 
     for distortion in DISTORTIONS:
         apply = compiled(distortion)
-        yield distortion, [
-            seconds(lambda apply=apply, i=i: apply(image, tf.constant(i), tf.constant([1, i])), 5)
-            for i in range(LEVELS)
-        ]
+        yield (
+            distortion,
+            [
+                seconds(
+                    lambda apply=apply, i=i: apply(image, tf.constant(i), tf.constant([1, i])), 5
+                )
+                for i in range(LEVELS)
+            ],
+        )
 
 
 def limits(path, views):
@@ -112,7 +117,9 @@ def main():
     before = yardstick(photos[0])
 
     if arguments.operators:
-        table = Table(title=f"Two pairs of a version, 512 x 512 px; yardstick {before * 1e3:.1f} ms")
+        table = Table(
+            title=f"Two pairs of a version, 512 x 512 px; yardstick {before * 1e3:.1f} ms"
+        )
         for heading in ("operator", *(f"level {i}" for i in range(LEVELS)), "mean", "yardsticks"):
             table.add_column(heading, justify="left" if heading == "operator" else "right")
         means = []

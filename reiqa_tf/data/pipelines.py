@@ -130,7 +130,9 @@ class ViewPipeline:
             num_parallel_calls=self.parallel_calls,
             deterministic=True,
         )
-        views = decoded.map(_plain(self._views), num_parallel_calls=self.parallel_calls, deterministic=True)
+        views = decoded.map(
+            _plain(self._views), num_parallel_calls=self.parallel_calls, deterministic=True
+        )
         return views.batch(share, drop_remainder=True).map(_plain(_one_axis)).prefetch(2)
 
     def batches(self, first_step=0):
@@ -274,9 +276,7 @@ def _decode(photo, paths, kept):
     if kept is None:
         return read()
     path = tf.gather(kept, photo)
-    image = tf.cond(
-        path == "", read, lambda: tf.io.parse_tensor(tf.io.read_file(path), tf.uint8)
-    )
+    image = tf.cond(path == "", read, lambda: tf.io.parse_tensor(tf.io.read_file(path), tf.uint8))
     return tf.ensure_shape(image, (None, None, 3))
 
 

@@ -399,9 +399,7 @@ def distort(image, name, level, seed=(0, 0)):
     if image.shape.rank == 3:
         return _compiled(distortion)(image, level, seed)
     return tf.map_fn(
-        lambda part: _compiled(distortion)(
-            part[0], level, tf.random.fold_in(seed, part[1])
-        ),
+        lambda part: _compiled(distortion)(part[0], level, tf.random.fold_in(seed, part[1])),
         (image, tf.range(tf.shape(image)[0])),
         fn_output_signature=tf.TensorSpec(image.shape[1:], tf.float32),
     )

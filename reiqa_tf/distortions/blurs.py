@@ -22,9 +22,7 @@ def lens_blur(windows, radius, reach, drawn):  # noqa: ARG001
     kernels = tf.constant(disk_kernels())
     first = _LARGEST_RADIUS - reach
     side = 2 * reach + 1
-    disk = tf.slice(
-        kernels, (tf.cast(radius, tf.int32), first, first), (1, side, side)
-    )
+    disk = tf.slice(kernels, (tf.cast(radius, tf.int32), first, first), (1, side, side))
     planes = tf.transpose(windows.pixels(reach), (0, 3, 1, 2))
     wanted = tf.shape(planes)[2:]
     # Transforms are fast at sizes without large prime factors.

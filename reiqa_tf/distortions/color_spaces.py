@@ -51,9 +51,7 @@ def rgb_from_roots(roots):
         float32 tensor `(..., 3)`, sRGB in [0, 1].
     """
     roots = tf.maximum(roots, np.float32([-np.inf, -np.inf, 0]))
-    relative = tf.where(
-        roots > 0.2068966, roots * roots * roots, (roots - 16 / 116) * (1 / 7.787)
-    )
+    relative = tf.where(roots > 0.2068966, roots * roots * roots, (roots - 16 / 116) * (1 / 7.787))
     linear = tf.clip_by_value(_mix(relative, _RGB_FROM_RELATIVE), 0.0, 1.0)
     power = tf.exp((1 / 2.4) * tf.math.log(tf.maximum(linear, _SMALLEST)))
     encoded = tf.where(linear > 0.0031308, 1.055 * power - 0.055, 12.92 * linear)

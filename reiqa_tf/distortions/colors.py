@@ -147,6 +147,4 @@ def color_shift(windows, amount, reach, drawn):  # noqa: ARG001
     )
     image = windows.inside()
     green = image[..., 1:2]
-    return tf.concat(
-        [image[..., :1], green + blend * (moved - green), image[..., 2:]], axis=-1
-    )
+    return tf.concat([image[..., :1], green + blend * (moved - green), image[..., 2:]], axis=-1)

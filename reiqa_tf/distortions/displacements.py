@@ -48,21 +48,24 @@ def draw_blocks(seed, count, photo):  # noqa: ARG001
 def color_block(windows, count, reach, drawn):  # noqa: ARG001
     """Squares of 32 px painted one after the other."""
     tops, lefts, colors = drawn
-    numbers = tf.range(1, _MOST_BLOCKS + 1)
-    numbers *= tf.cast(numbers <= tf.cast(count, tf.int32), tf.int32)
-    numbers = tf.cast(numbers, tf.float32)
-    palette = tf.concat([tf.zeros((1, 3)), colors], 0)
-    painted = []
-    for (rows, columns), image in zip(
-        windows.coordinates(), tf.unstack(windows.inside(), len(windows.tops)), strict=True
-    ):
-        upright = numbers[:, tf.newaxis] * _covers(tops, rows)
-        topmost = tf.reduce_max(
-            upright[:, :, tf.newaxis] * _covers(lefts, columns)[:, tf.newaxis], axis=0
+    exists = tf.cast(tf.range(_MOST_BLOCKS) < tf.cast(count, tf.int32), tf.float32)
+    # Powers of two: of the squares at a pixel, the last one can be read from their sum.
+    powers = exists * 2.0 ** tf.range(float(_MOST_BLOCKS))
+    sums = [
+        tf.linalg.matmul(
+            powers[:, tf.newaxis] * _covers(tops, rows), _covers(lefts, columns), transpose_a=True
         )
-        bare = tf.cast(topmost < 0.5, tf.float32)[..., tf.newaxis]
-        painted.append(image * bare + tf.gather(palette, tf.cast(topmost, tf.int32)))
-    return tf.stack(painted)
+        for rows, columns in windows.coordinates()
+    ]
+    return _painted(windows.inside(), tf.stack(sums), colors)
+
+
+@fused
+def _painted(image, sums, colors):
+    number = tf.math.log(sums + 0.5) * (1 / math.log(2))
+    for i, color in enumerate(tf.unstack(colors)):
+        image = tf.where(number[..., tf.newaxis] > i, color, image)
+    return image
 
 
 def _covers(starts, positions):
@@ -94,13 +97,13 @@ def draw_copies(seed, count, photo):
     to_rows = tf.clip_by_value(from_rows + down, 0, rows)
     to_columns = tf.clip_by_value(from_columns + right, 0, columns)
     inside = tf.range(_PATCH_SIDE)
-    patch = tf.reshape(inside[:, tf.newaxis] * width + inside, (-1, 1))
+    patch = tf.reshape(inside[:, tf.newaxis] * width + inside, (1, -1, 1))
+    sources = patch + tf.reshape(from_rows * width + from_columns, (-1, 1, 1))
+    targets = patch + tf.reshape(to_rows * width + to_columns, (-1, 1, 1))
 
     def copy(number, origin):
-        source = patch + (from_rows[number] * width + from_columns[number])
-        target = patch + (to_rows[number] * width + to_columns[number])
-        copied = tf.gather_nd(origin, source)
-        return number + 1, tf.tensor_scatter_nd_update(origin, target, copied)
+        copied = tf.gather_nd(origin, sources[number])
+        return number + 1, tf.tensor_scatter_nd_update(origin, targets[number], copied)
 
     last = tf.cast(count, tf.int32)
     _, origin = tf.while_loop(

@@ -60,10 +60,13 @@ def draw_uniform(seed, probability, photo):  # noqa: ARG001
 
 def impulse_noise(windows, probability, reach, drawn):  # noqa: ARG001
     """Pixels turned black or white, each with half of the probability."""
-    chance = windows.field(drawn)
-    kept = tf.cast(chance >= probability, tf.float32)
-    white = tf.cast(chance < 0.5 * probability, tf.float32)
-    return windows.inside() * kept + white
+    return _speckled(windows.inside(), windows.field(drawn), probability)
+
+
+@fused
+def _speckled(image, chance, probability):
+    kept = tf.where(chance < probability, 0.0, image)
+    return tf.where(chance < 0.5 * probability, 1.0, kept)
 
 
 def draw_denoise(seed, variance, photo):

@@ -61,8 +61,9 @@ def uniform_field(seed, first_row, rows, columns):
         float32 tensor `(rows, columns, 1)`, multiples of 2**-24.
     """
     words = random_words(seed, first_row, rows, columns)[:, :columns]
-    bits = tf.cast(tf.bitcast(tf.bitwise.right_shift(words, tf.constant(8, tf.uint32)), tf.int32),
-                   tf.float32)
+    bits = tf.cast(
+        tf.bitcast(tf.bitwise.right_shift(words, tf.constant(8, tf.uint32)), tf.int32), tf.float32
+    )
     return (bits * 2.0**-24)[:, :, tf.newaxis]
 
 

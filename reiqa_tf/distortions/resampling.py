@@ -19,17 +19,18 @@ def triangle(x):
 def cubic(x):
     """Keys' cubic convolution kernel with a = -0.5 at distances `x`, support 2."""
     x = tf.minimum(tf.abs(x), 2.0)
-    near = (1.5 * x - 2.5) * x * x + 1.0
     far = ((-0.5 * x + 2.5) * x - 4.0) * x + 2.0
-    return tf.where(x < 1.0, near, far)
+    # What the inner piece has more, 0 outside: `tf.where` takes several times as long.
+    inner = tf.maximum(1.0 - x, 0.0)
+    return far + inner * inner * (1.0 - 2.0 * inner)
 
 
 def lanczos(x):
     """The Lanczos kernel with a = 3 at distances `x`, support 3."""
-    x = tf.minimum(tf.abs(x), 3.0)
+    x = tf.clip_by_value(tf.abs(x), 1e-4, 3.0)  # not 0, where the quotient below is 0 / 0
     # Each factor once: a graph's optimiser puts factors in a row together.
     product = tf.sin(math.pi * x) * tf.sin((math.pi / 3.0) * x)
-    return tf.where(x < 1e-4, 1.0, tf.math.divide_no_nan(product, x * x * (math.pi**2 / 3.0)))
+    return product * tf.math.reciprocal(x * x * (math.pi**2 / 3.0))
 
 
 SUPPORTS = {triangle: 1, cubic: 2, lanczos: 3}

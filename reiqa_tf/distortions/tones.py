@@ -61,9 +61,7 @@ def sharpen(windows, amount, reach, drawn):  # noqa: ARG001
     upright = plane[:, :, reach : reach + windows.columns]
     curvature = _second_difference(
         upright, windows.tops, windows.rows, windows.photo.height, reach
-    ) + turn(
-        _second_difference(across, windows.lefts, windows.columns, windows.photo.width, reach)
-    )
+    ) + turn(_second_difference(across, windows.lefts, windows.columns, windows.photo.width, reach))
     return _relit(middle, amount * curvature)
 
 

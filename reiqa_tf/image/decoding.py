@@ -94,9 +94,7 @@ def jpeg_orientation(contents):
     levels = tf.cast(tf.io.decode_raw(head, tf.uint8), tf.int32)
     mark = [*b"Exif\x00\x00"]
     last = tf.size(levels) - len(mark) + 1
-    found = tf.reduce_all(
-        [levels[i : last + i] == byte for i, byte in enumerate(mark)], axis=0
-    )
+    found = tf.reduce_all([levels[i : last + i] == byte for i, byte in enumerate(mark)], axis=0)
     return tf.cond(
         tf.reduce_any(found),
         lambda: _tiff_orientation(levels[tf.argmax(found, output_type=tf.int32) + len(mark) :]),

@@ -84,7 +84,7 @@ def half_size(image):
         return weights
 
     rows, columns = matrix(image.shape[0], height), matrix(image.shape[1], width)
-    return np.clip(np.einsum("ih,hwc,jw->ijc", rows, image, columns), 0, 1)
+    return np.clip(np.einsum("ih,hwc,jw->ijc", rows, image, columns, optimize=True), 0, 1)
 
 
 @pytest.mark.parametrize("size", [(128, 140), (131, 137)])
@@ -130,9 +130,7 @@ def test_a_plan_draws_each_distortion_once_and_swaps_half_of_each_scale():
         # Two windows a scale, shared by all versions, in one order or the other.
         for places in (plan.tops.numpy(), plan.lefts.numpy()):
             for scale in range(2):
-                straight = np.where(
-                    swapped[scale][:, None], places[scale][:, ::-1], places[scale]
-                )
+                straight = np.where(swapped[scale][:, None], places[scale][:, ::-1], places[scale])
                 assert len(np.unique(straight, axis=0)) == 1
         assert len({tuple(seed) for seed in plan.seeds.numpy()}) == 12
     assert counts.min() >= 12  # 60 x 11 / 26 = 25 expected

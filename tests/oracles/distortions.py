@@ -160,9 +160,7 @@ def color_shift(image, down, right):
     """With the shift that was drawn."""
     luma = image @ [0.2989, 0.5870, 0.1140]
     padded = np.pad(luma, 1, mode="edge")
-    magnitude = np.hypot(
-        padded[2:, 1:-1] - padded[:-2, 1:-1], padded[1:-1, 2:] - padded[1:-1, :-2]
-    )
+    magnitude = np.hypot(padded[2:, 1:-1] - padded[:-2, 1:-1], padded[1:-1, 2:] - padded[1:-1, :-2])
     edges = _stretch(ndimage.gaussian_filter(magnitude, 4, mode="nearest"))
     edges = _stretch(np.maximum(edges, 0.1))
     edges = _stretch(np.clip(edges, *np.percentile(edges, [1, 99])))
