@@ -9,7 +9,6 @@ from reiqa_tf.distortions.coarse_blur import GRID_REACH, blur_coarsely, enlarge
 from reiqa_tf.distortions.color_spaces import mix, rgb_from_roots, roots_from_rgb
 from reiqa_tf.distortions.filters import gaussian_radius
 from reiqa_tf.distortions.fusing import fused, in_chunks
-from reiqa_tf.distortions.windows import edge_index
 from reiqa_tf.image.scaling import to_unit_range
 
 _LARGEST_SHIFT = 12
@@ -109,18 +108,11 @@ def edge_map(image):
         the `CoarseGrid` of the map, one channel in [0, 1].
     """
     luma = mix(to_unit_range(image), _LUMA)
-    height, width = tf.shape(luma)[0], tf.shape(luma)[1]
-    rows, columns = tf.range(height), tf.range(width)
-    down = tf.gather(luma, edge_index(rows + 1, height)) - tf.gather(
-        luma, edge_index(rows - 1, height)
-    )
-    right = tf.gather(luma, edge_index(columns + 1, width), axis=1) - tf.gather(
-        luma, edge_index(columns - 1, width), axis=1
-    )
+    down, right = _central_difference(luma, 0), _central_difference(luma, 1)
     magnitude = tf.sqrt(down * down + right * right)
     grid = blur_coarsely(magnitude, 0, _EDGE_SIGMA, gaussian_radius(_EDGE_SIGMA))
     edges = _stretch(tf.maximum(_stretch(grid.values), 0.1))
-    low, high = _percentile(edges, 1), _percentile(edges, 99)
+    low, high = _percentiles(edges, (1, 99))
     return grid._replace(values=_stretch(tf.clip_by_value(edges, low, high)))
 
 
@@ -129,10 +121,18 @@ def _stretch(values):
     return tf.math.divide_no_nan(values - lowest, highest - lowest)
 
 
-def _percentile(values, percent):
+def _percentiles(values, percents):
     ordered = tf.sort(tf.reshape(values, (-1,)))
     last = tf.cast(tf.size(ordered) - 1, tf.float32)
-    return ordered[tf.cast(tf.round(last * (percent / 100)), tf.int32)]
+    return [ordered[tf.cast(tf.round(last * (percent / 100)), tf.int32)] for percent in percents]
+
+
+def _central_difference(plane, axis):
+    """Next pixel minus the one before, edges replicated."""
+    size = tf.shape(plane)[axis]
+    before, first = tf.split(plane, (size - 1, 1), axis)[0], tf.split(plane, (1, size - 1), axis)[0]
+    after, last = tf.split(plane, (1, size - 1), axis)[1], tf.split(plane, (size - 1, 1), axis)[1]
+    return tf.concat([after, last], axis) - tf.concat([first, before], axis)
 
 
 def color_shift(windows, amount, reach, drawn):  # noqa: ARG001

@@ -30,7 +30,7 @@ def draw_normal(seed, variance, photo, margin=0):
         float32 tensor `(photo.rows + 2 margin, W + 2 margin, 3)`.
     """
     rows, columns = photo.rows + 2 * margin, photo.width + 2 * margin
-    return tf.sqrt(variance) * normal_field(seed, photo.first_row, rows, columns, 3)
+    return normal_field(seed, photo.first_row, rows, columns, 3) * tf.sqrt(variance)
 
 
 def gaussian_noise(windows, variance, reach, drawn):  # noqa: ARG001
