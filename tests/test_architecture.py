@@ -18,7 +18,8 @@ ARROWS = {
     "metrics": set(),
     "regression": set(),
     "image": set(),
-    "data": {"image"},
+    "data": {"distortions", "image"},
+    "distortions": {"image"},
     "models": {"image", "presets"},
     "convert": {"models"},
     "scoring": {"data", "image", "metrics", "models"},
@@ -27,6 +28,7 @@ ARROWS = {
     "cli": {
         "convert",
         "data",
+        "distortions",
         "image",
         "metrics",
         "models",
@@ -41,6 +43,7 @@ ARROWS = {
 FOREIGN = {
     "image": {"keras", "absl"},
     "data": {"keras", "absl"},
+    "distortions": {"keras", "absl"},
     "models": {"absl"},
     "metrics": {"tensorflow", "keras", "absl"},
     "regression": {"tensorflow", "keras", "absl"},

@@ -7,9 +7,9 @@ _EXAMPLES = """\
   reiqa distort photo.jpg --out jitter.png --name jitter              one, five levels
   reiqa distort photo.jpg --out noisy.png --name gaussian_noise --level 3    one, at full size
 
-Levels go from 0 to 4; below each picture stands what a level is (px, variance, quality, ...). In a
-gallery the photo is first brought to --side pixels, so that a pixel of the picture is a pixel of the
-distortion."""
+Levels go from 0 to 4; below each picture stands what a level is (px, variance, quality, ...). In
+a gallery the photo is first brought to --side pixels, so that a pixel of the picture is a pixel
+of the distortion."""
 
 
 def add_parser(subparsers):

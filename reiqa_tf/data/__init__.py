@@ -1,1 +1,1 @@
-"""Lists of photos with scores, and what is read from them."""
+"""Photos: lists of them, and what training makes of them: views, pairs, batches."""

@@ -83,7 +83,7 @@ def _regular_taps(patch):
 
 
 def _taps(offsets, starts, size, patch):
-    """Places in the source and weights `(T, patch, 4)` of the pixels behind each pixel of a crop."""
+    """Places in the source and weights, `(T, patch, 4)`, of the pixels behind those of a crop."""
     steps = size // 2 - 1
     position = (offsets[:, tf.newaxis] + tf.range(patch)) * (size - 1)
     first = position // steps

@@ -10,7 +10,6 @@ import hashlib
 import pathlib
 
 import tensorflow as tf
-from absl import logging
 
 from reiqa_tf.data.manifests import read_photo_list
 from reiqa_tf.data.photos import find_photos
@@ -165,7 +164,6 @@ class ViewPipeline:
             except ImageError as error:
                 reason = str(error)
             self.skipped[path] = reason
-            logging.warning("skipped %s (%d so far)", reason, len(self.skipped))
 
     def fill_cache(self, progress=iter):
         """Decodes photos that the cache does not hold yet. `dataset` does it if nobody else did.

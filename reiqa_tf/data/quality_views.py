@@ -2,8 +2,8 @@
 
 The recipe is Re-IQA's (Saha, Mishra and Bovik, CVPR 2023, section 3.1, and the authors' code): the
 clean photo and 11 distorted versions of it, each at full and at half size, two overlapping crops
-of each. Different from the authors' code: crops are exchanged correctly (theirs overwrites a part of
-one with the other), and a photo that is too small is mirrored instead of padded with black.
+of each. Different from the authors' code: crops are exchanged correctly (theirs overwrites a part
+of one with the other), and a photo that is too small is mirrored instead of padded with black.
 """
 
 import dataclasses

@@ -1,7 +1,7 @@
 """Wide Gaussian blurs, computed on every fourth row and column and interpolated in between.
 
-A Gaussian of 3.5 px and more leaves so little detail that every fourth pixel says it all. The grid is
-that of the photo, so that windows of it agree with the whole.
+A Gaussian of 3.5 px and more leaves so little detail that every fourth pixel says it all. The grid
+is that of the photo, so that windows of it agree with the whole.
 """
 
 import typing

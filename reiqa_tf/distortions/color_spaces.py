@@ -1,8 +1,8 @@
 """CIE Lab and its way from and to sRGB, as the operators of the bank need it.
 
 Lab is handled by its cube roots `f`: for the white-relative tristimulus values X, Y, Z these are
-f(X), f(Y), f(Z), and L = 116 f(Y) - 16, a = 500 (f(X) - f(Y)), b = 200 (f(Y) - f(Z)). A change of L, a
-or b is a sum or a product on them, so that Lab itself is never written down.
+f(X), f(Y), f(Z), and L = 116 f(Y) - 16, a = 500 (f(X) - f(Y)), b = 200 (f(Y) - f(Z)). A change of
+L, a or b is a sum or a product on them, so that Lab itself is never written down.
 
 Numbers: IEC 61966-2-1 (sRGB) and CIE 15 with the D65 white of 2 degrees, in the rounding that
 scikit-image uses, whose results the published distortions show.

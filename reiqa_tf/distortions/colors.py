@@ -47,7 +47,7 @@ def _color_differences(image):
 
 
 def color_diffusion(windows, amount, reach, drawn):  # noqa: ARG001
-    """a and b of Lab blurred and multiplied by `amount`, L kept."""
+    """Blurs a and b of Lab and multiplies them by `amount`; L is kept."""
     return _diffused(windows.inside(), enlarge(drawn, windows), amount)
 
 
@@ -59,7 +59,7 @@ def _diffused(image, blurred, amount):
 
 
 def lab_saturation(windows, factor, reach, drawn):  # noqa: ARG001
-    """a and b of Lab multiplied by `factor`."""
+    """Multiplies a and b of Lab by `factor`."""
     return _lab_saturated(windows.inside(), factor)
 
 

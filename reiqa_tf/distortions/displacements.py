@@ -133,7 +133,6 @@ def draw_jitter(seed, deviation, photo):
 
 def jitter(windows, deviation, reach, drawn):
     """Five times, every pixel is taken from a place beside it, by cubic convolution."""
-
     windows.photo.canvas("mirror")  # made before the two cases part
 
     def displaced(displace, round_reach):

@@ -1,7 +1,7 @@
 """Shrink a photo and bring it back to its size, for windows of it, on the photo's own pixel grids.
 
-The weights are Pillow's (`Image.resize`): the filter widens with the reduction, and what lies beyond
-the border gets no weight.
+The weights are Pillow's (`Image.resize`): the filter widens with the reduction, and what lies
+beyond the border gets no weight.
 """
 
 import math

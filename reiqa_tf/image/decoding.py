@@ -35,8 +35,8 @@ def decode_jpeg(contents):
 def decode_photo(contents):
     """Decodes one photo of any format that can be read to upright 8-bit RGB.
 
-    JPEG, grey or colour, is decoded by TensorFlow, in parallel and without Python, and turned as its
-    EXIF orientation says. Everything else (other formats, JPEG in CMYK) goes through
+    JPEG, grey or colour, is decoded by TensorFlow, in parallel and without Python, and turned as
+    its EXIF orientation says. Everything else (other formats, JPEG in CMYK) goes through
     `read_image`. Either way the pixels are those of `read_image`.
 
     Args:

@@ -102,7 +102,8 @@ pipeline = ViewPipeline(
     training_photos(sys.argv[1]), QualityViews(32, 5), 2, seed=5, parallel_calls=int(sys.argv[2])
 )
 for batch in itertools.islice(pipeline.dataset(), 4):
-    print(hashlib.sha256(batch["query"].numpy().tobytes() + batch["key"].numpy().tobytes()).hexdigest())
+    pairs = batch["query"].numpy().tobytes() + batch["key"].numpy().tobytes()
+    print(hashlib.sha256(pairs).hexdigest())
 """
 
 

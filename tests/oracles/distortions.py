@@ -1,4 +1,4 @@
-"""The bank of distortions in NumPy, SciPy and Pillow, straight from its description in mathematics."""
+"""The bank of distortions in NumPy, SciPy and Pillow, straight from its mathematics."""
 
 import io
 
