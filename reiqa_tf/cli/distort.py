@@ -37,9 +37,9 @@ def add_parser(subparsers):
 
 def run(arguments):
     """Draws the gallery, or distorts one photo, and answers the exit code."""
-    from reiqa_tf.cli import contact_sheet
     from reiqa_tf.distortions.bank import DISTORTIONS, distort, distortion_named
     from reiqa_tf.errors import ReiqaError
+    from reiqa_tf.image import contact_sheet
     from reiqa_tf.image.reading import read_image
 
     seed = (arguments.seed, 0)

@@ -29,8 +29,8 @@ def add_parser(subparsers):
 
 def run(arguments):
     """Draws the pairs and answers the exit code."""
-    from reiqa_tf.cli import contact_sheet
     from reiqa_tf.errors import ReiqaError
+    from reiqa_tf.image import contact_sheet
     from reiqa_tf.image.reading import read_image
 
     photo = read_image(arguments.photo)
@@ -44,9 +44,9 @@ def run(arguments):
 
 
 def _quality_rows(photo, patch, seed):
-    from reiqa_tf.cli.contact_sheet import Row
     from reiqa_tf.data.quality_views import CLEAN, QualityViews
     from reiqa_tf.distortions.bank import DISTORTIONS
+    from reiqa_tf.image.contact_sheet import Row
 
     views = QualityViews(patch)
     photo = views.enlarged(photo)
@@ -71,8 +71,8 @@ def _quality_rows(photo, patch, seed):
 
 
 def _content_rows(photo, patch, seed):
-    from reiqa_tf.cli.contact_sheet import Row
     from reiqa_tf.data.content_views import ContentViews
+    from reiqa_tf.image.contact_sheet import Row
 
     views = ContentViews(patch)
     rows = []

@@ -124,10 +124,9 @@ def non_eccentricity(windows, count, reach, drawn):  # noqa: ARG001
 def draw_jitter(seed, deviation, photo):
     """Displacements of five rounds: float32 `(rows, columns, 10)`, in pixels, down then right.
 
-    They go on around the photo's wanted rows by all but one of the rounds' reaches.
+    They go on around the photo's wanted rows and columns by `JITTER_REACH`.
     """
-    margin = 2 * (_ROUNDS - 1) * _ROUND_REACH
-    rows, columns = photo.rows + margin, photo.width + margin
+    rows, columns = photo.rows + 2 * JITTER_REACH, photo.width + 2 * JITTER_REACH
     return deviation * normal_field(seed, photo.first_row, rows, columns, 2 * _ROUNDS)
 
 
@@ -136,9 +135,12 @@ def jitter(windows, deviation, reach, drawn):
     windows.photo.canvas("mirror")  # made before the two cases part
 
     def displaced(displace, round_reach):
-        margin = (_ROUNDS - 1) * round_reach
-        pixels = windows.pixels(margin + round_reach, "mirror")
-        return displace(pixels, windows.field(drawn, margin, reach - _ROUND_REACH))
+        margin = _ROUNDS * round_reach
+        images = windows.pixels(margin, "mirror")
+        displacements = windows.field(drawn, margin, reach)
+        for number in range(_ROUNDS):
+            images = displace(images, displacements, tf.constant(number))
+        return images[:, margin : margin + windows.rows, margin : margin + windows.columns]
 
     return tf.clip_by_value(
         tf.cond(
@@ -151,56 +153,47 @@ def jitter(windows, deviation, reach, drawn):
     )
 
 
-@fused
-def _displace_near(images, displacements):
-    """Five rounds of displacement by less than a pixel: fixed neighbours, weights that vary."""
-    return _rounds(images, displacements, _NEAR_REACH, _take_near)
+# Rounds keep the size of the pictures, so that one program serves all five; what is known of them
+# shrinks by the reach of a round.
 
 
 @fused
-def _displace_far(images, displacements):
-    """Five rounds of displacement by up to `_ROUND_REACH` - 2 px: neighbours are looked up."""
-    return _rounds(images, displacements, _ROUND_REACH, _take_far)
-
-
-def _rounds(images, displacements, reach, take):
-    """Applies one round after the other; each shrinks what is known by its reach.
+def _displace_near(images, displacements, number):
+    """A round of displacement by less than a pixel: fixed neighbours, weights that vary.
 
     Args:
-        images: float32 tensor `(T, H + 2 reach, W + 2 reach, 3)`.
+        images: float32 tensor `(T, H, W, 3)`.
         displacements: float32 tensor `(T, H, W, 10)`.
-        reach: reach of a round in pixels.
-        take: function from pictures and displacements down and to the right to pictures.
+        number: of the round, from 0.
 
     Returns:
-        float32 tensor, smaller than `images` by five reaches on each side.
+        float32 tensor as `images`, 0 within `_NEAR_REACH` px of the border.
     """
-    for number in range(_ROUNDS):
-        cut = number * reach
-        inner = slice(cut, -cut or None)
-        down, right = tf.unstack(
-            displacements[:, inner, inner, 2 * number : 2 * number + 2], axis=-1
-        )
-        images = take(images, down, right)
-    return images
-
-
-def _take_near(images, down, right):
+    down, right = _of_round(displacements, number, _NEAR_REACH)
     height, width = tf.unstack(tf.shape(down)[1:])
     offsets = range(-_NEAR_REACH, _NEAR_REACH + 1)
     row_weights = [cubic(offset - down)[..., tf.newaxis] for offset in offsets]
     column_weights = [cubic(offset - right)[..., tf.newaxis] for offset in offsets]
-    return sum(
-        row_weight
-        * sum(
-            column_weight * images[:, i : i + height, j : j + width]
-            for j, column_weight in enumerate(column_weights)
-        )
-        for i, row_weight in enumerate(row_weights)
+    return _framed(
+        sum(
+            row_weight
+            * sum(
+                column_weight * images[:, i : i + height, j : j + width]
+                for j, column_weight in enumerate(column_weights)
+            )
+            for i, row_weight in enumerate(row_weights)
+        ),
+        _NEAR_REACH,
     )
 
 
-def _take_far(images, down, right):
+@fused
+def _displace_far(images, displacements, number):
+    """A round of displacement by up to `_ROUND_REACH` - 2 px: neighbours are looked up.
+
+    Args and Returns are those of `_displace_near`, with `_ROUND_REACH`.
+    """
+    down, right = _of_round(displacements, number, _ROUND_REACH)
     shape = tf.shape(images)
     pixels = tf.reshape(images, (-1, 3))
     whole_down, whole_right = tf.floor(down), tf.floor(right)
@@ -211,12 +204,28 @@ def _take_far(images, down, right):
     start = row * shape[2] + columns + tf.cast(whole_right, tf.int32)
     row_weights = _cubic_weights(down - whole_down)
     column_weights = _cubic_weights(right - whole_right)
-    return sum(
-        (row_weight * column_weight)[..., tf.newaxis]
-        * tf.gather(pixels, start + (i * shape[2] + j))
-        for i, row_weight in enumerate(row_weights)
-        for j, column_weight in enumerate(column_weights)
+    return _framed(
+        sum(
+            (row_weight * column_weight)[..., tf.newaxis]
+            * tf.gather(pixels, start + (i * shape[2] + j))
+            for i, row_weight in enumerate(row_weights)
+            for j, column_weight in enumerate(column_weights)
+        ),
+        _ROUND_REACH,
     )
+
+
+def _of_round(displacements, number, reach):
+    """Displacements down and to the right of one round, `reach` px inside the border."""
+    inner = displacements[:, reach:-reach, reach:-reach]
+    size = tf.concat([tf.shape(inner)[:-1], [1]], 0)
+    return [
+        tf.slice(inner, tf.stack([0, 0, 0, 2 * number + part]), size)[..., 0] for part in range(2)
+    ]
+
+
+def _framed(images, width):
+    return tf.pad(images, ((0, 0), (width, width), (width, width), (0, 0)))
 
 
 def _cubic_weights(t):

@@ -172,6 +172,7 @@ def test_a_small_photo_is_mirrored_and_a_large_one_left_alone(photo):
     assert views.enlarged(photo).shape == photo.shape
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_pairs_eagerly_and_in_tf_data(photo):
     views = QualityViews(patch=32, distorted=3)
     image = tf.constant(photo[40:117, 300:401])

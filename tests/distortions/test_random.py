@@ -229,7 +229,7 @@ def test_jitter_is_five_rounds_of_cubic_lookup(photo, level):
     for number in range(5):
         left = outer - 7 * (number + 1)  # what is still known around the photo
         rows, columns = np.indices((77 + 2 * left, 101 + 2 * left)) + 7.0
-        cut = slice(28 - left, -(28 - left) or None)
+        cut = slice(outer - left, left - outer or None)
         down, right = np.moveaxis(field[cut, cut, 2 * number : 2 * number + 2], -1, 0)
         known = oracles.cubic_lookup(known, rows + down, columns + right)
     ours = distort(image, "jitter", level, (level, 0)).numpy()

@@ -13,7 +13,7 @@ _LINE = 18
 _INK = (32, 32, 32)
 _PALE = (110, 110, 110)
 _PAPER = (255, 255, 255)
-_JPEG_QUALITY = 82
+_JPEG_QUALITY = 76
 
 
 @dataclasses.dataclass(frozen=True)
