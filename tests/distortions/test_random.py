@@ -74,7 +74,7 @@ def test_normal_numbers_have_the_distribution_of_normal_numbers():
         part = np.searchsorted(field, value) / field.size
         assert abs(part - below) < 5 * np.sqrt(below * (1 - below) / field.size), value
     assert np.abs(codebook()).max() < LARGEST_NORMAL
-    np.testing.assert_allclose(np.cov(codebook().T), np.eye(4), atol=1e-4)
+    np.testing.assert_allclose(np.cov(codebook().T), np.eye(16), atol=1e-4)
 
 
 def test_rows_of_a_field_do_not_depend_on_where_drawing_begins():
