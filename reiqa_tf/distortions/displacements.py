@@ -122,24 +122,26 @@ def non_eccentricity(windows, count, reach, drawn):  # noqa: ARG001
 
 
 def draw_jitter(seed, deviation, photo):
-    """Displacements of five rounds: float32 `(rows, columns, 10)`, in pixels, down then right.
+    """Displacements of five rounds: float32 `(rows, 10, columns)`, in pixels, down then right.
 
-    They go on around the photo's wanted rows and columns by `JITTER_REACH`.
+    They go on around the photo's wanted rows and columns by `JITTER_REACH`. Rounds stand between
+    rows and columns, so that one round of a window is cut out in whole lines.
     """
     rows, columns = photo.rows + 2 * JITTER_REACH, photo.width + 2 * JITTER_REACH
-    return deviation * normal_field(seed, photo.first_row, rows, columns, 2 * _ROUNDS)
+    field = normal_field(seed, photo.first_row, rows, columns, 2 * _ROUNDS)
+    return deviation * tf.reshape(field, (rows, 2 * _ROUNDS, columns))
 
 
-def jitter(windows, deviation, reach, drawn):
+def jitter(windows, deviation, reach, drawn):  # noqa: ARG001
     """Five times, every pixel is taken from a place beside it, by cubic convolution."""
     windows.photo.canvas("mirror")  # made before the two cases part
 
     def displaced(displace, round_reach):
         margin = _ROUNDS * round_reach
         images = windows.pixels(margin, "mirror")
-        displacements = windows.field(drawn, margin, reach)
         for number in range(_ROUNDS):
-            images = displace(images, displacements, tf.constant(number))
+            down, right = _displacements(windows, drawn, number, margin - round_reach)
+            images = _framed(displace(images, down, right), round_reach)
         return images[:, margin : margin + windows.rows, margin : margin + windows.columns]
 
     return tf.clip_by_value(
@@ -153,47 +155,53 @@ def jitter(windows, deviation, reach, drawn):
     )
 
 
-# Rounds keep the size of the pictures, so that one program serves all five; what is known of them
-# shrinks by the reach of a round.
+def _displacements(windows, drawn, number, margin):
+    """One round's displacements of windows with a margin, down and to the right."""
+    first_row = windows.photo.first_row - JITTER_REACH
+    size = (windows.rows + 2 * margin, 2, windows.columns + 2 * margin)
+    cut = [
+        tf.slice(drawn, (top - margin - first_row, 2 * number, left - margin + JITTER_REACH), size)
+        for top, left in zip(windows.tops, windows.lefts, strict=True)
+    ]
+    return tf.unstack(tf.stack(cut), axis=2)
+
+
+# A frame keeps the size of the pictures from round to round, so that one program serves all five;
+# it is as wide as what a round no longer knows.
 
 
 @fused
-def _displace_near(images, displacements, number):
+def _displace_near(images, down, right):
     """A round of displacement by less than a pixel: fixed neighbours, weights that vary.
 
     Args:
-        images: float32 tensor `(T, H, W, 3)`.
-        displacements: float32 tensor `(T, H, W, 10)`.
-        number: of the round, from 0.
+        images: float32 tensor `(T, H + 2 reach, W + 2 reach, 3)`, the reach `_NEAR_REACH`.
+        down: float32 tensor `(T, H, W)`, displacements in pixels.
+        right: float32 tensor `(T, H, W)`.
 
     Returns:
-        float32 tensor as `images`, 0 within `_NEAR_REACH` px of the border.
+        float32 tensor `(T, H, W, 3)`.
     """
-    down, right = _of_round(displacements, number, _NEAR_REACH)
     height, width = tf.unstack(tf.shape(down)[1:])
     offsets = range(-_NEAR_REACH, _NEAR_REACH + 1)
     row_weights = [cubic(offset - down)[..., tf.newaxis] for offset in offsets]
     column_weights = [cubic(offset - right)[..., tf.newaxis] for offset in offsets]
-    return _framed(
-        sum(
-            row_weight
-            * sum(
-                column_weight * images[:, i : i + height, j : j + width]
-                for j, column_weight in enumerate(column_weights)
-            )
-            for i, row_weight in enumerate(row_weights)
-        ),
-        _NEAR_REACH,
+    return sum(
+        row_weight
+        * sum(
+            column_weight * images[:, i : i + height, j : j + width]
+            for j, column_weight in enumerate(column_weights)
+        )
+        for i, row_weight in enumerate(row_weights)
     )
 
 
 @fused
-def _displace_far(images, displacements, number):
+def _displace_far(images, down, right):
     """A round of displacement by up to `_ROUND_REACH` - 2 px: neighbours are looked up.
 
     Args and Returns are those of `_displace_near`, with `_ROUND_REACH`.
     """
-    down, right = _of_round(displacements, number, _ROUND_REACH)
     shape = tf.shape(images)
     pixels = tf.reshape(images, (-1, 3))
     whole_down, whole_right = tf.floor(down), tf.floor(right)
@@ -204,24 +212,12 @@ def _displace_far(images, displacements, number):
     start = row * shape[2] + columns + tf.cast(whole_right, tf.int32)
     row_weights = _cubic_weights(down - whole_down)
     column_weights = _cubic_weights(right - whole_right)
-    return _framed(
-        sum(
-            (row_weight * column_weight)[..., tf.newaxis]
-            * tf.gather(pixels, start + (i * shape[2] + j))
-            for i, row_weight in enumerate(row_weights)
-            for j, column_weight in enumerate(column_weights)
-        ),
-        _ROUND_REACH,
+    return sum(
+        (row_weight * column_weight)[..., tf.newaxis]
+        * tf.gather(pixels, start + (i * shape[2] + j))
+        for i, row_weight in enumerate(row_weights)
+        for j, column_weight in enumerate(column_weights)
     )
-
-
-def _of_round(displacements, number, reach):
-    """Displacements down and to the right of one round, `reach` px inside the border."""
-    inner = displacements[:, reach:-reach, reach:-reach]
-    size = tf.concat([tf.shape(inner)[:-1], [1]], 0)
-    return [
-        tf.slice(inner, tf.stack([0, 0, 0, 2 * number + part]), size)[..., 0] for part in range(2)
-    ]
 
 
 def _framed(images, width):

@@ -209,7 +209,7 @@ def test_non_eccentricity_moves_a_single_patch_as_a_whole():
 def test_jitter_displaces_by_white_noise_of_its_deviation(level):
     deviation = distortion_named("jitter").levels[level]
     image = np.zeros((128, 160, 3), np.float32)
-    field = drawn("jitter", level, image, (level, 6)).numpy()
+    field = np.moveaxis(drawn("jitter", level, image, (level, 6)).numpy(), 1, -1)
     np.testing.assert_allclose(field.var(axis=(0, 1)), deviation**2, rtol=0.04)
     assert np.abs(np.corrcoef(field.reshape(-1, 10).T) - np.eye(10)).max() < 0.03
     assert abs(correlation(field[1:], field[:-1])) < 0.01
@@ -230,7 +230,7 @@ def test_jitter_is_five_rounds_of_cubic_lookup(photo, level):
         left = outer - 7 * (number + 1)  # what is still known around the photo
         rows, columns = np.indices((77 + 2 * left, 101 + 2 * left)) + 7.0
         cut = slice(outer - left, left - outer or None)
-        down, right = np.moveaxis(field[cut, cut, 2 * number : 2 * number + 2], -1, 0)
+        down, right = np.moveaxis(field[cut, 2 * number : 2 * number + 2, cut], 1, 0)
         known = oracles.cubic_lookup(known, rows + down, columns + right)
     ours = distort(image, "jitter", level, (level, 0)).numpy()
     np.testing.assert_allclose(ours, np.clip(known, 0, 1), atol=2e-4)
