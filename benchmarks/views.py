@@ -4,9 +4,9 @@ The yardstick is Pillow's GaussianBlur(5) of a 512 x 512 photo: the published pi
 it for each pair of 160 px on one core. All times are seconds of one core (the processor time of
 the whole process, all threads together, so that a busy machine disturbs little).
 
-    taskset -c 0 python -m benchmarks.views PHOTOS              # a folder or pattern of JPEG files
-    taskset -c 0 python -m benchmarks.views PHOTOS --operators  # and a table of the 26 operators
-    taskset -c 0 python -m benchmarks.views PHOTOS --photos 2000 --memory
+    taskset -c 0 python benchmarks/views.py PHOTOS              # a folder or pattern of JPEG files
+    taskset -c 0 python benchmarks/views.py PHOTOS --operators  # and a table of the 26 operators
+    taskset -c 0 python benchmarks/views.py PHOTOS --photos 2000 --memory
 """
 
 import argparse
