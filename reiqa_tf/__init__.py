@@ -23,6 +23,8 @@ _HOMES = {
     "ReiqaError": "reiqa_tf.errors",
     "ResNetBackbone": "reiqa_tf.models.resnet",
     "Score": "reiqa_tf.models.scorer",
+    "DISTORTIONS": "reiqa_tf.distortions.bank",
+    "distort": "reiqa_tf.distortions.bank",
     "half_size": "reiqa_tf.image.scaling",
     "load_preset": "reiqa_tf.models.presets",
     "read_image": "reiqa_tf.image.reading",
