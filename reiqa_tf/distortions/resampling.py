@@ -4,7 +4,9 @@ The weights are Pillow's (`Image.resize`): the filter widens with the reduction,
 beyond the border gets no weight.
 """
 
+import functools
 import math
+import typing
 
 import tensorflow as tf
 
@@ -76,19 +78,19 @@ def shrink_and_enlarge(windows, kernel, factor):
     Returns:
         float32 tensor `(T, rows, columns, 3)` in [0, 1].
     """
-    support = SUPPORTS[kernel]
     photo = windows.photo
+    matrices = _matrices(kernel)
     small_height = shrunk(photo.height, factor)
     small_width = shrunk(photo.width, factor)
     made = []
     for top, left in zip(windows.tops, windows.lefts, strict=True):
-        rows = _Span.of(top, windows.rows, photo.height, small_height, support)
-        columns = _Span.of(left, windows.columns, photo.width, small_width, support)
+        rows = matrices(top, windows.rows, photo.height, small_height)
+        columns = matrices(left, windows.columns, photo.width, small_width)
         source = photo.part(rows.first, columns.first, rows.count, columns.count)[tf.newaxis]
-        small = turn(multiply_rows(source, rows.down(kernel)))
-        small = tf.clip_by_value(multiply_rows(small, columns.down(kernel)), 0.0, 1.0)
-        large = turn(multiply_rows(small, columns.up(kernel)))
-        made.append(multiply_rows(large, rows.up(kernel)))
+        small = turn(multiply_rows(source, rows.down))
+        small = tf.clip_by_value(multiply_rows(small, columns.down), 0.0, 1.0)
+        large = turn(multiply_rows(small, columns.up))
+        made.append(multiply_rows(large, rows.up))
     return tf.clip_by_value(tf.concat(made, 0), 0.0, 1.0)
 
 
@@ -105,55 +107,34 @@ def shrunk(size, factor):
     return tf.maximum(1, tf.cast(tf.cast(size, tf.float32) / factor, tf.int32))
 
 
-class _Span:
-    """Along one axis: a window, the pixels of the small photo behind it, and those behind them."""
+class _Matrices(typing.NamedTuple):
+    """Along one axis of a window: what it reads of the photo, and what that is multiplied by."""
 
-    def __init__(self, start, length, size, small_size, first_small, smalls, first, count):
-        self.start, self.length = start, length
-        self.size, self.small_size = size, small_size
-        self.first_small, self.smalls = first_small, smalls
-        self.first, self.count = first, count
+    first: tf.Tensor
+    count: tf.Tensor
+    down: tf.Tensor
+    up: tf.Tensor
 
-    @classmethod
-    def of(cls, start, length, size, small_size, support):
+
+@functools.cache
+def _matrices(kernel):
+    """A graph function that makes `_Matrices`: traced once, however many windows call it."""
+    support = SUPPORTS[kernel]
+
+    @tf.function(input_signature=[tf.TensorSpec((), tf.int32)] * 4, autograph=False)
+    def make(start, length, size, small_size):
         stop = start + length
         # One pixel more on each side than the supports ask for: no rounding can leave one out.
         first_small = tf.maximum(start * small_size // size - support - 1, 0)
-        last_small = tf.minimum(stop * small_size // size + support + 1, small_size)
+        smalls = tf.minimum(stop * small_size // size + support + 1, small_size) - first_small
         first = tf.maximum((first_small - support - 1) * size // small_size, 0)
-        last = tf.minimum((last_small + support + 1) * size // small_size + 1, size)
-        return cls(
-            start,
-            length,
-            size,
-            small_size,
-            first_small,
-            last_small - first_small,
-            first,
-            last - first,
-        )
+        after = (first_small + smalls + support + 1) * size // small_size + 1
+        count = tf.minimum(after, size) - first
+        down = weights(kernel, size, small_size, first_small, smalls, first, count)
+        up = weights(kernel, small_size, size, start, length, first_small, smalls)
+        return _Matrices(first, count, down, up)
 
-    def down(self, kernel):
-        return weights(
-            kernel,
-            self.size,
-            self.small_size,
-            self.first_small,
-            self.smalls,
-            self.first,
-            self.count,
-        )
-
-    def up(self, kernel):
-        return weights(
-            kernel,
-            self.small_size,
-            self.size,
-            self.start,
-            self.length,
-            self.first_small,
-            self.smalls,
-        )
+    return make
 
 
 def repeat_nearest(windows, small_height, small_width):
