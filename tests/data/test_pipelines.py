@@ -107,6 +107,7 @@ for batch in itertools.islice(pipeline.dataset(), 4):
 """
 
 
+@pytest.mark.slow
 def test_another_process_makes_the_same_quality_pairs(folder):
     pipeline = ViewPipeline(
         training_photos(folder), QualityViews(32, 5), 2, seed=5, parallel_calls=8

@@ -1,5 +1,9 @@
 """The table of distortions, and what holds for each row of it."""
 
+import hashlib
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -114,6 +118,28 @@ def test_eager_graph_and_tf_data_give_the_same_pixels(photo, distortion):
         dataset = dataset.map(lambda image: distort(image, name, 3, (5, 6)), calls)
         for each in dataset:
             np.testing.assert_array_equal(each, eager)
+
+
+_HASHES = """
+import hashlib, sys
+import numpy as np
+from PIL import Image
+from reiqa_tf.distortions import NAMES, distort
+image = np.asarray(Image.open(sys.argv[1]))[40:117, 300:401]
+for name in NAMES:
+    print(hashlib.sha256(distort(image, name, 2, (8, 9)).numpy().tobytes()).hexdigest())
+"""
+
+
+def test_another_process_distorts_to_the_same_bits(photo, photos_folder):
+    path = photos_folder / "kodim23.png"
+    theirs = subprocess.run(
+        [sys.executable, "-c", _HASHES, str(path)], capture_output=True, text=True, check=True
+    ).stdout.split()
+    image = photo[40:117, 300:401]
+    for name, expected in zip(NAMES, theirs, strict=True):
+        pixels = distort(image, name, 2, (8, 9)).numpy()
+        assert hashlib.sha256(pixels.tobytes()).hexdigest() == expected, name
 
 
 @EACH
