@@ -11,6 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from reiqa_tf.cli.startup import start_tensorflow
+
+start_tensorflow()
+
 PHOTOS = pathlib.Path(__file__).parent / "photos"
 
 

@@ -53,7 +53,7 @@ def run(arguments):
     scorer.fitted_head()
     features, manifest, problems = features_of(scorer, manifest, arguments)
     scores = scorer.judge(features)
-    predicted = [score.value for score in scores]
+    predicted = [float(score) for score in scores]
     result = evaluate(manifest.scores, predicted, groups=manifest.groups)
     if arguments.json:
         document = {

@@ -138,7 +138,7 @@ def _find(sources):
 def _row(name, score):
     return {
         "photo": name,
-        "score": score.value,
+        "score": float(score),
         "low": score.low,
         "high": score.high,
         "familiar": score.familiar,

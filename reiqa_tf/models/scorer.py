@@ -1,7 +1,5 @@
 """The scorer: a content expert, a quality expert, and one linear head over both."""
 
-import dataclasses
-
 import keras
 import numpy as np
 from keras import ops
@@ -19,25 +17,40 @@ class MissingHeadError(ReiqaError):
     """A score was asked for where there are encoders and no head."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Score:
-    """The score of one photo.
+class Score(float):
+    """The score of one photo: a number, higher is better, that knows how sure it is.
 
-    Attributes:
-        value: the score; higher is better.
+    Args:
+        value: the score.
         low: lower end of its interval, which ends with the scale.
         high: upper end of its interval, likewise.
         familiar: False when the photo's features lie far outside what the head was fitted on, so
             that neither score nor interval should be trusted.
+
+    Example:
+    ```python
+    score = Score(0.61, low=0.44, high=0.78, familiar=True)
+    assert score > 0.5 and score.low < score < score.high
+    ```
     """
 
-    value: float
-    low: float
-    high: float
-    familiar: bool
+    def __new__(cls, value, low, high, familiar):
+        """Makes the number; the rest are attributes."""
+        score = super().__new__(cls, value)
+        score.low = low
+        score.high = high
+        score.familiar = familiar
+        return score
 
-    def __float__(self):
-        return self.value
+    def __getnewargs__(self):
+        """What a copy or an unpickled score is made of."""
+        return float(self), self.low, self.high, self.familiar
+
+    def __repr__(self):
+        return (
+            f"Score({float(self):.4g}, low={self.low:.4g}, high={self.high:.4g}, "
+            f"familiar={self.familiar})"
+        )
 
 
 @keras.saving.register_keras_serializable(package="reiqa_tf")
@@ -63,7 +76,7 @@ class ReIQAScorer(keras.Model):
     Example:
     ```python
     scorer = ReIQAScorer.from_preset("content_lite0_biq2021")
-    scorer.score_file("photo.jpg")        # Score(value=0.61, low=0.44, high=0.78, familiar=True)
+    scorer.score_file("photo.jpg")        # Score(0.61, low=0.37, high=0.85, familiar=True)
     scorer.predict(images)                # (N,) scores of a batch, uint8 or floats in [0, 1]
 
     scorer.compile(optimizer="adam", loss="mse")  # fine-tune on your own photos
@@ -180,7 +193,7 @@ class ReIQAScorer(keras.Model):
         lowest, highest = head.score_range
         return [
             Score(
-                value=float(value),
+                float(value),
                 low=min(max(float(value) - head.margin, lowest), highest),
                 high=max(min(float(value) + head.margin, highest), lowest),
                 familiar=bool(distance <= head.distance_limit),

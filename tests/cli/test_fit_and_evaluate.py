@@ -40,7 +40,7 @@ def test_the_head_is_scikit_learns_ridge_on_the_train_rows(fitted, scored_photos
     strength = read_metadata(fitted)["fit"]["strength"]
     ridge = Ridge(strength).fit(scaler.transform(features[train]), manifest.scores[train])
     expected = ridge.predict(scaler.transform(features))
-    received = [score.value for score in scorer.judge(features)]
+    received = [float(score) for score in scorer.judge(features)]
     np.testing.assert_allclose(received, expected, rtol=1e-3)
 
 
@@ -101,7 +101,7 @@ def test_evaluate_gives_the_figures_of_the_field_with_intervals(
     scorer = load_preset(fitted)
     manifest = read_manifest(scored_photos).split("test")
     features, _ = feature_table(scorer, manifest.paths)
-    predicted = [score.value for score in scorer.judge(features)]
+    predicted = [float(score) for score in scorer.judge(features)]
     assert document["count"] == 10
     assert document["srcc"] == pytest.approx(stats.spearmanr(predicted, manifest.scores)[0])
     assert document["krcc"] == pytest.approx(stats.kendalltau(predicted, manifest.scores)[0])

@@ -33,7 +33,7 @@ def test_scores_are_those_of_the_python_interface(reiqa, preset, folder):
     received = _scores(result)
     assert list(received) == [str(folder / f"{i}.png") for i in range(4)]
     for path, score in received.items():
-        assert score == pytest.approx(scorer.score_file(path).value, rel=1e-5)
+        assert score == pytest.approx(scorer.score_file(path), rel=1e-5)
 
 
 def test_files_folders_and_patterns_mix_in_the_given_order(reiqa, preset, folder):
@@ -71,7 +71,7 @@ def test_output_is_sorted_as_asked(reiqa, preset, folder, flag, key):
 
 def test_the_table_names_photo_score_interval_and_scale(reiqa, preset, folder):
     result = reiqa("score", folder / "0.png", "--preset", preset)
-    value = load_preset(preset).score_file(folder / "0.png").value
+    value = load_preset(preset).score_file(folder / "0.png")
     assert f"{value:.4g}" in result.out
     assert str(folder / "0.png") in result.out
     assert "0 to 1, higher is better" in result.out
@@ -136,7 +136,7 @@ def test_standard_input_brings_paths_or_one_photo(reiqa, preset, folder, monkeyp
 
 def test_at_native_size_detail_beyond_the_working_size_counts(reiqa, preset, folder):
     arguments = ("score", folder / "3.png", "--preset", preset, "--format", "json")
-    expected = load_preset(preset).score_file(folder / "3.png", native_size=True).value
+    expected = load_preset(preset).score_file(folder / "3.png", native_size=True)
     (native,) = _scores(reiqa(*arguments, "--native-size")).values()
     (working,) = _scores(reiqa(*arguments)).values()
     assert native == pytest.approx(expected, rel=1e-5)

@@ -1,5 +1,8 @@
 """The scorer: features side by side, a linear head, intervals, tiles, Keras's own life cycle."""
 
+import copy
+import pickle
+
 import keras
 import numpy as np
 import pytest
@@ -62,7 +65,21 @@ def test_an_interval_has_the_heads_margin_and_ends_with_the_scale(value, low, hi
     scorer.head.kernel.assign(scorer.head.kernel * 0)
     scorer.head.bias.assign(value)
     (score,) = scorer.judge(np.zeros((1, scorer.feature_count), np.float32))
-    assert (score.value, score.low, score.high) == pytest.approx((value, low, high), abs=1e-6)
+    assert (score, score.low, score.high) == pytest.approx((value, low, high), abs=1e-6)
+
+
+def test_a_score_is_a_number_that_survives_copying_and_pickling(scorer):
+    (score,) = scorer.judge(np.zeros((1, scorer.feature_count), np.float32))
+    assert isinstance(score, float)
+    assert score + 1 == float(score) + 1
+    for again in (copy.copy(score), pickle.loads(pickle.dumps(score))):
+        assert (again, again.low, again.high, again.familiar) == (
+            score,
+            score.low,
+            score.high,
+            score.familiar,
+        )
+    assert repr(score).startswith("Score(")
 
 
 def test_a_photo_is_brought_to_the_working_size_before_it_is_scored(scorer, photo, tmp_path):
@@ -70,14 +87,14 @@ def test_a_photo_is_brought_to_the_working_size_before_it_is_scored(scorer, phot
     Image.fromarray(photo).save(path)
     shrunk = Image.fromarray(photo).resize((96, 64), Image.Resampling.BICUBIC)
     expected = scorer.predict(np.asarray(shrunk)[None], verbose=0)[0]
-    assert scorer.score_file(path).value == pytest.approx(expected, rel=1e-5)
-    assert scorer.score_file(path.read_bytes()).value == pytest.approx(expected, rel=1e-5)
+    assert scorer.score_file(path) == pytest.approx(expected, rel=1e-5)
+    assert scorer.score_file(path.read_bytes()) == pytest.approx(expected, rel=1e-5)
 
 
 def test_at_native_size_a_photo_of_one_tile_is_scored_as_it_is(scorer, photo, photos_folder):
     expected = scorer.predict(photo[None], verbose=0)[0]
     native = scorer.score_file(photos_folder / "kodim23.png", native_size=True)
-    assert native.value == pytest.approx(expected, rel=1e-5)
+    assert native == pytest.approx(expected, rel=1e-5)
 
 
 def test_at_native_size_tiles_stand_for_the_whole_photo(scorer, photo, tmp_path):
