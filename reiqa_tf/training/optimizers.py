@@ -1,0 +1,112 @@
+"""The optimizers of the published recipes, whose formulas differ from Keras's own.
+
+Keras's `SGD` multiplies the learning rate into its velocity and decays weights beside it. Here, as
+in PyTorch and in both recipes, decay is a part of the gradient, the velocity sums gradients, and
+the learning rate of the moment scales the velocity.
+"""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="reiqa_tf")
+class MomentumSGD(keras.optimizers.Optimizer):
+    """Stochastic gradient descent with momentum and decay as PyTorch has them.
+
+    A step, for weights w, gradient g, velocity v and learning rate r:
+    v = momentum v + (g + decay w); w = w - r v.
+
+    Args:
+        learning_rate: a number above 0 or a schedule.
+        momentum: from 0 to below 1.
+        decay: share of the weights that is added to the gradient.
+        name: name of the optimizer.
+        **kwargs: further arguments of `keras.optimizers.Optimizer`.
+
+    Example:
+    ```python
+    optimizer = MomentumSGD(0.03, momentum=0.9, decay=1e-4)  # MoCo-v2 at 256 pairs
+    ```
+    """
+
+    def __init__(self, learning_rate=0.03, momentum=0.9, decay=1e-4, name="sgd", **kwargs):
+        super().__init__(learning_rate=learning_rate, name=name, **kwargs)
+        if not (0 <= momentum < 1 and decay >= 0):
+            raise ValueError(
+                "expected a momentum from 0 to below 1 and a decay from 0 up. "
+                f"Received: momentum={momentum}, decay={decay}"
+            )
+        self.momentum = momentum
+        self.decay = decay
+        self.velocities = []
+
+    def build(self, variables):
+        """Creates a velocity for each of the variables."""
+        if self.built:
+            return
+        super().build(variables)
+        self.velocities = self.add_optimizer_variables(variables, "velocity")
+
+    def update_step(self, gradient, variable, learning_rate):
+        """Moves one variable, as Keras's optimizers do."""
+        velocity = self.velocities[self._get_variable_index(variable)]
+        gradient = ops.cast(gradient, variable.dtype)
+        self.assign(velocity, self.momentum * velocity + self.direction(gradient, variable))
+        self.assign_sub(variable, ops.cast(learning_rate, variable.dtype) * velocity)
+
+    def direction(self, gradient, variable):
+        """What is added to the velocity of one variable."""
+        return gradient + self.decay * variable
+
+    def get_config(self):
+        """The arguments that make this optimizer again."""
+        return {**super().get_config(), "momentum": self.momentum, "decay": self.decay}
+
+
+@keras.saving.register_keras_serializable(package="reiqa_tf")
+class LARS(MomentumSGD):
+    """Layer-wise adaptive rate scaling, for large batches.
+
+    A step is that of `MomentumSGD`, except that each tensor's decayed gradient is first scaled to
+    `trust` times the length of the weights. Tensors of one dimension, which are biases and batch
+    normalisation's, are neither decayed nor scaled. A tensor that is all zero is not scaled.
+
+    Args:
+        learning_rate: a number above 0 or a schedule.
+        momentum: from 0 to below 1.
+        decay: share of the weights that is added to the gradient.
+        trust: the trust coefficient.
+        name: name of the optimizer.
+        **kwargs: further arguments of `keras.optimizers.Optimizer`.
+
+    Example:
+    ```python
+    optimizer = LARS(12.0)  # Re-IQA's for 630 photos
+    ```
+
+    Reference:
+        You, Gitman and Ginsburg, Large Batch Training of Convolutional Networks (arXiv
+        1708.03888). Exclusions and numbers: the code of Re-IQA (arXiv 2304.00451).
+    """
+
+    def __init__(
+        self, learning_rate=0.6, momentum=0.9, decay=1e-4, trust=1e-3, name="lars", **kwargs
+    ):
+        super().__init__(learning_rate, momentum, decay, name=name, **kwargs)
+        self.trust = trust
+
+    def direction(self, gradient, variable):
+        """What is added to the velocity of one variable."""
+        if len(variable.shape) <= 1:
+            return gradient
+        gradient = super().direction(gradient, variable)
+        weight_length = ops.sqrt(ops.sum(ops.square(variable)))
+        gradient_length = ops.sqrt(ops.sum(ops.square(gradient)))
+        scales = (weight_length > 0) & (gradient_length > 0)
+        # The inner `where` keeps the division away from zero.
+        ratio = self.trust * weight_length / ops.where(scales, gradient_length, 1.0)
+        return ops.where(scales, ratio, 1.0) * gradient
+
+    def get_config(self):
+        """The arguments that make this optimizer again."""
+        return {**super().get_config(), "trust": self.trust}
