@@ -21,6 +21,8 @@ ARROWS = {
     "data": {"distortions", "image"},
     "distortions": {"image"},
     "models": {"image", "presets"},
+    "config": {"configs"},
+    "configs": {"config"},
     "contrastive": set(),
     "convert": {"models"},
     "scoring": {"data", "image", "metrics", "models"},

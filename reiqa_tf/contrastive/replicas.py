@@ -1,6 +1,7 @@
 """The arithmetic over replicas. Nothing else of ours knows that there are several.
 
-All functions are called in a replica, that is inside `strategy.run`, and by all of them alike.
+Functions without the argument `strategy` are called in a replica, that is inside `strategy.run`,
+and by all of them alike; the others outside, by all workers alike.
 """
 
 import tensorflow as tf
@@ -51,3 +52,35 @@ def mean(tensors):
     if replica_count() == 1 or not tensors:
         return tensors
     return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, tensors)
+
+
+def sum_over_workers(strategy, number):
+    """The sum of a number of each worker; called by all of them, outside of `strategy.run`.
+
+    Args:
+        strategy: the `tf.distribute` strategy.
+        number: this worker's whole number.
+
+    Returns:
+        the sum, the same everywhere.
+    """
+    workers = worker_count(strategy)
+    if workers == 1:
+        return number
+    here = strategy.num_replicas_in_sync // workers
+    values = strategy.experimental_distribute_values_from_function(
+        lambda _: tf.constant(number, tf.int64)
+    )
+    return int(strategy.reduce(tf.distribute.ReduceOp.SUM, values, axis=None)) // here
+
+
+def worker_count(strategy):
+    """Number of worker processes of a strategy."""
+    resolver = strategy.cluster_resolver
+    return max(1, len(resolver.cluster_spec().as_dict().get("worker", ()))) if resolver else 1
+
+
+def worker_index(strategy):
+    """Number of this worker process, from 0."""
+    resolver = strategy.cluster_resolver
+    return resolver.task_id or 0 if resolver else 0

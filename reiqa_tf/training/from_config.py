@@ -1,0 +1,102 @@
+"""What a configuration describes, made."""
+
+import dataclasses
+
+import keras
+
+from reiqa_tf import config as configuration
+from reiqa_tf.contrastive.moco import MoCo
+from reiqa_tf.models.efficientnet_lite import EfficientNetLiteBackbone
+from reiqa_tf.models.encoder import ReIQAEncoder
+from reiqa_tf.models.resnet import ResNetBackbone
+from reiqa_tf.models.scorer import ReIQAScorer
+from reiqa_tf.training.optimizers import LARS, MomentumSGD
+from reiqa_tf.training.schedules import WarmupCosine
+
+_BACKBONES = {
+    configuration.ResNet: ResNetBackbone,
+    configuration.EfficientNetLite: EfficientNetLiteBackbone,
+}
+_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+
+
+def make_moco(config):
+    """Makes the model of a run, built, with fresh weights.
+
+    Args:
+        config: the `PretrainConfig`.
+
+    Returns:
+        `MoCo`.
+    """
+    policy = _POLICIES[config.precision]
+    encoder = _make_encoder(config, policy)
+    moco = MoCo(encoder, dtype=policy, **_entries(config.contrast))
+    moco.build((None, None, None, 3))
+    return moco
+
+
+def make_optimizer(config, steps_per_epoch, variables):
+    """Makes the optimizer of a run with its schedule, built.
+
+    Args:
+        config: the `PretrainConfig`.
+        steps_per_epoch: number of steps in an epoch.
+        variables: the variables that it will move.
+
+    Returns:
+        a Keras optimizer.
+    """
+    schedule = WarmupCosine(config.learning_rate, steps_per_epoch, **_entries(config.schedule))
+    entries = _entries(config.optimizer)
+    del entries["rate"], entries["per_photos"]  # they are in the schedule
+    optimizer = _OPTIMIZERS[type(config.optimizer)](schedule, entries, variables)
+    optimizer.build(variables)
+    return optimizer
+
+
+def trained_scorer(config, moco):
+    """The encoder that a run has trained so far, as a scorer without a head.
+
+    Args:
+        config: the `PretrainConfig`.
+        moco: the run's `MoCo`. It is left as it is.
+
+    Returns:
+        `ReIQAScorer` in float32 with one expert, the one that the configuration trains.
+    """
+    trained = {"query": moco.encoder, "momentum": moco.momentum_encoder}[config.result]
+    encoder = _make_encoder(config, "float32")
+    scorer = ReIQAScorer(**{config.expert: encoder})
+    scorer.build((None, None, None, 3))
+    encoder.set_weights(trained.get_weights())
+    return scorer
+
+
+def _make_encoder(config, policy):
+    backbone = _BACKBONES[type(config.encoder.backbone)]
+    normalization = config.encoder.normalization
+    return ReIQAEncoder(
+        backbone(**_entries(config.encoder.backbone), dtype=policy),
+        normalization=None if normalization is None else _entries(normalization),
+        stages=config.encoder.stages,
+        pooling=config.encoder.pooling,
+        name=config.expert,
+    )
+
+
+def _adamw(schedule, entries, variables):
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=entries["decay"])
+    optimizer.exclude_from_weight_decay([each for each in variables if len(each.shape) <= 1])
+    return optimizer
+
+
+_OPTIMIZERS = {
+    configuration.Lars: lambda schedule, entries, _: LARS(schedule, **entries),
+    configuration.Sgd: lambda schedule, entries, _: MomentumSGD(schedule, **entries),
+    configuration.AdamW: _adamw,
+}
+
+
+def _entries(part):
+    return {field.name: getattr(part, field.name) for field in dataclasses.fields(part)}

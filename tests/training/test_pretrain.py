@@ -1,0 +1,205 @@
+"""The loop: what it leaves behind, how it goes on, what it refuses."""
+
+import csv
+import dataclasses
+import os
+import signal
+
+import keras
+import numpy as np
+import pytest
+
+from reiqa_tf import config as configuration
+from reiqa_tf.models.presets import load_preset, read_metadata
+from reiqa_tf.training import pretrain as module
+from reiqa_tf.training.checkpoints import CheckpointFolder
+from reiqa_tf.training.history import plot_history, read_history
+from reiqa_tf.training.pretrain import PretrainError, pretrain
+from tests.oracles.stand_in import StandIn, tiny_config
+
+
+class _StopAfter(keras.callbacks.Callback):
+    """Sends the process a signal after some steps."""
+
+    def __init__(self, steps, number):
+        super().__init__()
+        self.left = steps
+        self.number = number
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), self.number)
+
+
+class _Recorder(keras.callbacks.Callback):
+    def __init__(self):
+        super().__init__()
+        self.epochs = []
+        self.events = []
+
+    def on_train_begin(self, logs=None):
+        self.events.append("begin")
+
+    def on_train_end(self, logs=None):
+        self.events.append("end")
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epochs.append((epoch, dict(logs)))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """An uninterrupted run: its folder, photos and epochs."""
+    folder = tmp_path_factory.mktemp("whole")
+    pipeline, recorder = StandIn(), _Recorder()
+    result = pretrain(tiny_config(), pipeline, folder, callbacks=[recorder])
+    assert (result.step, result.steps, result.interrupted) == (6, 6, False)
+    return folder, pipeline, recorder, result
+
+
+def _final(folder):
+    return CheckpointFolder(folder / "checkpoints", 2).newest()
+
+
+def _same(folder, other):
+    one, two = _final(folder), _final(other)
+    assert one.step == two.step
+    assert set(one.arrays) == set(two.arrays)
+    for name, array in one.arrays.items():
+        np.testing.assert_array_equal(array, two.arrays[name], err_msg=name)
+    assert one.about == two.about
+
+
+@pytest.mark.parametrize(("number", "steps"), [(signal.SIGTERM, 1), (signal.SIGINT, 4)])
+def test_a_run_that_was_stopped_goes_on_bit_for_bit(whole, tmp_path, number, steps):
+    folder, pipeline, recorder, _ = whole
+    first, second, later = StandIn(), StandIn(), _Recorder()
+    stopped = pretrain(tiny_config(), first, tmp_path, callbacks=[_StopAfter(steps, number)])
+    assert (stopped.step, stopped.interrupted) == (steps, True)
+    assert not (tmp_path / "preset").exists()
+    finished = pretrain(tiny_config(), second, tmp_path, callbacks=[later])
+    assert (finished.step, finished.interrupted) == (6, False)
+    _same(folder, tmp_path)
+    assert first.seen + second.seen == pipeline.seen
+    assert later.epochs == recorder.epochs[-len(later.epochs) :]
+    columns, again = read_history(folder / "history.csv"), read_history(tmp_path / "history.csv")
+    for name in ("step", "epoch", "loss", "accuracy", "learning_rate"):
+        np.testing.assert_array_equal(columns[name], again[name], err_msg=name)
+
+
+def test_a_run_that_crashed_goes_on_from_its_newest_checkpoint(whole, tmp_path):
+    class Crash(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if len(list((tmp_path / "checkpoints").glob("*.npz"))) == 2:
+                raise RuntimeError("power cut")
+
+    with pytest.raises(RuntimeError, match="power cut"):
+        pretrain(tiny_config(), StandIn(), tmp_path, callbacks=[Crash()])
+    assert not (tmp_path / "preset").exists()
+    # The newest checkpoint is damaged, so that the run goes on from the one before.
+    path = tmp_path / "checkpoints" / "step-000000004.npz"
+    path.write_bytes(path.read_bytes()[:-50])
+    again = StandIn()
+    pretrain(tiny_config(), again, tmp_path)
+    assert len(again.seen) == 4 * 4  # steps 3 to 6
+    _same(whole[0], tmp_path)
+
+
+def test_the_state_that_is_saved_is_all_that_there_is(whole):
+    names = set(_final(whole[0]).arrays)
+    for part in ("/quality/", "/momentum_encoder/", "queue/keys", "queue/pointer", "velocity"):
+        assert any(part in name for name in names), part
+    assert any(name.endswith("iteration") for name in names)
+
+
+def test_every_step_has_its_row_and_every_epoch_its_means(whole):
+    folder, _, recorder, _ = whole
+    with open(folder / "history.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == [1, 2, 3, 4, 5, 6]
+    assert [int(row["epoch"]) for row in rows] == [1, 1, 2, 2, 3, 3]
+    assert recorder.events == ["begin", "end"]
+    for epoch, logs in recorder.epochs:
+        of_epoch = [float(row["loss"]) for row in rows if int(row["epoch"]) == epoch + 1]
+        assert logs["loss"] == pytest.approx(np.mean(of_epoch))
+    plot_history(folder / "history.csv", folder / "curves.png", probes=[(0, 0.1), (6, 0.2)])
+    assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_preset_is_the_trained_encoder_with_its_expert(whole):
+    folder, _, _, result = whole
+    scorer, about = load_preset(folder / "preset"), read_metadata(folder / "preset")
+    assert list(scorer.experts()) == ["quality"]
+    assert scorer.head is None
+    assert (about["expert"], about["network"]) == ("quality", "query")
+    arrays = _final(folder).arrays
+    trained = {
+        name.split("/quality/")[1]: array
+        for name, array in arrays.items()
+        if name.startswith("model/") and "/quality/" in name
+    }
+    assert len(trained) == len(scorer.quality.variables)
+    for variable in scorer.quality.variables:
+        np.testing.assert_array_equal(variable, trained[variable.path.split("/quality/")[1]])
+    images = np.random.default_rng(0).uniform(size=(1, 40, 48, 3)).astype(np.float32)
+    np.testing.assert_array_equal(scorer.features(images), result.scorer.features(images))
+
+
+@pytest.mark.parametrize("result", ["query", "momentum"])
+def test_the_network_that_was_asked_for_becomes_the_preset(tmp_path, result):
+    config = tiny_config(
+        result=result,
+        pairs=configuration.ContentPairs(patch=32),
+        optimizer=configuration.AdamW(rate=0.01, per_photos=4),
+        schedule=configuration.Schedule(epochs=1, warmup_epochs=0),
+    )
+    trained = pretrain(config, StandIn(), tmp_path)
+    network = {"query": "content", "momentum": "momentum_encoder"}[result]
+    kernel = next(
+        array
+        for name, array in _final(tmp_path).arrays.items()
+        if f"/{network}/" in name and name.endswith("stem/convolution/kernel")
+    )
+    np.testing.assert_array_equal(trained.scorer.content.backbone.stem.convolution.kernel, kernel)
+
+
+def test_another_run_in_the_same_folder_is_refused(whole):
+    with pytest.raises(
+        PretrainError, match=r"other settings \(config.seed: 0 and 1; there and now"
+    ):
+        pretrain(tiny_config(seed=1), StandIn(), whole[0])
+    with pytest.raises(PretrainError, match=r"photos.count: 10 and 11"):
+        pretrain(tiny_config(), StandIn(photos=11), whole[0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [({"batch_size": 12}, "at most as many as there are photos, 10"), ({"parts": 3}, "8 pairs")],
+)
+def test_batches_that_cannot_be_are_refused(tmp_path, changes, message):
+    config = tiny_config(**changes)
+    with pytest.raises(PretrainError, match=message):
+        pretrain(config, StandIn(batch_size=config.batch_size), tmp_path)
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_spoils_no_checkpoint(tmp_path, monkeypatch):
+    class Broken(module.TrainingStep):
+        def __call__(self, batch):
+            logs = super().__call__(batch)
+            return {**logs, "loss": np.nan} if int(self.optimizer.iterations) == 3 else logs
+
+    monkeypatch.setattr(module, "TrainingStep", Broken)
+    with pytest.raises(PretrainError, match=r"step 3: the loss is nan.*lower optimizer.rate"):
+        pretrain(tiny_config(), StandIn(), tmp_path)
+    assert _final(tmp_path).step == 2
+
+
+def test_a_callback_can_stop_the_run(tmp_path):
+    config = tiny_config(schedule=dataclasses.replace(tiny_config().schedule, epochs=50))
+    stopper = keras.callbacks.EarlyStopping(monitor="loss", mode="min", patience=0)
+    result = pretrain(config, StandIn(), tmp_path, callbacks=[stopper])
+    assert result.step < result.steps == 100
+    assert _final(tmp_path).step == result.step
+    assert (tmp_path / "preset").is_dir()

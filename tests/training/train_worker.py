@@ -1,0 +1,29 @@
+"""One worker of two: reads TF_CONFIG, trains, and writes what it ended with.
+
+Usage: python train_worker.py RUN_FOLDER OUT
+"""
+
+import sys
+
+import numpy as np
+
+from reiqa_tf.contrastive.replicas import worker_count, worker_index
+from reiqa_tf.training.checkpoints import CheckpointFolder
+from reiqa_tf.training.pretrain import pretrain
+from reiqa_tf.training.strategy import make_strategy
+from tests.oracles.stand_in import StandIn
+from tests.training.test_replicas import worker_config
+
+
+def main(folder, out):
+    strategy = make_strategy()
+    index, count = worker_index(strategy), worker_count(strategy)
+    assert (count, strategy.num_replicas_in_sync) == (2, 2)
+    result = pretrain(worker_config(), StandIn(worker=index, workers=2), folder, strategy)
+    weights = result.scorer.quality.get_weights()
+    np.savez(out, **{f"{i:03d}": array for i, array in enumerate(weights)})
+    assert CheckpointFolder(f"{folder}/checkpoints", 2).newest() is not None or index > 0
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
