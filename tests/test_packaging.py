@@ -24,10 +24,16 @@ def setup():
 
 def test_the_packages_that_are_installed_are_the_folders_on_disk(setup):
     listed = setup["options"]["packages"].split()
-    folders = {"reiqa_tf"} | {
+    folders = {
         ".".join(path.parent.relative_to(ROOT).parts)
         for path in (ROOT / "reiqa_tf").rglob("__init__.py")
     }
+    outer = dict(line.split(" = ") for line in setup["options"]["package_dir"].strip().splitlines())
+    assert outer.pop("reiqa_tf") == "reiqa_tf"
+    for package, folder in outer.items():
+        assert package == f"reiqa_tf.{folder}"  # no global name is ever installed
+        assert (ROOT / folder / "__init__.py").is_file()
+        folders.add(package)
     assert sorted(folders) == sorted(listed)
 
 

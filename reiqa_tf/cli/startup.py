@@ -5,15 +5,23 @@ import sys
 import tempfile
 
 
-def start_tensorflow():
+def start_tensorflow(prepare=None):
     """Imports TensorFlow, silently unless it fails.
 
     On every start TensorFlow writes lines about its build and about GPUs that it did not find
     to stderr, past Python and before any setting of its log level counts. They would stand above
     every score. If it does fail, they are shown: then they are what one needs.
+
+    Args:
+        prepare: function to call before TensorFlow first uses a device, which is the last chance to
+            split or to connect devices.
+
+    Returns:
+        what `prepare` answered, or None.
     """
     if "tensorflow" in sys.modules:
-        return
+        return prepare() if prepare else None
+    prepared = None
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as remarks:
@@ -21,6 +29,8 @@ def start_tensorflow():
         try:
             import tensorflow as tf
 
+            if prepare:
+                prepared = prepare()
             tf.config.list_logical_devices()  # the remarks about GPUs come with the first use
         except Exception:
             remarks.seek(0)
@@ -29,3 +39,4 @@ def start_tensorflow():
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+    return prepared

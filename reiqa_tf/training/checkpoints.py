@@ -11,10 +11,10 @@ import os
 import pathlib
 import re
 import shutil
+import warnings
 import zipfile
 
 import numpy as np
-from absl import logging
 
 from reiqa_tf.errors import ReiqaError
 from reiqa_tf.files import written_whole
@@ -95,7 +95,7 @@ class CheckpointFolder:
             try:
                 return _read(path)
             except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-                logging.warning("%s: damaged (%s); taking the one before.", path, error)
+                warnings.warn(f"{path}: damaged ({error}); taking the one before.", stacklevel=2)
         if paths:
             raise CheckpointError(
                 f"{self.folder}: all {len(paths)} checkpoints are damaged. Start anew in another "

@@ -6,6 +6,9 @@ import keras
 
 from reiqa_tf import config as configuration
 from reiqa_tf.contrastive.moco import MoCo
+from reiqa_tf.data.content_views import ContentViews
+from reiqa_tf.data.pipelines import ViewPipeline
+from reiqa_tf.data.quality_views import QualityViews
 from reiqa_tf.models.efficientnet_lite import EfficientNetLiteBackbone
 from reiqa_tf.models.encoder import ReIQAEncoder
 from reiqa_tf.models.resnet import ResNetBackbone
@@ -17,7 +20,35 @@ _BACKBONES = {
     configuration.ResNet: ResNetBackbone,
     configuration.EfficientNetLite: EfficientNetLiteBackbone,
 }
+_VIEWS = {
+    configuration.QualityPairs: QualityViews,
+    configuration.ContentPairs: ContentViews,
+}
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+
+
+def make_pipeline(config, photos, worker=0, workers=1, cache=None):
+    """Makes the batches of a run.
+
+    Args:
+        config: the `PretrainConfig`.
+        photos: list of paths; the order matters to which photo is used when.
+        worker: number of this worker, from 0.
+        workers: number of workers.
+        cache: folder that keeps decoded photos, or None.
+
+    Returns:
+        `ViewPipeline` with this worker's part.
+    """
+    return ViewPipeline(
+        photos,
+        _VIEWS[type(config.pairs)](**_entries(config.pairs)),
+        config.batch_size,
+        seed=config.seed,
+        worker=worker,
+        workers=workers,
+        cache=cache,
+    )
 
 
 def make_moco(config):

@@ -9,10 +9,10 @@ import os
 import pathlib
 import time
 import types
+import warnings
 
 import keras
 import tensorflow as tf
-from absl import logging
 
 from reiqa_tf.config import as_dictionary, differences
 from reiqa_tf.contrastive.replicas import sum_over_workers, worker_count, worker_index
@@ -82,7 +82,7 @@ def pretrain(config, pipeline, folder, strategy=None, callbacks=()):
     """
     run = _Run(config, pipeline, pathlib.Path(folder), strategy or tf.distribute.get_strategy())
     observers = keras.callbacks.CallbackList(list(callbacks), model=run.moco)
-    batches = iter(run.batches())
+    batches = run.batches()
     with run.history() as history, noted_signals() as received:
         observers.on_train_begin()
         stop, before = False, time.perf_counter()
@@ -148,12 +148,15 @@ class _Run:
                 scratch.write_text(json.dumps(self.described, indent=2) + "\n")
 
     def batches(self):
-        """This worker's batches, from where the run stands, one share a replica."""
+        """This worker's batches, from where the run stands, one share a replica.
+
+        A generator, so that a run that is complete makes no pipeline.
+        """
         dataset = self.pipeline.dataset(self.step)
         replicas = self.strategy.num_replicas_in_sync // worker_count(self.strategy)
         if replicas > 1:
             dataset = dataset.map(lambda batch: _shares(batch, replicas)).unbatch()
-        return self.strategy.distribute_datasets_from_function(lambda _: dataset)
+        yield from self.strategy.distribute_datasets_from_function(lambda _: dataset)
 
     def history(self):
         """The run's history; one that forgets on workers that do not write."""
@@ -194,7 +197,9 @@ class _Run:
         try:
             self.save()
         except OutputError as error:
-            logging.error("%s The run goes on; the checkpoints before are untouched.", error)
+            warnings.warn(
+                f"{error} The run goes on; the checkpoints before are untouched.", stacklevel=2
+            )
 
     def _restore(self, checkpoint):
         state = self._state()

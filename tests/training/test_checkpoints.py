@@ -57,7 +57,8 @@ def test_a_damaged_checkpoint_is_seen_and_the_one_before_taken(checkpoints, dama
         contents[len(contents) // 2] ^= 1
     damaged = {"cut": contents[:-100], "empty": b"", "zeros": bytes(len(contents))}
     path.write_bytes(damaged.get(damage, contents))
-    assert checkpoints.newest().step == 1
+    with pytest.warns(UserWarning, match="step-000000002.npz: damaged"):
+        assert checkpoints.newest().step == 1
 
 
 def test_damaged_ones_take_nobodys_place_and_halves_are_cleared(checkpoints):
@@ -67,7 +68,9 @@ def test_damaged_ones_take_nobodys_place_and_halves_are_cleared(checkpoints):
     half = checkpoints.folder / ".step-000000003.abc"
     half.mkdir()
     (half / "step-000000003.npz").write_bytes(b"PK")
-    checkpoints.clear_after(checkpoints.newest().step)
+    with pytest.warns(UserWarning, match="damaged"):
+        newest = checkpoints.newest()
+    checkpoints.clear_after(newest.step)
     checkpoints.save(_checkpoint(3))
     assert _names(checkpoints) == [
         "step-000000002.npz",
@@ -79,7 +82,10 @@ def test_damaged_ones_take_nobodys_place_and_halves_are_cleared(checkpoints):
 def test_all_damaged_is_an_error_and_no_fresh_start(checkpoints):
     checkpoints.save(_checkpoint(1))
     (checkpoints.folder / "step-000000001.npz").write_bytes(b"nothing")
-    with pytest.raises(CheckpointError, match="all 1 checkpoints are damaged"):
+    with (
+        pytest.warns(UserWarning, match="damaged"),
+        pytest.raises(CheckpointError, match="all 1 checkpoints are damaged"),
+    ):
         checkpoints.newest()
 
 

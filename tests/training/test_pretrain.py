@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from reiqa_tf import config as configuration
+from reiqa_tf.files import OutputError
 from reiqa_tf.models.presets import load_preset, read_metadata
 from reiqa_tf.training import pretrain as module
 from reiqa_tf.training.checkpoints import CheckpointFolder
@@ -101,7 +102,8 @@ def test_a_run_that_crashed_goes_on_from_its_newest_checkpoint(whole, tmp_path):
     path = tmp_path / "checkpoints" / "step-000000004.npz"
     path.write_bytes(path.read_bytes()[:-50])
     again = StandIn()
-    pretrain(tiny_config(), again, tmp_path)
+    with pytest.warns(UserWarning, match="step-000000004.npz: damaged"):
+        pretrain(tiny_config(), again, tmp_path)
     assert len(again.seen) == 4 * 4  # steps 3 to 6
     _same(whole[0], tmp_path)
 
@@ -194,6 +196,22 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_spoils_no_checkpoint(tmp_pa
     with pytest.raises(PretrainError, match=r"step 3: the loss is nan.*lower optimizer.rate"):
         pretrain(tiny_config(), StandIn(), tmp_path)
     assert _final(tmp_path).step == 2
+
+
+def test_a_full_disk_while_training_is_told_and_the_run_goes_on(whole, tmp_path, monkeypatch):
+    save, refused = CheckpointFolder.save, []
+
+    def no_space(self, checkpoint):
+        if checkpoint.step == 4:
+            refused.append(4)
+            raise OutputError("no space left")
+        save(self, checkpoint)
+
+    monkeypatch.setattr(CheckpointFolder, "save", no_space)
+    with pytest.warns(UserWarning, match="no space left The run goes on"):
+        result = pretrain(tiny_config(), StandIn(), tmp_path)
+    assert (result.step, refused) == (6, [4])
+    _same(whole[0], tmp_path)
 
 
 def test_a_callback_can_stop_the_run(tmp_path):
