@@ -30,6 +30,7 @@ ARROWS = {
         "config",
         "contrastive",
         "data",
+        "distortions",
         "image",
         "metrics",
         "models",

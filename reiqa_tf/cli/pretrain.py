@@ -50,6 +50,12 @@ def add_parser(subparsers):
         "--probe-every", type=int, default=1, metavar="N", help="epochs (default: %(default)s)"
     )
     parser.add_argument(
+        "--retrieval",
+        metavar="PHOTOS",
+        help="photos that are not trained on: distort them in every way, and measure before and "
+        "after the run how often the nearest neighbour is distorted alike",
+    )
+    parser.add_argument(
         "--cache", metavar="FOLDER", help="keep decoded photos there, 3 bytes a pixel"
     )
     parser.add_argument(
@@ -73,11 +79,14 @@ def run(arguments):
 
     strategy = start_tensorflow(lambda: _strategy(arguments.replicas))
     from reiqa_tf.contrastive.replicas import worker_count, worker_index
+    from reiqa_tf.data.manifests import read_manifest
+    from reiqa_tf.data.photos import find_photos
     from reiqa_tf.data.pipelines import training_photos
     from reiqa_tf.training.from_config import make_pipeline
     from reiqa_tf.training.history import plot_history
     from reiqa_tf.training.pretrain import pretrain
     from reiqa_tf.training.probe import LinearProbe, read_probes
+    from reiqa_tf.training.retrieval import RetrievalProbe
 
     worker = worker_index(strategy)
     folder = pathlib.Path(arguments.out)
@@ -91,8 +100,11 @@ def run(arguments):
     callbacks = []
     if worker == 0:
         if arguments.probe:
-            manifest = _probe_manifest(arguments.probe)
+            manifest = read_manifest(arguments.probe)
             callbacks.append(LinearProbe(config, manifest, folder, arguments.probe_every))
+        if arguments.retrieval:
+            held_out = find_photos(arguments.retrieval)
+            callbacks.append(RetrievalProbe(config, held_out, folder))
         callbacks.append(_progress(config.schedule.epochs * pipeline.steps_per_epoch, pipeline))
     result = pretrain(config, pipeline, folder, strategy, callbacks)
     if worker == 0:
@@ -116,12 +128,6 @@ def _strategy(replicas):
     from reiqa_tf.training.strategy import make_strategy
 
     return make_strategy(replicas)
-
-
-def _probe_manifest(path):
-    from reiqa_tf.data.manifests import read_manifest
-
-    return read_manifest(path)
 
 
 def _progress(steps, pipeline):
@@ -189,6 +195,7 @@ def _progress(steps, pipeline):
 def _print_summary(config, result, folder):
     from reiqa_tf.training.history import read_history
     from reiqa_tf.training.probe import read_probes
+    from reiqa_tf.training.retrieval import read_retrievals
 
     columns = read_history(folder / "history.csv")
     newest = slice(-max(1, len(columns["loss"]) // config.schedule.epochs), None)
@@ -201,6 +208,10 @@ def _print_summary(config, result, folder):
     if probes:
         rows.append(("SRCC of the probe, untrained", f"{probes[0][1]:.3f}"))
         rows.append(("SRCC of the probe, trained", f"{probes[-1][1]:.3f}"))
+    for state, measured in read_retrievals(folder / "retrieval.json").items():
+        for kind in ("distortion", "level"):
+            figures = f"{measured[kind]:.1%} (chance {measured[f'{kind}_chance']:.1%})"
+            rows.append((f"retrieval of {kind}, {state}", figures))
     terminal.print_table(
         None,
         [(f"{config.expert}-aware encoder", "left"), ("value", "right")],

@@ -104,8 +104,14 @@ def test_what_cannot_be_is_said_before_anything_is_written(
 @pytest.mark.slow
 def test_smoke_runs_from_photos_to_preset(reiqa, photos_folder, tmp_path):
     run = tmp_path / "run"
-    result = reiqa("pretrain", photos_folder, "--config", "smoke", "--out", run)
+    result = reiqa(
+        "pretrain", photos_folder, "--config", "smoke", "--out", run, "--retrieval", photos_folder
+    )
     assert result.code == 0, result.err
+    measured = json.loads((run / "retrieval.json").read_text())
+    assert set(measured) == {"untrained", "trained"}
+    assert measured["trained"]["distortion"] > measured["trained"]["distortion_chance"]
+    assert "retrieval of distortion, trained" in result.out
     assert json.loads((run / "preset" / "metadata.json").read_text())["expert"] == "quality"
 
 

@@ -84,17 +84,17 @@ def weights(network):
 
 
 def training_step(query_network, momentum_network, images, queue, temperature, momentum, rate):
-    """Moves both networks once; answers the loss and the keys."""
-    queries, keys = (
-        torch.from_numpy(np.ascontiguousarray(images[name].transpose(0, 3, 1, 2)))
-        for name in ("query", "key")
-    )
-    embedded = query_network(queries)
+    """Moves both networks once, without a velocity; answers the loss and the keys.
+
+    Images are tensors `(N, 3, H, W)`, the queue one `(K, D)`.
+    """
+    embedded = query_network(images["query"])
     with torch.no_grad():
-        keys = momentum_network(keys)
+        keys = momentum_network(images["key"])
     positives = (embedded * keys).sum(1, keepdim=True)
-    logits = torch.cat([positives, embedded @ torch.from_numpy(queue).T], 1) / temperature
-    loss = functional.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.long))
+    logits = torch.cat([positives, embedded @ queue.T], 1) / temperature
+    own = torch.zeros(len(logits), dtype=torch.long, device=logits.device)
+    loss = functional.cross_entropy(logits, own)
     loss.backward()
     with torch.no_grad():
         for weight in query_network.parameters():
@@ -102,9 +102,9 @@ def training_step(query_network, momentum_network, images, queue, temperature, m
             if weight.ndim > 1:
                 change = change + 1e-4 * weight
                 change = change * (1e-3 * weight.norm() / change.norm())
-            weight -= rate * change  # the first step: no velocity yet
+            weight -= rate * change
         for follower, weight in zip(
             momentum_network.parameters(), query_network.parameters(), strict=True
         ):
             follower.mul_(momentum).add_(weight, alpha=1 - momentum)
-    return loss.item(), keys.numpy()
+    return loss.item(), keys

@@ -18,7 +18,8 @@ KILLS = 5
 
 def _start(photos, run):
     settings = ["schedule.epochs=40", "checkpoints.every=3", "parts=1"]
-    command = [sys.executable, "-m", "reiqa_tf.cli.main", "pretrain", photos, "--out", run]
+    program = "from reiqa_tf.cli.main import run; run()"
+    command = [sys.executable, "-c", program, "pretrain", photos, "--out", run]
     command += ["--config", "smoke", *(word for each in settings for word in ("--set", each))]
     return subprocess.Popen(
         list(map(str, command)),

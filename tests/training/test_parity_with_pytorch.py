@@ -46,8 +46,11 @@ def both(request):
     loss, keys = torch_contrast.training_step(
         networks["query"],
         networks["momentum"],
-        {name: _normalised(each, normalization) for name, each in images.items()},
-        np.array(moco.queue.keys),
+        {
+            name: torch.from_numpy(_normalised(each, normalization).transpose(0, 3, 1, 2).copy())
+            for name, each in images.items()
+        },
+        torch.from_numpy(np.array(moco.queue.keys)),
         TEMPERATURE,
         MOMENTUM,
         RATE,
@@ -61,7 +64,7 @@ def both(request):
     after = {name: torch_contrast.weights(each) for name, each in networks.items()}
     return {
         "losses": (logs["loss"], loss),
-        "keys": (np.array(moco.queue.keys)[:12], keys),
+        "keys": (np.array(moco.queue.keys)[:12], keys.numpy()),
         "before": before,
         "after": after,
         "ours": ours,
