@@ -2,6 +2,8 @@
 
 import keras
 
+from reiqa_tf.models.normalization import FusedBatchNormalization
+
 
 class Backbone(keras.Model):
     """A convolutional network that shows its stages.
@@ -65,7 +67,7 @@ class ConvolutionUnit(keras.layers.Layer):
             else keras.layers.Conv2D(filters, kernel_size, kernel_initializer=scaling, **arguments)
         )
         # Keras's momentum 0.9 is PyTorch's 0.1, with which both networks were published.
-        self.normalization = keras.layers.BatchNormalization(
+        self.normalization = FusedBatchNormalization(
             momentum=0.9, epsilon=epsilon, dtype=self.dtype_policy, name="normalization"
         )
 
