@@ -70,6 +70,8 @@ def run(arguments):
     """Trains, draws the curves and answers the exit code."""
     import pathlib
 
+    from absl import logging
+
     from reiqa_tf.cli.main import INTERRUPTED
     from reiqa_tf.config import load_config, override
 
@@ -78,6 +80,8 @@ def run(arguments):
         config = override(config, setting)
 
     strategy = start_tensorflow(lambda: _strategy(arguments.replicas))
+    # With several replicas TensorFlow tells of every collective operation that it traces.
+    logging.set_verbosity(logging.WARNING)
     from reiqa_tf.contrastive.replicas import worker_count, worker_index
     from reiqa_tf.data.manifests import read_manifest
     from reiqa_tf.data.photos import find_photos
@@ -159,7 +163,7 @@ def _progress(steps, pipeline):
                 console=console,
                 disable=not console.is_terminal,
             )
-            done = int(self.model.optimizer.iterations)
+            done = int(self.model.optimizer.iterations.numpy())
             self.task = self.bar.add_task(
                 "", total=steps, completed=done, epoch="-", figures="compiling"
             )

@@ -54,7 +54,7 @@ class LinearProbe(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):  # noqa: ARG002 -- Keras's signature
         """Measures the network that has learned nothing yet."""
-        step = int(self.model.optimizer.iterations)
+        step = int(self.model.optimizer.iterations.numpy())
         self._write([row for row in read_probes(self.path) if row[0] <= step])
         if step == 0:
             self._measure()
@@ -71,7 +71,7 @@ class LinearProbe(keras.callbacks.Callback):
         features, problems = feature_table(scorer, self.manifest.paths)
         readable = [index for index in range(len(self.manifest)) if index not in problems]
         measured = float(probe_srcc(features[readable], self.manifest.rows(readable)))
-        step = int(self.model.optimizer.iterations)
+        step = int(self.model.optimizer.iterations.numpy())
         self._write([*(r for r in read_probes(self.path) if r[0] != step), (step, measured)])
         return measured
 

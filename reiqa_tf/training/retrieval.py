@@ -141,7 +141,7 @@ class RetrievalProbe(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):  # noqa: ARG002 -- Keras's signature
         """Measures the network that has learned nothing yet."""
-        if int(self.model.optimizer.iterations) == 0:
+        if int(self.model.optimizer.iterations.numpy()) == 0:
             self._measure("untrained")
 
     def on_epoch_end(self, epoch, logs=None):  # noqa: ARG002

@@ -2,12 +2,19 @@
 
 import csv
 import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from reiqa_tf.cli.main import main, parse
 from reiqa_tf.training.history import read_history
+
+ROOT = pathlib.Path(__file__).parents[2]
 
 CONTENT = """
 import dataclasses
@@ -113,6 +120,54 @@ def test_smoke_runs_from_photos_to_preset(reiqa, photos_folder, tmp_path):
     assert measured["trained"]["distortion"] > measured["trained"]["distortion_chance"]
     assert "retrieval of distortion, trained" in result.out
     assert json.loads((run / "preset" / "metadata.json").read_text())["expert"] == "quality"
+
+
+def _start(photos, config, run, *more, **environment):
+    program = "from reiqa_tf.cli.main import run; run()"
+    command = [sys.executable, "-c", program, "pretrain", photos, "--config", config, "--out", run]
+    command += ["--set", "contrast.synchronized=True", "--set", "parts=1", *more]
+    return subprocess.Popen(
+        list(map(str, command)),
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.slow
+def test_the_command_trains_alike_on_two_replicas_and_on_two_workers(
+    photos_folder, content, tmp_path
+):
+    ports = []
+    for _ in range(2):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            ports.append(free.getsockname()[1])
+    cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
+    processes = [
+        _start(photos_folder, content, tmp_path / "one"),
+        _start(photos_folder, content, tmp_path / "replicas", "--replicas", 2),
+        *(
+            _start(
+                photos_folder,
+                content,
+                tmp_path / "workers",
+                TF_CONFIG=json.dumps({"cluster": cluster, "task": {"type": "worker", "index": i}}),
+            )
+            for i in range(2)
+        ),
+    ]
+    for process in processes:
+        _, said = process.communicate(timeout=300)
+        assert process.returncode == 0, said
+        assert "all_reduce" not in said
+    one = read_history(tmp_path / "one" / "history.csv")
+    for run in ("replicas", "workers"):
+        other = read_history(tmp_path / run / "history.csv")
+        for name in ("step", "epoch", "loss", "accuracy", "learning_rate"):
+            np.testing.assert_allclose(other[name], one[name], rtol=1e-5, err_msg=name)
+        assert (tmp_path / run / "preset").is_dir()
 
 
 def test_help_teaches(reiqa):

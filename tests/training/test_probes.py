@@ -4,6 +4,7 @@ import types
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from reiqa_tf.data.manifests import Manifest
 from reiqa_tf.distortions import LEVELS, NAMES, distort
@@ -126,7 +127,7 @@ def test_a_probe_measures_first_and_every_few_epochs_and_forgets_what_will_be_re
     monkeypatch.setattr(probe, "trained_scorer", lambda *_: None)
     monkeypatch.setattr(probe, "feature_table", lambda *_: (np.zeros((120, 2)), {5: "damaged"}))
     monkeypatch.setattr(probe, "probe_srcc", lambda *_: next(values))
-    optimizer = types.SimpleNamespace(iterations=0)
+    optimizer = types.SimpleNamespace(iterations=tf.Variable(0))
     model = types.SimpleNamespace(optimizer=optimizer)
 
     def made():
@@ -137,17 +138,17 @@ def test_a_probe_measures_first_and_every_few_epochs_and_forgets_what_will_be_re
     first = made()
     first.on_train_begin()
     for epoch in range(2):
-        optimizer.iterations += 2
+        optimizer.iterations.assign_add(2)
         logs = {}
         first.on_epoch_end(epoch, logs)
     assert logs == {"probe_srcc": 0.2}
     assert read_probes(tmp_path / "probe.csv") == [(0, 0.1), (4, 0.2)]
-    optimizer.iterations = 2  # killed, and resumed from a checkpoint before that
+    optimizer.iterations.assign(2)  # killed, and resumed from a checkpoint before that
     again = made()
     again.on_train_begin()
     assert read_probes(tmp_path / "probe.csv") == [(0, 0.1)]
     for epoch in (1, 2):  # the last epoch is measured though it is no second one
-        optimizer.iterations += 2
+        optimizer.iterations.assign_add(2)
         again.on_epoch_end(epoch, {})
     assert read_probes(tmp_path / "probe.csv") == [(0, 0.1), (4, 0.3), (6, 0.4)]
 
