@@ -22,7 +22,7 @@ def start_tensorflow(prepare=None):
     if "tensorflow" in sys.modules:
         return prepare() if prepare else None
     prepared = None
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # later on: errors alone
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what fails, fails in Python
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as remarks:
