@@ -30,6 +30,7 @@ def start_tensorflow(prepare=None):
         try:
             import tensorflow as tf
 
+            tf.get_logger().setLevel("ERROR")  # its hints on tracing are for us, not for users
             if prepare:
                 prepared = prepare()
             tf.config.list_logical_devices()  # the remarks about GPUs come with the first use

@@ -397,9 +397,11 @@ def distort(image, name, level, seed=(0, 0)):
     if image.dtype != tf.uint8:
         image = tf.cast(image, tf.float32)
     if image.shape.rank == 3:
-        return _compiled(distortion)(image, level, seed)
+        return _compiled(distortion, image.dtype)(image, level, seed)
     return tf.map_fn(
-        lambda part: _compiled(distortion)(part[0], level, tf.random.fold_in(seed, part[1])),
+        lambda part: _compiled(distortion, image.dtype)(
+            part[0], level, tf.random.fold_in(seed, part[1])
+        ),
         (image, tf.range(tf.shape(image)[0])),
         fn_output_signature=tf.TensorSpec(image.shape[1:], tf.float32),
     )
@@ -441,14 +443,19 @@ def _check(image, level):
 _FUNCTIONS = {}
 
 
-def _compiled(distortion):
+def _compiled(distortion, dtype):
     """One graph for each distortion, shared by eager calls, graphs and `tf.data`."""
-    if distortion.name not in _FUNCTIONS:
-
-        @tf.function(reduce_retracing=True, autograph=False)
-        def apply_to_photo(image, level, seed):
-            image = tf.ensure_shape(image, (None, None, 3))
-            return distortion.on(Windows.whole(Photo(image)), level, seed)[0]
-
-        _FUNCTIONS[distortion.name] = apply_to_photo
-    return _FUNCTIONS[distortion.name]
+    key = distortion.name, dtype
+    if key not in _FUNCTIONS:
+        # The same graph for all sizes, whoever calls first: another would differ in the last bit.
+        signature = [
+            tf.TensorSpec((None, None, 3), dtype),
+            tf.TensorSpec((), tf.int32),
+            tf.TensorSpec((2,), tf.int32),
+        ]
+        _FUNCTIONS[key] = tf.function(
+            lambda image, level, seed: distortion.on(Windows.whole(Photo(image)), level, seed)[0],
+            input_signature=signature,
+            autograph=False,
+        )
+    return _FUNCTIONS[key]

@@ -1,5 +1,6 @@
 """Compile hot inner loops into one pass over memory, where the platform can."""
 
+import functools
 import sys
 
 import tensorflow as tf
@@ -11,8 +12,10 @@ _COMPILES = sys.platform == "linux"
 def fused(function):
     """Decorates a function of tensors whose operations are worth compiling together.
 
-    The function must be pure and its shapes must follow from those of its arguments. It is compiled
-    once for each combination of shapes.
+    The function must be pure and its shapes must follow from those of its arguments. It is traced
+    once for each combination of shapes, as far as they are known at the call. Left to itself,
+    `tf.function` would answer a call of known shapes with an older trace of open ones, and what was
+    called before would decide on the last bit of a pixel.
 
     Args:
         function: takes and returns tensors.
@@ -20,7 +23,22 @@ def fused(function):
     Returns:
         the decorated function.
     """
-    return tf.function(function, jit_compile=True, autograph=False) if _COMPILES else function
+    if not _COMPILES:
+        return function
+    traces = {}
+
+    @functools.wraps(function)
+    def call(*tensors):
+        tensors = [tf.convert_to_tensor(tensor) for tensor in tensors]
+        key = tuple((tensor.dtype, str(tensor.shape)) for tensor in tensors)
+        if key not in traces:
+            signature = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in tensors]
+            traces[key] = tf.function(
+                function, input_signature=signature, jit_compile=True, autograph=False
+            )
+        return traces[key](*tensors)
+
+    return call
 
 
 _CHUNK = 2**15
