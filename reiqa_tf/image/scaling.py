@@ -1,9 +1,9 @@
 """Change the size of pictures inside a TensorFlow graph, equal to Pillow's bicubic filter.
 
 Pillow shrinks with a filter as wide as the reduction (antialiasing) and rounds to 8 bits between
-the horizontal and the vertical pass. Both are kept here, written as two matrix products, so that
-training, scoring and every export format see the same pixels: TFLite and ONNX have these
-operators built in.
+the horizontal and the vertical pass. Both are kept here, written as matrix products, so that
+fitting, fine-tuning, scoring and every export format see the same pixels: TFLite and ONNX have
+these operators built in.
 """
 
 import tensorflow as tf

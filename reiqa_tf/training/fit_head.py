@@ -68,8 +68,8 @@ def fit_head(scorer, features, manifest, regressor):
     if np.ptp(manifest.scores) == 0:
         raise FitError(f"expected different scores; all are {manifest.scores[0]:g}.")
     if manifest.splits is not None and np.isin(("train", "val"), manifest.splits).all():
-        folds = [(np.flatnonzero(manifest.splits == s) for s in ("train", "val"))]
-        regressor.set_params(cv=[tuple(rows) for rows in folds])
+        rows = tuple(np.flatnonzero(manifest.splits == name) for name in ("train", "val"))
+        regressor.set_params(cv=[rows])
     try:
         regressor.fit(features, manifest.scores, groups=manifest.groups)
     except ValueError as error:  # folds that cannot be made, features that are not finite
