@@ -13,8 +13,10 @@ class TrainingStep:
 
     A step is worked off in parts if need be: the gradient is the mean of those of the parts, all of
     them look at the queue as it was before the step, and the optimizer, the momentum network and
-    the queue move once. Each part has batch statistics of its own, as a replica has; the moving
-    statistics take one step towards the mean of all parts and replicas.
+    the queue move once. Each part has batch statistics of its own ("ghost batch norm"), as a
+    replica has: those of the whole batch would need its maps in memory at once, and smaller
+    companies are what keys are shuffled among. The moving statistics take one step towards the mean
+    of all parts and replicas.
 
     A network could tell a key by the company in which it was normalised. Unless batch normalisation
     is synchronised, the keys' images are therefore shuffled among all parts and replicas before
