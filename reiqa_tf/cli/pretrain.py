@@ -1,5 +1,6 @@
 """`reiqa pretrain`: an encoder of your own, from photos without scores."""
 
+import contextlib
 import sys
 
 from reiqa_tf.cli import terminal
@@ -121,10 +122,11 @@ def run(arguments):
         workers=worker_count(strategy),
         cache=arguments.cache,
     )
+    steps = config.schedule.epochs * pipeline.steps_per_epoch
+    progress = TrainingProgress(steps, config.schedule.epochs)
     callbacks = []
     if worker == 0:
-        steps = config.schedule.epochs * pipeline.steps_per_epoch
-        callbacks += [TrainingProgress(steps, config.schedule.epochs), ViewsPicture(folder)]
+        callbacks += [progress, ViewsPicture(folder)]
         if arguments.probe:
             manifest = read_manifest(arguments.probe)
             callbacks.append(LinearProbe(config, manifest, folder, arguments.probe_every))
@@ -133,7 +135,8 @@ def run(arguments):
             callbacks.append(RetrievalProbe(config, held_out, folder, arguments.probe_every))
         if arguments.tensorboard:  # last, because it writes what the others measure
             callbacks.append(TensorBoardLog(folder / "tensorboard", pipeline.steps_per_epoch))
-    result = pretrain(config, pipeline, folder, strategy, callbacks)
+    with contextlib.closing(progress):
+        result = pretrain(config, pipeline, folder, strategy, callbacks)
     if worker == 0:
         terminal.report_failures(list(pipeline.skipped.values()), len(pipeline.photos))
         if result.step:

@@ -31,11 +31,8 @@ class TrainingProgress(keras.callbacks.Callback):
         super().__init__()
         self.steps = steps
         self.epochs = epochs
-        self.console = console or Console(stderr=True)
-
-    def on_train_begin(self, logs=None):  # noqa: ARG002 -- Keras's signature
-        """Shows the bar where the run stands."""
-        elapsed = [] if self.console.width < _NARROW else [TimeElapsedColumn()]
+        console = console or Console(stderr=True)
+        elapsed = [] if console.width < _NARROW else [TimeElapsedColumn()]
         self.bar = _TwoLines(
             TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
             BarColumn(bar_width=None),
@@ -43,32 +40,30 @@ class TrainingProgress(keras.callbacks.Callback):
             *elapsed,
             TextColumn("left"),
             TimeRemainingColumn(elapsed_when_finished=False),
-            console=self.console,
-            disable=not self.console.is_terminal,
+            console=console,
+            disable=not console.is_terminal,
             expand=True,
             speed_estimate_period=600,  # steps of a large batch take minutes
         )
+        self.means, self.epoch_logs, self.measured = {}, {}, {}
+        self.compiled, self.rate = False, 0.0
+
+    def on_train_begin(self, logs=None):  # noqa: ARG002 -- Keras's signature
+        """Shows the bar where the run stands."""
+        done = int(self.model.optimizer.iterations.numpy())
         self.task = self.bar.add_task(
             "",
             total=self.steps,
-            completed=int(self.model.optimizer.iterations.numpy()),
-            epoch="-",
+            completed=done,
+            epoch=1 + min(done, self.steps - 1) * self.epochs // self.steps,
             epochs=self.epochs,
             figures="preparing the first step",
         )
-        self.means, self.epoch_logs, self.measured = {}, {}, {}
-        self.compiled, self.rate = False, 0.0
         self.bar.start()
 
     def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002
         """Shows the epoch."""
         self.bar.update(self.task, epoch=epoch + 1)
-
-    def on_train_batch_begin(self, batch, logs=None):  # noqa: ARG002
-        """Shows the epoch of a run that goes on in the middle of one."""
-        if not self.compiled:
-            done = int(self.model.optimizer.iterations.numpy())
-            self.bar.update(self.task, epoch=1 + done * self.epochs // self.steps)
 
     def on_train_batch_end(self, batch, logs=None):  # noqa: ARG002
         """Shows a step."""
@@ -90,6 +85,10 @@ class TrainingProgress(keras.callbacks.Callback):
         """Leaves the bar as it stands."""
         if self.means:
             self.bar.update(self.task, figures=self._figures())
+        self.close()
+
+    def close(self):
+        """Gives the terminal back, also after a run that failed."""
         self.bar.stop()
 
     def _figures(self):

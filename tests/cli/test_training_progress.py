@@ -1,5 +1,6 @@
 """The bar of a run, on terminals of all widths."""
 
+import contextlib
 import io
 import re
 import types
@@ -24,7 +25,6 @@ def _shown(width, done=0, terminal=True):
     for step in range(done, 6):
         if step % 3 == 0:
             progress.on_epoch_begin(step // 3)
-        progress.on_train_batch_begin(step % 3)
         logs = {"loss": 7.25, "accuracy": 0.125, "learning_rate": 3e-4}
         # The first step compiles, and its speed would spoil the mean.
         logs["pairs_per_second"] = 1.0 if step == done else 1500.0
@@ -56,6 +56,22 @@ def test_nothing_is_wider_than_the_terminal_and_the_loss_is_always_there(width):
     assert max(len(bar), len(figures)) <= width
     assert "6/6" in bar
     assert "loss 7.250" in figures
+
+
+def test_a_run_that_failed_gives_the_cursor_back():
+    out = io.StringIO()
+    progress = TrainingProgress(6, 2, Console(file=out, force_terminal=True, width=80))
+    progress.close()  # nothing was shown yet
+    assert out.getvalue() == ""
+    iterations = tf.Variable(0)
+    progress.set_model(
+        types.SimpleNamespace(optimizer=types.SimpleNamespace(iterations=iterations))
+    )
+    with contextlib.suppress(KeyError), contextlib.closing(progress):
+        progress.on_train_begin()
+        assert "\x1b[?25l" in out.getvalue()  # hides it
+        raise KeyError
+    assert out.getvalue().rfind("\x1b[?25h") > out.getvalue().rfind("\x1b[?25l")
 
 
 def test_nothing_is_shown_where_nobody_looks():
