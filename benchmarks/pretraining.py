@@ -77,6 +77,8 @@ def measure_data(arguments):
     held = next(batches)
     medians(lambda: step(next(batches)), 2)  # compiles, and empties what was prepared meanwhile
     whole, whole_computed = means(lambda: step(next(batches)), arguments.steps)
+    for _ in range(4):  # what was prepared while the steps were made
+        next(batches)
     data, data_computed = means(lambda: next(batches), arguments.steps)
     batches = None  # ends what prepares further ones
     _, alone, alone_computed = medians(lambda: step(held), arguments.steps)

@@ -111,7 +111,7 @@ def draw_curves(columns, probes=(), retrievals=(), dark=False):
             axis.set_ylim(bottom=0)
             axis.legend(framealpha=0)
         for axis in axes:
-            axis.grid(alpha=0.3)
+            axis.grid(alpha=0.25, linewidth=0.6)
             axis.patch.set_alpha(0)
         axes[-1].set_xlabel("step")
         figure.patch.set_alpha(0)
