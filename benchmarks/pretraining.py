@@ -5,6 +5,10 @@ The first table says what share of the time of a whole run the data take: the ru
 second sets the published step, ResNet-50 at 160 px with a queue of 65,536 keys, beside the same
 step in PyTorch on the same cores (where PyTorch is installed); times are medians, wall clock.
 
+On a CPU data and step share the cores: then the share of the CPU seconds is what counts, which
+other programs on the machine hardly change. To compare steps on a machine that is not quiet, give
+each one thread (`--threads 1`) and look at the CPU seconds: PyTorch's idle threads compute, too.
+
     python benchmarks/pretraining.py data PHOTOS_FOLDER --config quality_lite0 --steps 20
     python benchmarks/pretraining.py step --pairs 8 --steps 8
 """
@@ -28,13 +32,23 @@ from reiqa_tf.config import load_config, override
 
 
 def medians(advance, steps):
-    """Seconds of the first step, which compiles, and the median of those after it."""
-    taken = []
+    """Seconds of the first step, which compiles, and medians after it: wall clock and CPU."""
+    taken, computed = [], []
     for _ in range(steps + 1):
-        start = time.perf_counter()
+        start, start_computed = time.perf_counter(), time.process_time()
         advance()
         taken.append(time.perf_counter() - start)
-    return taken[0], statistics.median(taken[1:])
+        computed.append(time.process_time() - start_computed)
+    return taken[0], statistics.median(taken[1:]), statistics.median(computed[1:])
+
+
+def means(advance, steps):
+    """Seconds of a step, wall clock and CPU, on average: what runs beside counts as well."""
+    start, start_computed = time.perf_counter(), time.process_time()
+    for _ in range(steps):
+        advance()
+    taken, computed = time.perf_counter() - start, time.process_time() - start_computed
+    return taken / steps, computed / steps
 
 
 def make_step(config):
@@ -61,19 +75,13 @@ def measure_data(arguments):
     step = make_step(config)
     batches = iter(pipeline.dataset())
     held = next(batches)
-    _, alone = medians(lambda: step(held), arguments.steps)
-    for _ in range(3):  # empty what was prepared while the step was measured
-        step(next(batches))
-    start = time.perf_counter()
-    for _ in range(arguments.steps):
-        step(next(batches))
-    whole = (time.perf_counter() - start) / arguments.steps
-    for _ in range(3):
+    medians(lambda: step(next(batches)), 2)  # compiles, and empties what was prepared meanwhile
+    whole, whole_computed = means(lambda: step(next(batches)), arguments.steps)
+    for _ in range(4):  # what was prepared while the steps were made
         next(batches)
-    start = time.perf_counter()
-    for _ in range(arguments.steps):
-        next(batches)
-    data = (time.perf_counter() - start) / arguments.steps
+    data, data_computed = means(lambda: next(batches), arguments.steps)
+    batches = None  # ends what prepares further ones
+    _, alone, alone_computed = medians(lambda: step(held), arguments.steps)
     pairs = config.batch_size * pipeline.views.pairs
     rows = [
         ("pairs in a step", f"{pairs}"),
@@ -81,6 +89,10 @@ def measure_data(arguments):
         ("data alone, pairs/s", f"{pairs / data:.1f}"),
         ("data and step, pairs/s", f"{pairs / whole:.1f}"),
         ("share of the time that data cost", f"{1 - alone / whole:.1%}"),
+        ("step alone, CPU s", f"{alone_computed:.2f}"),
+        ("data alone, CPU s", f"{data_computed:.2f}"),
+        ("data and step, CPU s", f"{whole_computed:.2f}"),
+        ("share of the CPU time that data cost", f"{1 - alone_computed / whole_computed:.1%}"),
     ]
     print_table(None, [(f"{arguments.config}", "left"), ("value", "right")], rows)
 
@@ -100,16 +112,23 @@ def measure_step(arguments):
     for name in ("tensorflow", "pytorch"):
         command = [sys.executable, __file__, name, "--pairs", str(arguments.pairs)]
         command += ["--steps", str(arguments.steps), "--precision", arguments.precision]
-        result = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603
+        environment = dict(os.environ)
+        if arguments.threads:
+            for variable in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
+                environment[variable] = str(arguments.threads)
+        result = subprocess.run(  # noqa: S603
+            command, stdout=subprocess.PIPE, text=True, check=True, env=environment
+        )
         seconds[name] = json.loads(result.stdout.splitlines()[-1])
     rows = [
         (f"{name}: {what}", f"{value:.3f}" if isinstance(value, float) else str(value))
         for name, figures in seconds.items()
         for what, value in figures.items()
     ]
-    if "step, s" in seconds["pytorch"]:
-        ratio = seconds["tensorflow"]["step, s"] / seconds["pytorch"]["step, s"]
-        rows.append(("tensorflow / pytorch", f"{ratio:.2f}"))
+    for what in ("step, s", "step, CPU s"):
+        if what in seconds["pytorch"]:
+            ratio = seconds["tensorflow"][what] / seconds["pytorch"][what]
+            rows.append((f"tensorflow / pytorch: {what}", f"{ratio:.2f}"))
     print_table(
         None, [(f"ResNet-50, 160 px, {arguments.pairs} pairs", "left"), ("value", "right")], rows
     )
@@ -121,10 +140,10 @@ def measure_tensorflow(arguments):
 
     step = make_step(override(load_config("quality_resnet50"), f"precision={arguments.precision}"))
     images = {name: tf.constant(each) for name, each in images_of(arguments.pairs).items()}
-    first, median = medians(lambda: step(images), arguments.steps)
+    first, median, computed = medians(lambda: step(images), arguments.steps)
     devices = tf.config.list_physical_devices("GPU") or tf.config.list_physical_devices("CPU")
     names = ", ".join(device.name for device in devices)
-    print(json.dumps({"devices": names, "first step, s": first, "step, s": median}))
+    print(json.dumps(_figures(names, first, median, computed)))
 
 
 def measure_pytorch(arguments):
@@ -149,17 +168,19 @@ def measure_pytorch(arguments):
         networks[0].zero_grad()
         torch_contrast.training_step(*networks, images, queue, 0.2, 0.999, 0.01)
 
-    first, median = medians(advance, arguments.steps)
+    first, median, computed = medians(advance, arguments.steps)
     names = torch.cuda.get_device_name() if device == "cuda" else "CPU"
-    print(
-        json.dumps(
-            {
-                "devices": f"{names}, {torch.get_num_threads()} threads",
-                "first step, s": first,
-                "step, s": median,
-            }
-        )
-    )
+    names = f"{names}, {torch.get_num_threads()} threads"
+    print(json.dumps(_figures(names, first, median, computed)))
+
+
+def _figures(devices, first, median, computed):
+    return {
+        "devices": devices,
+        "first step, s": first,
+        "step, s": median,
+        "step, CPU s": computed,
+    }
 
 
 def main():
@@ -186,6 +207,7 @@ def main():
         step.add_argument(
             "--precision", choices=("float32", "bfloat16"), default="float32", help="of ours"
         )
+        step.add_argument("--threads", type=int, help="of each (default: as many as cores)")
         step.set_defaults(measure=measure)
     arguments = parser.parse_args()
     arguments.measure(arguments)

@@ -144,7 +144,10 @@ class PretrainConfig:
         schedule: the learning rate over the run.
         batch_size: photos in a step, on all replicas together.
         parts: parts that each replica's share of a step is worked off in, one after the other, so
-            that a large batch fits into a small memory.
+            that what a network remembers for its gradient fits into a small memory. Batch
+            normalisation has the statistics of a part ("ghost batch norm"), as it has those of a
+            replica; all else is as without parts. The pictures themselves lie in the host's memory
+            whole: 24 bytes for each pixel of a crop and pair, of this step and two to come.
         precision: `float32`, or `bfloat16` for computing with 16 bits and weights of 32.
         result: which network becomes the preset, `query` or `momentum`.
         seed: of the weights and of all that is random in the data.

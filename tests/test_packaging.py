@@ -47,6 +47,14 @@ def test_every_file_of_a_shipped_preset_is_installed(setup):
         assert fnmatch.fnmatch(path.relative_to(presets).as_posix(), pattern), path
 
 
+def test_every_template_is_installed(setup):
+    templates = list((ROOT / "reiqa_tf").rglob("*.jinja"))
+    assert templates
+    for path in templates:
+        package = ".".join(path.parent.relative_to(ROOT).parts)
+        assert fnmatch.fnmatch(path.name, setup["options.package_data"][package]), path
+
+
 def test_shipped_presets_take_at_most_25_megabytes():
     sizes = [p.stat().st_size for p in (ROOT / "reiqa_tf/presets").rglob("*.h5")]
     assert 0 < sum(sizes) <= 25e6

@@ -1,5 +1,6 @@
 """`reiqa pretrain`: an encoder of your own, from photos without scores."""
 
+import contextlib
 import sys
 
 from reiqa_tf.cli import terminal
@@ -8,16 +9,22 @@ from reiqa_tf.cli.startup import start_tensorflow
 _EXAMPLES = """\
   reiqa pretrain photos/ --config smoke --out run                   does it work? a minute
   reiqa pretrain photos/ --config quality_lite0 --out run           one machine
-  reiqa pretrain photos/ --config quality_lite0 --out run --probe scores.csv
+  reiqa pretrain photos/ --config quality_lite0 --out run --probe scores.csv --tensorboard
   reiqa pretrain photos/ --out run --set batch_size=16 --set schedule.epochs=10
   reiqa fit scores.csv --preset run/preset --out my_preset          a head on what was trained
   TF_CONFIG='{"cluster": ...}' reiqa pretrain ...                   on each of several machines
 
 photos is a folder, a pattern, or a CSV file with a column `image` (rows of the split `train`, if
 there is a column `split`). Ctrl-C and SIGTERM save a checkpoint; the same command goes on where it
-was, and ends with the same weights. RUN gets config.json, history.csv, curves.png, checkpoints/ and
-at the end preset/. All GPUs of the machine are used; with TF_CONFIG, as TensorFlow documents it,
-all machines of the cluster, which must share the folder of the run."""
+was, and ends with the same weights. RUN gets config.json, history.csv, views.png, checkpoints/,
+curves.png, report.html and at the end preset/. All GPUs of the machine are used; with TF_CONFIG, as
+TensorFlow documents it, all machines of the cluster, which must share the folder of the run; a
+signal to one of them stops all after the same step.
+
+--set precision=bfloat16 computes with 16 bits where machines are fast at it; weights, optimizer,
+queue and loss stay at 32. --set parts=8 works a batch off in eight parts, for small memories: the
+gradient is that of the whole batch, but for batch normalisation, whose statistics are each part's
+own (of all parts and replicas the keys are shuffled among them)."""
 
 
 def add_parser(subparsers):
@@ -32,7 +39,8 @@ def add_parser(subparsers):
         default="quality_lite0",
         metavar="NAME",
         help="a shipped configuration (quality_resnet50, content_resnet50, quality_lite0, "
-        "content_lite0, smoke) or a Python file of yours (default: %(default)s)",
+        "quality_lite0_small, content_lite0, smoke) or a Python file of yours (default: "
+        "%(default)s)",
     )
     parser.add_argument(
         "--set",
@@ -47,13 +55,22 @@ def add_parser(subparsers):
         help="scored photos, on which the SRCC of a ridge on the features is measured meanwhile",
     )
     parser.add_argument(
-        "--probe-every", type=int, default=1, metavar="N", help="epochs (default: %(default)s)"
+        "--probe-every",
+        type=int,
+        default=1,
+        metavar="N",
+        help="epochs between two measurements of --probe and of --retrieval (default: %(default)s)",
     )
     parser.add_argument(
         "--retrieval",
         metavar="PHOTOS",
-        help="photos that are not trained on: distort them in every way, and measure before and "
-        "after the run how often the nearest neighbour is distorted alike",
+        help="photos that are not trained on: distort them in every way, and measure meanwhile how "
+        "often the nearest neighbour has the same distortion, and the same level of it",
+    )
+    parser.add_argument(
+        "--tensorboard",
+        action="store_true",
+        help="also write RUN/tensorboard: curves and views (pip install 'reiqa_tf[tensorboard]')",
     )
     parser.add_argument(
         "--cache", metavar="FOLDER", help="keep decoded photos there, 3 bytes a pixel"
@@ -82,6 +99,7 @@ def run(arguments):
     strategy = start_tensorflow(lambda: _strategy(arguments.replicas))
     # With several replicas TensorFlow tells of every collective operation that it traces.
     logging.set_verbosity(logging.WARNING)
+    from reiqa_tf.cli.training_progress import TrainingProgress
     from reiqa_tf.contrastive.replicas import worker_count, worker_index
     from reiqa_tf.data.manifests import read_manifest
     from reiqa_tf.data.photos import find_photos
@@ -90,7 +108,10 @@ def run(arguments):
     from reiqa_tf.training.history import plot_history
     from reiqa_tf.training.pretrain import pretrain
     from reiqa_tf.training.probe import LinearProbe, read_probes
-    from reiqa_tf.training.retrieval import RetrievalProbe
+    from reiqa_tf.training.report import write_report
+    from reiqa_tf.training.retrieval import RetrievalProbe, read_retrievals
+    from reiqa_tf.training.tensor_board import TensorBoardLog
+    from reiqa_tf.training.views_picture import ViewsPicture
 
     worker = worker_index(strategy)
     folder = pathlib.Path(arguments.out)
@@ -101,21 +122,30 @@ def run(arguments):
         workers=worker_count(strategy),
         cache=arguments.cache,
     )
+    steps = config.schedule.epochs * pipeline.steps_per_epoch
+    progress = TrainingProgress(steps, config.schedule.epochs)
     callbacks = []
     if worker == 0:
+        callbacks += [progress, ViewsPicture(folder)]
         if arguments.probe:
             manifest = read_manifest(arguments.probe)
             callbacks.append(LinearProbe(config, manifest, folder, arguments.probe_every))
         if arguments.retrieval:
             held_out = find_photos(arguments.retrieval)
-            callbacks.append(RetrievalProbe(config, held_out, folder))
-        callbacks.append(_progress(config.schedule.epochs * pipeline.steps_per_epoch, pipeline))
-    result = pretrain(config, pipeline, folder, strategy, callbacks)
+            callbacks.append(RetrievalProbe(config, held_out, folder, arguments.probe_every))
+        if arguments.tensorboard:  # last, because it writes what the others measure
+            callbacks.append(TensorBoardLog(folder / "tensorboard", pipeline.steps_per_epoch))
+    with contextlib.closing(progress):
+        result = pretrain(config, pipeline, folder, strategy, callbacks)
     if worker == 0:
         terminal.report_failures(list(pipeline.skipped.values()), len(pipeline.photos))
-        plot_history(
-            folder / "history.csv", folder / "curves.png", read_probes(folder / "probe.csv")
-        )
+        if result.step:
+            measured = (
+                read_probes(folder / "probe.csv"),
+                read_retrievals(folder / "retrieval.json"),
+            )
+            plot_history(folder / "history.csv", folder / "curves.png", *measured)
+            write_report(folder)
     if result.interrupted:
         print(
             f"reiqa: stopped after step {result.step} of {result.steps}, which is saved in "
@@ -134,68 +164,6 @@ def _strategy(replicas):
     return make_strategy(replicas)
 
 
-def _progress(steps, pipeline):
-    """A Keras callback that shows how the run goes, on stderr and only where that is a terminal."""
-    import time
-
-    import keras
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    class ShownProgress(keras.callbacks.Callback):
-        """The bar, and what the newest steps were like: means over about the last twenty."""
-
-        def on_train_begin(self, logs=None):  # noqa: ARG002 -- Keras's signature
-            console = Console(stderr=True)
-            self.bar = Progress(
-                TextColumn("epoch {task.fields[epoch]}"),
-                BarColumn(),
-                TextColumn("{task.completed}/{task.total}  {task.fields[figures]}"),
-                TimeElapsedColumn(),
-                TextColumn("left"),
-                TimeRemainingColumn(elapsed_when_finished=False),
-                console=console,
-                disable=not console.is_terminal,
-            )
-            done = int(self.model.optimizer.iterations.numpy())
-            self.task = self.bar.add_task(
-                "", total=steps, completed=done, epoch="-", figures="compiling"
-            )
-            self.means, self.before, self.probe = {}, None, ""
-            self.bar.start()
-
-        def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002
-            self.bar.update(self.task, epoch=epoch + 1)
-
-        def on_train_batch_end(self, batch, logs=None):  # noqa: ARG002
-            now = time.perf_counter()
-            if self.before is not None:  # the first step compiles
-                pairs = pipeline.batch_size * pipeline.views.pairs
-                logs = {**logs, "speed": pairs / (now - self.before)}
-            self.before = now
-            for name, value in logs.items():
-                self.means[name] = 0.95 * self.means.get(name, value) + 0.05 * value
-            figures = "loss {loss:.3f}  top-1 {accuracy:.1%}  rate ".format(**self.means)
-            figures += f"{logs['learning_rate']:.3g}  {self.means.get('speed', 0):.0f} pairs/s"
-            self.bar.update(self.task, advance=1, figures=figures + self.probe)
-
-        def on_epoch_end(self, epoch, logs=None):  # noqa: ARG002
-            if "probe_srcc" in (logs or {}):
-                self.probe = f"  SRCC {logs['probe_srcc']:.3f}"
-            self.before = None  # the probe's time is not the step's
-
-        def on_train_end(self, logs=None):  # noqa: ARG002
-            self.bar.stop()
-
-    return ShownProgress()
-
-
 def _print_summary(config, result, folder):
     from reiqa_tf.training.history import read_history
     from reiqa_tf.training.probe import read_probes
@@ -212,14 +180,17 @@ def _print_summary(config, result, folder):
     if probes:
         rows.append(("SRCC of the probe, untrained", f"{probes[0][1]:.3f}"))
         rows.append(("SRCC of the probe, trained", f"{probes[-1][1]:.3f}"))
-    for state, measured in read_retrievals(folder / "retrieval.json").items():
+    retrievals = read_retrievals(folder / "retrieval.json")
+    if retrievals:
         for kind in ("distortion", "level"):
-            figures = f"{measured[kind]:.1%} (chance {measured[f'{kind}_chance']:.1%})"
-            rows.append((f"retrieval of {kind}, {state}", figures))
+            chance = f"(chance {retrievals[0][f'{kind}_chance']:.1%})"
+            for state, row in (("untrained", retrievals[0]), ("trained", retrievals[-1])):
+                rows.append((f"retrieval of {kind}, {state}", f"{row[kind]:.1%} {chance}"))
     terminal.print_table(
         None,
         [(f"{config.expert}-aware encoder", "left"), ("value", "right")],
         rows,
-        caption=f"saved in {folder}/preset; a head for it: "
-        f"reiqa fit scores.csv --preset {folder}/preset --out NEW",
+        caption=f"saved in {folder}/preset; a head for it:\n"
+        f"reiqa fit scores.csv --preset {folder}/preset --out NEW\n"
+        f"What the run was like: {folder}/report.html",
     )

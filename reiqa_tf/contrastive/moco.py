@@ -1,6 +1,7 @@
 """Momentum contrast: a query network that learns and a key network that follows it."""
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from reiqa_tf.contrastive.info_nce import info_nce, is_nearest, similarities
@@ -144,7 +145,12 @@ class MoCo(keras.Model):
         for source, copy in zip(self.query_network(), self.momentum_network(), strict=True):
             for variable, follower in zip(source.variables, copy.variables, strict=True):
                 if variable.trainable:
-                    follower.assign(self.momentum * follower + (1 - self.momentum) * variable)
+                    # One operation that moves in place; `m f + (1 - m) v` would be three.
+                    tf.raw_ops.ResourceApplyGradientDescent(
+                        var=follower.value.handle,
+                        alpha=tf.constant(1 - self.momentum, follower.dtype),
+                        delta=follower - variable,
+                    )
 
     def enqueue(self, keys):
         """Puts keys `(N, units)`, of all replicas, into the queue; see `KeyQueue.enqueue`."""

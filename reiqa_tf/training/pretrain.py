@@ -19,6 +19,7 @@ from reiqa_tf.contrastive.replicas import sum_over_workers, worker_count, worker
 from reiqa_tf.errors import ReiqaError
 from reiqa_tf.files import OutputError, written_whole
 from reiqa_tf.models.scorer import ReIQAScorer
+from reiqa_tf.training.batch_callback import BatchCallback
 from reiqa_tf.training.checkpoints import Checkpoint, CheckpointFolder
 from reiqa_tf.training.from_config import make_moco, make_optimizer, trained_scorer
 from reiqa_tf.training.history import History
@@ -64,7 +65,8 @@ def pretrain(config, pipeline, folder, strategy=None, callbacks=()):
         folder: folder of the run.
         strategy: `tf.distribute` strategy; None is the current one.
         callbacks: Keras callbacks. They get `loss`, `accuracy` and `learning_rate` as logs, of a
-            step and as the means of an epoch, and `moco.stop_training` is respected.
+            step (with `pairs_per_second`) and as the means of an epoch, and `moco.stop_training` is
+            respected. A `BatchCallback` also sees the pairs.
 
     Returns:
         `PretrainResult`.
@@ -82,24 +84,27 @@ def pretrain(config, pipeline, folder, strategy=None, callbacks=()):
     """
     run = _Run(config, pipeline, pathlib.Path(folder), strategy or tf.distribute.get_strategy())
     observers = keras.callbacks.CallbackList(list(callbacks), model=run.moco)
+    watchers = [each for each in callbacks if isinstance(each, BatchCallback)]
     batches = run.batches()
     with run.history() as history, noted_signals() as received:
         observers.on_train_begin()
-        stop, before = False, time.perf_counter()
+        stop, before = run.is_to_stop(received), time.perf_counter()
         while run.step < run.steps and not stop and not run.moco.stop_training:
             epoch, place = divmod(run.step, pipeline.steps_per_epoch)
             if place == 0:
                 observers.on_epoch_begin(epoch)
             observers.on_train_batch_begin(place)
-            logs = run.advance(next(batches))
+            batch = next(batches)
+            for watcher in watchers:
+                watcher.on_batch(run.step, run.first_pairs(batch))
+            logs = run.advance(batch)
             speed = config.batch_size * pipeline.views.pairs / (time.perf_counter() - before)
-            history.append(
-                {"step": run.step, "epoch": epoch + 1, **logs, "pairs_per_second": speed}
-            )
+            logs = {**logs, "pairs_per_second": speed}
+            history.append({"step": run.step, "epoch": epoch + 1, **logs})
             observers.on_train_batch_end(place, logs)
             if place == pipeline.steps_per_epoch - 1:
                 observers.on_epoch_end(epoch, run.means_of_epoch())
-            stop = sum_over_workers(run.strategy, int(received() is not None)) > 0
+            stop = run.is_to_stop(received)
             if run.step % config.checkpoints.every == 0:
                 run.save_if_possible()
             before = time.perf_counter()  # the speed is that of data and step alone
@@ -158,6 +163,11 @@ class _Run:
             dataset = dataset.map(lambda batch: _shares(batch, replicas)).unbatch()
         yield from self.strategy.distribute_datasets_from_function(lambda _: dataset)
 
+    def first_pairs(self, batch):
+        """The pairs of this worker's first replica."""
+        local = self.strategy.experimental_local_results
+        return {name: local(batch[name])[0] for name in ("query", "key")}
+
     def history(self):
         """The run's history; one that forgets on workers that do not write."""
         if self.writes:
@@ -179,6 +189,10 @@ class _Run:
         self.sums = {name: self.sums[name] + value for name, value in logs.items()}
         self.step += 1
         return logs
+
+    def is_to_stop(self, received):
+        """Whether any worker has received a signal, so that all stop after the same step."""
+        return sum_over_workers(self.strategy, int(received() is not None)) > 0
 
     def means_of_epoch(self):
         """The means of the logs over the epoch that just ended."""

@@ -17,6 +17,9 @@ from reiqa_tf.training.from_config import trained_scorer
 SIDE = 224
 """Side in pixels of the middle of a photo that is looked at."""
 
+MOST_PHOTOS = 50
+"""Photos that are distorted in all ways for one measurement: 130 versions each."""
+
 
 class RetrievalError(ReiqaError):
     """Photos among which nothing can be retrieved."""
@@ -63,18 +66,24 @@ def retrieve(features):
     deviations = rows.std(0)
     rows = (rows - rows.mean(0)) / np.where(deviations > 0, deviations, 1)
     rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.finfo(float).tiny)
-    photo, distortion, level = (
-        index.ravel() for index in np.indices((photos, distortions, levels))
-    )
-    cosines = rows @ rows.T
-    cosines[photo[:, None] == photo] = -np.inf
-    found = distortion[cosines.argmax(1)] == distortion
-    cosines[distortion[:, None] != distortion] = -np.inf
+    # Photo by photo, so that memory holds the similarities of one with all others.
+    distortion, level = (index.ravel() for index in np.indices((distortions, levels)))
+    alike = distortion[:, None] == distortion
+    found, found_level = (np.empty((photos, len(distortion)), bool) for _ in range(2))
+    for photo, versions in enumerate(np.split(rows, photos)):
+        cosines = (versions @ rows.T).reshape(len(versions), photos, len(versions))
+        cosines[:, photo] = -np.inf
+        nearest = cosines.reshape(len(versions), -1).argmax(1) % len(versions)
+        found[photo] = distortion[nearest] == distortion
+        cosines = np.where(alike[:, None], cosines, -np.inf)
+        nearest = cosines.reshape(len(versions), -1).argmax(1) % len(versions)
+        found_level[photo] = level[nearest] == level
     return Retrieval(
         distortion=float(found.mean()),
-        level=float((level[cosines.argmax(1)] == level).mean()),
+        level=float(found_level.mean()),
         by_distortion={
-            name: float(found[distortion == i].mean()) for i, name in enumerate(NAMES[:distortions])
+            name: float(found[:, distortion == i].mean())
+            for i, name in enumerate(NAMES[:distortions])
         },
     )
 
@@ -122,39 +131,61 @@ def read_middles(paths):
 
 
 class RetrievalProbe(keras.callbacks.Callback):
-    """Measures retrieval with the network before its first step and after its last.
+    """Measures retrieval before the first step, every few epochs, and after the last one.
 
     Args:
         config: the run's `PretrainConfig`.
-        paths: photos that the run does not train on.
-        folder: folder of the run; gets `retrieval.json`, a dictionary with the `Retrieval` of the
-            `untrained` and of the `trained` network.
+        paths: photos that the run does not train on. Of more than `MOST_PHOTOS`, as many are taken,
+            evenly spread over the list.
+        folder: folder of the run; gets `retrieval.json`, a list of dictionaries, one a measurement,
+            with `step` and what `Retrieval` has.
+        every: number of epochs between two measurements.
+
+    Example:
+    ```python
+    probe = RetrievalProbe(config, find_photos("others/"), "run", every=5)
+    pretrain(config, pipeline, "run", callbacks=[probe])
+    ```
     """
 
-    def __init__(self, config, paths, folder):
+    def __init__(self, config, paths, folder, every=1):
         super().__init__()
-        self.config = config
-        self.photos = read_middles(paths)
-        self.path = pathlib.Path(folder) / "retrieval.json"
+        if every < 1:
+            raise RetrievalError(f"every: expected 1 or more epochs. Received: {every}")
         if len(paths) < 2:
             raise RetrievalError(f"expected two photos or more. Received: {len(paths)}")
+        chosen = np.unique(np.linspace(0, len(paths) - 1, MOST_PHOTOS).round().astype(int))
+        self.config = config
+        self.photos = read_middles([paths[i] for i in chosen])
+        self.path = pathlib.Path(folder) / "retrieval.json"
+        self.every = every
 
     def on_train_begin(self, logs=None):  # noqa: ARG002 -- Keras's signature
         """Measures the network that has learned nothing yet."""
-        if int(self.model.optimizer.iterations.numpy()) == 0:
-            self._measure("untrained")
+        step = int(self.model.optimizer.iterations.numpy())
+        self._write([row for row in read_retrievals(self.path) if row["step"] <= step])
+        if step == 0:
+            self._measure()
 
-    def on_epoch_end(self, epoch, logs=None):  # noqa: ARG002
-        """Measures the network after the last epoch."""
-        if epoch + 1 == self.config.schedule.epochs:
-            self._measure("trained")
+    def on_epoch_end(self, epoch, logs=None):
+        """Measures every few epochs; adds `retrieval_distortion` and `retrieval_level` to logs."""
+        if (epoch + 1) % self.every == 0 or epoch + 1 == self.config.schedule.epochs:
+            measured = self._measure()
+            if logs is not None:
+                logs["retrieval_distortion"] = measured.distortion
+                logs["retrieval_level"] = measured.level
 
-    def _measure(self, state):
+    def _measure(self):
         scorer = trained_scorer(self.config, self.model)
         measured = retrieve(distorted_features(scorer, self.photos))
+        step = int(self.model.optimizer.iterations.numpy())
+        rows = [row for row in read_retrievals(self.path) if row["step"] != step]
+        self._write([*rows, {"step": step, **dataclasses.asdict(measured)}])
+        return measured
+
+    def _write(self, rows):
         with written_whole(self.path) as scratch:
-            contents = {**read_retrievals(self.path), state: dataclasses.asdict(measured)}
-            scratch.write_text(json.dumps(contents, indent=2) + "\n")
+            scratch.write_text(json.dumps(rows, indent=2) + "\n")
 
 
 def read_retrievals(path):
@@ -164,7 +195,7 @@ def read_retrievals(path):
         path: the file; it need not be there.
 
     Returns:
-        dictionary from `untrained` and `trained` to dictionaries as `Retrieval` has attributes.
+        list of dictionaries with `step` and what `Retrieval` has, in the order of the steps.
     """
     path = pathlib.Path(path)
-    return json.loads(path.read_text()) if path.exists() else {}
+    return json.loads(path.read_text()) if path.exists() else []

@@ -1,9 +1,11 @@
 """`reiqa pretrain`: a run from photos to a preset that the other commands take."""
 
+import contextlib
 import csv
 import json
 import os
 import pathlib
+import re
 import socket
 import subprocess
 import sys
@@ -39,7 +41,7 @@ def finished(photos_folder, scored_photos, content, tmp_path_factory):
     """A finished run with a probe; its folder."""
     folder = tmp_path_factory.mktemp("runs") / "run"
     command = ["reiqa", "pretrain", photos_folder, "--config", content, "--out", folder]
-    command += ["--probe", scored_photos, "--set", "optimizer.rate=0.3"]
+    command += ["--probe", scored_photos, "--set", "optimizer.rate=0.3", "--tensorboard"]
     assert main(parse(list(map(str, command)))) == 0
     return folder
 
@@ -51,7 +53,10 @@ def test_a_run_leaves_configuration_history_curves_and_preset(finished):
     columns = read_history(finished / "history.csv")
     np.testing.assert_array_equal(columns["step"], [1, 2])
     assert (columns["pairs_per_second"] > 0).all()
-    assert (finished / "curves.png").read_bytes().startswith(b"\x89PNG")
+    for name in ("curves.png", "views.png"):
+        assert (finished / name).read_bytes().startswith(b"\x89PNG")
+    assert "SRCC of the probe" in (finished / "report.html").read_text()
+    assert list((finished / "tensorboard").glob("events.*"))
     about = json.loads((finished / "preset" / "metadata.json").read_text())
     assert (about["expert"], about["network"]) == ("content", "query")
 
@@ -115,10 +120,11 @@ def test_smoke_runs_from_photos_to_preset(reiqa, photos_folder, tmp_path):
         "pretrain", photos_folder, "--config", "smoke", "--out", run, "--retrieval", photos_folder
     )
     assert result.code == 0, result.err
-    measured = json.loads((run / "retrieval.json").read_text())
-    assert set(measured) == {"untrained", "trained"}
-    assert measured["trained"]["distortion"] > measured["trained"]["distortion_chance"]
+    rows = json.loads((run / "retrieval.json").read_text())
+    assert [row["step"] for row in rows] == [0, 1, 2]
+    assert rows[-1]["distortion"] > rows[-1]["distortion_chance"]
     assert "retrieval of distortion, trained" in result.out
+    assert "same distortion" in (run / "report.html").read_text()
     assert json.loads((run / "preset" / "metadata.json").read_text())["expert"] == "quality"
 
 
@@ -170,8 +176,51 @@ def test_the_command_trains_alike_on_two_replicas_and_on_two_workers(
         assert (tmp_path / run / "preset").is_dir()
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="no pseudo-terminals here")
+def test_a_terminal_sees_a_bar_that_fits_into_it(photos_folder, content, tmp_path):
+    import fcntl
+    import struct
+    import termios
+
+    width = 50
+    terminal, end = os.openpty()
+    fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
+    program = "from reiqa_tf.cli.main import run; run()"
+    command = [sys.executable, "-c", program, "pretrain", photos_folder, "--config", content]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm"}
+    environment.pop("COLUMNS", None)
+    process = subprocess.Popen(
+        list(map(str, [*command, "--out", tmp_path / "run"])),
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=end,
+    )
+    os.close(end)
+    seen = b""
+    with contextlib.suppress(OSError):  # how Linux says that nobody writes any more
+        while part := os.read(terminal, 4096):
+            seen += part
+    os.close(terminal)
+    assert process.wait() == 0
+    pictures = re.sub(r"\x1b\[[?\d;]*[A-Za-z]|\r", "\n", seen.decode()).splitlines()
+    assert max(map(len, pictures)) <= width
+    shown = " ".join("".join(pictures).split())
+    for words in ("preparing the first step", "2/2", "left 0:00:00", "loss "):
+        assert words in shown, shown[-400:]
+
+
 def test_help_teaches(reiqa):
     shown = reiqa("pretrain", "--help")
     assert shown.code == 0
-    for words in ("--set", "Ctrl-C", "quality_lite0", "TF_CONFIG", "reiqa fit scores.csv --preset"):
+    for words in (
+        "--set precision=bfloat16",
+        "--set parts=8",
+        "Ctrl-C",
+        "quality_lite0_small",
+        "TF_CONFIG",
+        "report.html",
+        "reiqa_tf[tensorboard]",
+        "reiqa fit scores.csv --preset",
+    ):
         assert words in shown.out

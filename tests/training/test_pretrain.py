@@ -1,13 +1,21 @@
 """The loop: what it leaves behind, how it goes on, what it refuses."""
 
+import base64
 import csv
 import dataclasses
+import html.parser
+import importlib.util
+import json
 import os
+import shutil
 import signal
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from reiqa_tf import config as configuration
 from reiqa_tf.files import OutputError
@@ -16,6 +24,9 @@ from reiqa_tf.training import pretrain as module
 from reiqa_tf.training.checkpoints import CheckpointFolder
 from reiqa_tf.training.history import plot_history, read_history
 from reiqa_tf.training.pretrain import PretrainError, pretrain
+from reiqa_tf.training.report import write_report
+from reiqa_tf.training.tensor_board import TensorBoardError, TensorBoardLog
+from reiqa_tf.training.views_picture import ViewsPicture
 from tests.oracles.stand_in import StandIn, tiny_config
 
 
@@ -54,7 +65,13 @@ def whole(tmp_path_factory):
     """An uninterrupted run: its folder, photos and epochs."""
     folder = tmp_path_factory.mktemp("whole")
     pipeline, recorder = StandIn(), _Recorder()
-    result = pretrain(tiny_config(), pipeline, folder, callbacks=[recorder])
+    observers = [
+        recorder,
+        ViewsPicture(folder),
+        TensorBoardLog(folder / "tensorboard", pipeline.steps_per_epoch),
+        keras.callbacks.TensorBoard(folder / "of_keras", update_freq="batch"),
+    ]
+    result = pretrain(tiny_config(), pipeline, folder, callbacks=observers)
     assert (result.step, result.steps, result.interrupted) == (6, 6, False)
     return folder, pipeline, recorder, result
 
@@ -127,6 +144,111 @@ def test_every_step_has_its_row_and_every_epoch_its_means(whole):
         assert logs["loss"] == pytest.approx(np.mean(of_epoch))
     plot_history(folder / "history.csv", folder / "curves.png", probes=[(0, 0.1), (6, 0.2)])
     assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def _scalars(events, name):
+    return [
+        (event.step, tf.make_ndarray(event.tensor_proto).item()) for event in events.Tensors(name)
+    ]
+
+
+def test_tensorboard_shows_every_step_every_epoch_and_the_views(whole):
+    folder, _, recorder, _ = whole
+    events = EventAccumulator(str(folder / "tensorboard"))
+    events.Reload()
+    columns = read_history(folder / "history.csv")
+    for name in ("loss", "accuracy", "learning_rate", "pairs_per_second"):
+        shown = _scalars(events, f"step/{name}")
+        assert [step for step, _ in shown] == [1, 2, 3, 4, 5, 6]
+        np.testing.assert_allclose([value for _, value in shown], columns[name], rtol=1e-6)
+    means = [(2 * (epoch + 1), logs["loss"]) for epoch, logs in recorder.epochs]
+    assert _scalars(events, "epoch/loss") == [(step, pytest.approx(mean)) for step, mean in means]
+    pictures = events.Tensors("views")
+    assert [event.step for event in pictures] == [0, 2, 4]  # the first step of each epoch
+    width, height, png = tf.make_ndarray(pictures[0].tensor_proto)
+    assert (int(width), int(height)) == (6 * 32 + 5 * 8, 2 * (2 * 32) + 8)
+    shown = np.asarray(tf.io.decode_png(png, channels=4))
+    np.testing.assert_array_equal(shown, np.asarray(Image.open(folder / "views.png")))
+
+
+def test_the_picture_of_views_shows_queries_above_their_keys(whole):
+    folder, *_ = whole
+    (first,) = StandIn().dataset().take(1)
+    shown = np.asarray(Image.open(folder / "views.png"))
+    for i, (x, y) in {0: (0, 0), 5: (200, 0), 6: (0, 72), 7: (40, 72)}.items():
+        query, key = (np.rint(255 * first[name][i].numpy()) for name in ("query", "key"))
+        np.testing.assert_array_equal(shown[y : y + 32, x : x + 32, :3], query)
+        np.testing.assert_array_equal(shown[y + 32 : y + 64, x : x + 32, :3], key)
+    assert (shown[64:72, :, 3] == 0).all()
+    assert (shown[:64, :32, 3] == 255).all()
+
+
+def test_kerass_own_tensorboard_works_with_the_loop(whole):
+    events = EventAccumulator(str(whole[0] / "of_keras" / "train"))
+    events.Reload()
+    assert len(events.Tensors("batch_loss")) == 6
+    assert len(events.Tensors("epoch_loss")) == 3
+
+
+def test_without_tensorboard_the_way_to_it_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(TensorBoardError, match=r"pip install 'reiqa_tf\[tensorboard\]'"):
+        TensorBoardLog(tmp_path, steps_per_epoch=2)
+
+
+class _Page(html.parser.HTMLParser):
+    """Tables as rows of texts, and all that a page refers to."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.rows, self.references, self.open = [], [], []
+        self.feed(text)
+        assert not self.open
+
+    def handle_starttag(self, tag, attributes):
+        if tag not in ("meta", "img", "source"):
+            self.open.append(tag)
+        self.references += [v for k, v in attributes if k in ("src", "srcset", "href")]
+        if tag == "tr":
+            self.rows.append([])
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "tr" in self.open and data.strip():
+            self.rows[-1].append(data.strip())
+
+
+def test_the_report_holds_curves_views_tables_and_configuration_in_itself(whole, tmp_path):
+    folder, *_ = whole
+    for name in ("config.json", "history.csv", "views.png"):
+        shutil.copy(folder / name, tmp_path / name)
+    write_report(tmp_path)
+    page = _Page((tmp_path / "report.html").read_text())
+    assert len(page.references) == 3  # curves for light and for dark grounds, views
+    for reference in page.references:
+        assert reference.startswith("data:image/png;base64,")
+    pictures = [base64.b64decode(each.partition(",")[2]) for each in page.references]
+    assert pictures[2] == (folder / "views.png").read_bytes()
+    assert len(set(pictures)) == 3
+    assert ["optimizer.rate", "8.0"] in page.rows
+    assert ["encoder.backbone.blocks", "[1, 1]"] in page.rows
+
+    (tmp_path / "probe.csv").write_text("step,srcc\n0,-0.125\n6,0.5\n")
+    kinds = {"by_distortion": {"<b>": 0.25}, "distortion_chance": 0.04, "level_chance": 0.2}
+    rows = [{"step": s, "distortion": s / 10, "level": 0.3, **kinds} for s in (0, 6)]
+    (tmp_path / "retrieval.json").write_text(json.dumps(rows))
+    write_report(tmp_path)
+    page = _Page((tmp_path / "report.html").read_text())
+    for row in (
+        ["0", "-0.125"],
+        ["6", "0.500"],
+        ["6", "60.0 %", "30.0 %"],
+        ["by chance", "4.0 %", "20.0 %"],
+        ["<b>", "25 %", "25 %"],
+    ):
+        assert row in page.rows
 
 
 def test_the_preset_is_the_trained_encoder_with_its_expert(whole):

@@ -9,13 +9,16 @@ import tensorflow as tf
 from reiqa_tf.data.manifests import Manifest
 from reiqa_tf.distortions import LEVELS, NAMES, distort
 from reiqa_tf.testing.models import small_scorer
-from reiqa_tf.training import probe
+from reiqa_tf.training import probe, retrieval
 from reiqa_tf.training.probe import LinearProbe, ProbeError, probe_srcc, read_probes
 from reiqa_tf.training.retrieval import (
     SIDE,
+    Retrieval,
     RetrievalError,
+    RetrievalProbe,
     distorted_features,
     read_middles,
+    read_retrievals,
     retrieve,
 )
 from tests.oracles.stand_in import tiny_config
@@ -153,7 +156,61 @@ def test_a_probe_measures_first_and_every_few_epochs_and_forgets_what_will_be_re
     assert read_probes(tmp_path / "probe.csv") == [(0, 0.1), (4, 0.3), (6, 0.4)]
 
 
+def test_retrieval_is_measured_first_and_every_few_epochs(tmp_path, monkeypatch, photos_folder):
+    shares = iter([0.1, 0.2, 0.3, 0.4])
+    monkeypatch.setattr(retrieval, "trained_scorer", lambda *_: None)
+    monkeypatch.setattr(retrieval, "distorted_features", lambda _, photos: photos)
+    monkeypatch.setattr(retrieval, "retrieve", lambda _: Retrieval(next(shares), 0.5, {}))
+    model = types.SimpleNamespace(optimizer=types.SimpleNamespace(iterations=tf.Variable(0)))
+    paths = sorted(photos_folder.glob("*.png"))
+
+    def made():
+        callback = RetrievalProbe(tiny_config(), paths, tmp_path, every=2)
+        callback.set_model(model)
+        callback.on_train_begin()
+        return callback
+
+    def measured():
+        rows = read_retrievals(tmp_path / "retrieval.json")
+        return [(row["step"], row["distortion"]) for row in rows]
+
+    first = made()
+    assert len(first.photos) == 3
+    assert measured() == [(0, 0.1)]
+    for epoch, expected in enumerate([{}, {"retrieval_distortion": 0.2, "retrieval_level": 0.5}]):
+        model.optimizer.iterations.assign_add(2)
+        logs = {}
+        first.on_epoch_end(epoch, logs)
+        assert logs == expected
+    assert measured() == [(0, 0.1), (4, 0.2)]
+    model.optimizer.iterations.assign(2)  # killed, and resumed from a checkpoint before that
+    again = made()
+    assert measured() == [(0, 0.1)]
+    for epoch in (1, 2):  # the last epoch is measured though it is no second one
+        model.optimizer.iterations.assign_add(2)
+        again.on_epoch_end(epoch, {})
+    assert measured() == [(0, 0.1), (4, 0.3), (6, 0.4)]
+    (row, *_) = read_retrievals(tmp_path / "retrieval.json")
+    assert (row["distortion_chance"], row["level_chance"]) == (1 / 26, 1 / 5)
+
+
+def test_of_many_photos_some_are_taken_from_the_whole_list(tmp_path, monkeypatch):
+    monkeypatch.setattr(retrieval, "read_middles", list)
+    chosen = RetrievalProbe(tiny_config(), list(range(590)), tmp_path).photos
+    assert len(chosen) == retrieval.MOST_PHOTOS
+    assert (chosen[0], chosen[-1]) == (0, 589)
+    assert set(np.diff(chosen)) <= {12, 13}
+    for count in (2, 49, 50):
+        assert RetrievalProbe(tiny_config(), list(range(count)), tmp_path).photos == list(
+            range(count)
+        )
+
+
 def test_a_probe_that_cannot_be_is_refused(tmp_path):
+    with pytest.raises(RetrievalError, match="Received: 0"):
+        RetrievalProbe(tiny_config(), ["a.png", "b.png"], tmp_path, every=0)
+    with pytest.raises(RetrievalError, match="two photos or more"):
+        RetrievalProbe(tiny_config(), ["a.png"], tmp_path)
     with pytest.raises(ProbeError, match="rows of train and of test"):
         LinearProbe(tiny_config(), _manifest(np.array(["train"] * 120)), tmp_path)
     with pytest.raises(ProbeError, match="Received: 0"):

@@ -1,11 +1,14 @@
 """Several replicas are one: the same batch on two devices, or in two processes, moves alike."""
 
+import contextlib
 import json
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 import sys
+import time
 
 import keras
 import numpy as np
@@ -16,6 +19,8 @@ from reiqa_tf import config as configuration
 from reiqa_tf.contrastive.moco import MoCo
 from reiqa_tf.models.encoder import ReIQAEncoder
 from reiqa_tf.models.resnet import ResNetBackbone
+from reiqa_tf.training.checkpoints import CheckpointFolder
+from reiqa_tf.training.history import read_history
 from reiqa_tf.training.optimizers import LARS
 from reiqa_tf.training.pretrain import pretrain
 from reiqa_tf.training.step import TrainingStep
@@ -44,10 +49,10 @@ def train(strategy, synchronized, parts):
     return {"losses": np.array(losses), **values}
 
 
-def worker_config():
-    """One epoch of two steps with batch normalisation over all workers."""
+def worker_config(epochs=1):
+    """Epochs of two steps with batch normalisation over all workers."""
     contrast = configuration.Contrast(units=16, queue_size=50, synchronized=True)
-    schedule = configuration.Schedule(epochs=1, warmup_epochs=0)
+    schedule = configuration.Schedule(epochs=epochs, warmup_epochs=0)
     optimizer = configuration.Lars(rate=1.0, per_photos=4)
     return tiny_config(contrast=contrast, schedule=schedule, optimizer=optimizer)
 
@@ -85,32 +90,40 @@ def test_two_shuffled_replicas_are_one_replica_with_two_parts(two_replicas):
     assert np.abs(whole["losses"] - one["losses"]).max() > 1e-3  # so that equality says something
 
 
-def test_two_worker_processes_are_one_process(tmp_path):
+@contextlib.contextmanager
+def _two_workers(folder, epochs):
+    """Two processes that train together into `folder/two`; they are ended if need be."""
     ports = []
     for _ in range(2):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             ports.append(free.getsockname()[1])
     cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
+    tasks = [{"cluster": cluster, "task": {"type": "worker", "index": i}} for i in range(2)]
+    program = HERE / "train_worker.py"
     workers = [
         subprocess.Popen(
-            [sys.executable, HERE / "train_worker.py", tmp_path / "two", tmp_path / f"{i}.npz"],
-            env=_environment(
-                TF_CONFIG=json.dumps({"cluster": cluster, "task": {"type": "worker", "index": i}})
-            ),
+            [sys.executable, program, folder / "two", folder / f"{i}.npz", str(epochs)],
+            env=_environment(TF_CONFIG=json.dumps(task)),
         )
-        for i in range(2)
+        for i, task in enumerate(tasks)
     ]
-    one = pretrain(worker_config(), StandIn(), tmp_path / "one")
     try:
-        assert [worker.wait(timeout=150) for worker in workers] == [0, 0]
+        yield workers
     finally:
         for worker in workers:
             worker.kill()
             worker.wait()
+
+
+def test_two_worker_processes_are_one_process(tmp_path):
+    with _two_workers(tmp_path, epochs=1) as workers:
+        one = pretrain(worker_config(), StandIn(), tmp_path / "one")
+        assert [worker.wait(timeout=300) for worker in workers] == [0, 0]
     first, second = (dict(np.load(tmp_path / f"{i}.npz")) for i in range(2))
     for name, array in first.items():
         np.testing.assert_array_equal(array, second[name])
+    assert (first.pop("step"), first.pop("interrupted")) == (2, False)
     _close({f"{i:03d}": a for i, a in enumerate(one.scorer.quality.get_weights())}, first)
     histories = [
         np.loadtxt(tmp_path / run / "history.csv", delimiter=",", skiprows=1)
@@ -118,6 +131,28 @@ def test_two_worker_processes_are_one_process(tmp_path):
     ]
     np.testing.assert_allclose(histories[0][:, 2], histories[1][:, 2], rtol=1e-5)
     assert (tmp_path / "two" / "preset").is_dir()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("receiver", [0, 1])
+def test_a_signal_to_one_worker_stops_both_after_the_same_step(tmp_path, receiver):
+    history = tmp_path / "two" / "history.csv"
+    with _two_workers(tmp_path, epochs=100_000) as workers:
+        deadline = time.monotonic() + 200
+        while not history.exists() or len(history.read_text().splitlines()) < 4:
+            assert time.monotonic() < deadline
+            assert [worker.poll() for worker in workers] == [None, None]
+            time.sleep(0.05)
+        workers[receiver].send_signal(signal.SIGTERM)
+        assert [worker.wait(timeout=100) for worker in workers] == [0, 0]
+    first, second = (dict(np.load(tmp_path / f"{i}.npz")) for i in range(2))
+    assert first["interrupted"]
+    for name, array in first.items():
+        np.testing.assert_array_equal(array, second[name], err_msg=name)
+    newest = CheckpointFolder(tmp_path / "two" / "checkpoints", 2).newest()
+    assert newest.step == first["step"] >= 3
+    assert read_history(history)["step"][-1] == newest.step
+    assert not (tmp_path / "two" / "preset").exists()
 
 
 def test_without_devices_or_workers_to_choose_from_the_default_is_taken(monkeypatch):

@@ -5,12 +5,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from reiqa_tf import config as configuration
 from reiqa_tf.contrastive.moco import MoCo
 from reiqa_tf.models.encoder import ReIQAEncoder
 from reiqa_tf.models.resnet import ResNetBackbone
 from reiqa_tf.testing.weights import randomise
+from reiqa_tf.training.from_config import make_moco, make_optimizer
 from reiqa_tf.training.optimizers import MomentumSGD
 from reiqa_tf.training.step import TrainingStep
+from tests.oracles.stand_in import StandIn, tiny_config
 
 
 def _model(synchronized=False):
@@ -139,16 +142,39 @@ def test_a_synchronised_model_is_not_shuffled(pairs):
     np.testing.assert_allclose(moco.queue.keys[:4], first, rtol=1e-4, atol=1e-5)
 
 
-def test_sixteen_bits_move_weights_of_thirty_two(pairs):
-    encoder = ReIQAEncoder(ResNetBackbone((1,), width=8, dtype="mixed_bfloat16"))
-    moco = MoCo(encoder, units=8, queue_size=20, dtype="mixed_bfloat16")
-    moco.build((None, None, None, 3))
-    optimizer = MomentumSGD(0.5)
-    optimizer.build(moco.trainable_variables)
+def _trained(precision, batches):
+    """Losses and accuracies of a run of steps, with the configuration's own policy."""
+    config = tiny_config(
+        precision=precision,
+        contrast=configuration.Contrast(units=16, queue_size=64, momentum=0.9),
+        optimizer=configuration.Sgd(rate=0.1, per_photos=4),
+        schedule=configuration.Schedule(epochs=1, warmup_epochs=0),
+    )
+    keras.utils.set_random_seed(0)
+    moco = make_moco(config)
+    optimizer = make_optimizer(config, len(batches), moco.trainable_variables)
     step = TrainingStep(moco, optimizer, tf.distribute.get_strategy())
     before = _values(moco.trainable_variables)
-    assert np.isfinite(step(pairs)["loss"])
-    for variable, start in zip(moco.trainable_variables, before, strict=True):
+    losses = [step(batch)["loss"] for batch in batches]
+    return moco, before, np.array(losses)
+
+
+def test_sixteen_bits_train_like_thirty_two_and_keep_weights_and_queue_in_thirty_two():
+    batches = list(StandIn(pairs=4).dataset().take(8))
+    whole, _, expected = _trained("float32", batches)
+    half, before, losses = _trained("bfloat16", batches)
+    assert half.encoder.backbone.compute_dtype == "bfloat16"
+    np.testing.assert_allclose(losses, expected, rtol=0.03)
+    assert np.ptp(expected) > 0.5  # so that being near says something
+    for variable, start in zip(half.trainable_variables, before, strict=True):
         assert keras.backend.standardize_dtype(variable.dtype) == "float32"
-        assert np.isfinite(variable).all()
         assert np.abs(np.array(variable) - start).max() > 0, variable.path
+    # Sixteen bits have 8 of mantissa; weights that were kept in them would have no more.
+    kernel = np.array(half.encoder.backbone.stem.convolution.kernel)
+    assert np.abs(kernel - tf.cast(tf.cast(kernel, "bfloat16"), "float32")).max() > 0
+    for variable in (half.queue.keys, *half.statistics(half.query_network())):
+        assert keras.backend.standardize_dtype(variable.dtype) == "float32"
+    keys = np.array(half.queue.keys)
+    np.testing.assert_allclose(np.linalg.norm(keys, axis=1), 1, rtol=1e-5)  # not of 16 bits
+    for one, other in zip(keys, np.array(whole.queue.keys), strict=True):
+        assert one @ other > 0.9

@@ -1,6 +1,6 @@
 """One worker of two: reads TF_CONFIG, trains, and writes what it ended with.
 
-Usage: python train_worker.py RUN_FOLDER OUT
+Usage: python train_worker.py RUN_FOLDER OUT EPOCHS
 """
 
 import sys
@@ -15,13 +15,14 @@ from tests.oracles.stand_in import StandIn
 from tests.training.test_replicas import worker_config
 
 
-def main(folder, out):
+def main(folder, out, epochs):
     strategy = make_strategy()
     index, count = worker_index(strategy), worker_count(strategy)
     assert (count, strategy.num_replicas_in_sync) == (2, 2)
-    result = pretrain(worker_config(), StandIn(worker=index, workers=2), folder, strategy)
-    weights = result.scorer.quality.get_weights()
-    np.savez(out, **{f"{i:03d}": array for i, array in enumerate(weights)})
+    config = worker_config(int(epochs))
+    result = pretrain(config, StandIn(worker=index, workers=2), folder, strategy)
+    weights = {f"{i:03d}": each for i, each in enumerate(result.scorer.quality.get_weights())}
+    np.savez(out, step=result.step, interrupted=result.interrupted, **weights)
     assert CheckpointFolder(f"{folder}/checkpoints", 2).newest() is not None or index > 0
 
 

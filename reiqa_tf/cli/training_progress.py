@@ -1,0 +1,114 @@
+"""How a pretraining run goes, on a terminal. Imported by commands once they run."""
+
+import keras
+from rich.console import Console, Group
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
+
+_NARROW = 64
+"""Columns below which the elapsed time is left out."""
+
+_MEASURED = (
+    ("probe_srcc", "SRCC {:.3f}"),
+    ("retrieval_distortion", "distortion {:.1%}"),
+    ("retrieval_level", "level {:.1%}"),
+)
+
+
+class TrainingProgress(keras.callbacks.Callback):
+    """A bar with the time that is left, and below it what the newest steps were like.
+
+    Loss, accuracy and speed are means over about the last twenty steps. Put it before the callbacks
+    that measure, so that it is there while they do.
+
+    Args:
+        steps: number of steps of the whole run.
+        epochs: number of epochs of the whole run.
+        console: `rich.console.Console`; None is stderr. Nothing is shown unless it is a terminal.
+    """
+
+    def __init__(self, steps, epochs, console=None):
+        super().__init__()
+        self.steps = steps
+        self.epochs = epochs
+        console = console or Console(stderr=True)
+        elapsed = [] if console.width < _NARROW else [TimeElapsedColumn()]
+        self.bar = _TwoLines(
+            TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.completed}/{task.total}"),
+            *elapsed,
+            TextColumn("left"),
+            TimeRemainingColumn(elapsed_when_finished=False),
+            console=console,
+            disable=not console.is_terminal,
+            expand=True,
+            speed_estimate_period=600,  # steps of a large batch take minutes
+        )
+        self.means, self.epoch_logs, self.measured = {}, {}, {}
+        self.compiled, self.rate = False, 0.0
+
+    def on_train_begin(self, logs=None):  # noqa: ARG002 -- Keras's signature
+        """Shows the bar where the run stands."""
+        done = int(self.model.optimizer.iterations.numpy())
+        self.task = self.bar.add_task(
+            "",
+            total=self.steps,
+            completed=done,
+            epoch=1 + min(done, self.steps - 1) * self.epochs // self.steps,
+            epochs=self.epochs,
+            figures="preparing the first step",
+        )
+        self.bar.start()
+
+    def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002
+        """Shows the epoch."""
+        self.bar.update(self.task, epoch=epoch + 1)
+
+    def on_train_batch_end(self, batch, logs=None):  # noqa: ARG002
+        """Shows a step."""
+        if not self.compiled:
+            logs = {**logs, "pairs_per_second": None}  # this one was compiled, too
+            self.compiled = True
+        for name, value in logs.items():
+            if value is not None:
+                self.means[name] = 0.95 * self.means.get(name, value) + 0.05 * value
+        self.rate = logs["learning_rate"]
+        self.bar.update(self.task, advance=1, figures=self._figures())
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Remembers the dictionary to which later callbacks add what they measure."""
+        self.epoch_logs = logs or {}
+        self.bar.update(self.task, figures=f"end of epoch {epoch + 1}  {self._figures()}")
+
+    def on_train_end(self, logs=None):  # noqa: ARG002
+        """Leaves the bar as it stands."""
+        if self.means:
+            self.bar.update(self.task, figures=self._figures())
+        self.close()
+
+    def close(self):
+        """Gives the terminal back, also after a run that failed."""
+        self.bar.stop()
+
+    def _figures(self):
+        figures = ["loss {loss:.3f}", "top-1 {accuracy:.1%}", f"rate {self.rate:.3g}"]
+        if "pairs_per_second" in self.means:
+            figures.append("{pairs_per_second:,.0f} pairs/s")
+        for name, text in _MEASURED:
+            if name in self.epoch_logs:
+                self.measured[name] = text.format(self.epoch_logs[name])
+        return "  ".join(
+            [text.format(**self.means) for text in figures] + [*self.measured.values()]
+        )
+
+
+class _TwoLines(Progress):
+    """The bar, and the figures below it, cut off rather than wrapped where they do not fit."""
+
+    def get_renderables(self):
+        """The lines, from the top."""
+        figures = [
+            Text(task.fields["figures"], no_wrap=True, overflow="ellipsis") for task in self.tasks
+        ]
+        yield Group(self.make_tasks_table(self.tasks), *figures)
