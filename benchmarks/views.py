@@ -61,10 +61,8 @@ def operator_times(path, patch):
         @tf.function(autograph=False)
         def apply(image, level, seed):
             photo = Photo(tf.ensure_shape(image, (None, None, 3)))
-            for border in ("edge", "mirror"):
-                photo.canvas(border)
-            full = Windows(photo, (64, 64 + 120), (64, 64 + 80), patch, patch)
-            half = Windows(photo, (0, far), (0, far), span, span)
+            full = Windows.of(photo, (64, 64 + 120), (64, 64 + 80), patch, patch)
+            half = Windows.of(photo, (0, far), (0, far), span, span)
             return distortion.on_all((full, half), level, seed)
 
         return apply
