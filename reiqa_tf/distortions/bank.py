@@ -84,7 +84,7 @@ class Distortion:
         value = tf.gather(tf.constant(self.levels, tf.float32), level)
         drawn = ()
         if self.draw is not None:
-            photo = _rows_around(groups, max(self.neighbourhood or (0,)))
+            photo = _rows_of(groups)
             groups = [dataclasses.replace(windows, photo=photo) for windows in groups]
             drawn = self.draw(seed, value, photo)
         cut = [self.cut(windows, value, drawn) if self.cut else () for windows in groups]
@@ -98,12 +98,12 @@ class Distortion:
         )
 
 
-def _rows_around(groups, reach):
-    """The photo, wanted where windows and what is around them lie."""
+def _rows_of(groups):
+    """The photo, with the rows wanted that windows show."""
     tops = tf.stack([top for windows in groups for top in windows.tops])
     stops = tf.stack([top + windows.rows for windows in groups for top in windows.tops])
-    first = tf.reduce_min(tops) - reach
-    return groups[0].photo.with_rows(first, tf.reduce_max(stops) + reach - first)
+    first = tf.reduce_min(tops)
+    return groups[0].photo.with_rows(first, tf.reduce_max(stops) - first)
 
 
 @functools.cache

@@ -36,8 +36,8 @@ def draw_diffusion(seed, amount, photo):  # noqa: ARG001
     Returns:
         the `CoarseGrid` of a / 500 and b / 200 of Lab.
     """
-    start = tf.clip_by_value(photo.first_row, 0, photo.height)
-    stop = tf.clip_by_value(photo.first_row + photo.rows, 0, photo.height)
+    start = tf.maximum(photo.first_row - DIFFUSION_REACH, 0)
+    stop = tf.minimum(photo.first_row + photo.rows + DIFFUSION_REACH, photo.height)
     colors = in_chunks(_color_differences, photo.planes[:, start:stop], 2)
     return blur_coarsely(colors, start, _diffusion_sigma(amount), _DIFFUSION_RADIUS)
 
