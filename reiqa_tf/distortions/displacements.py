@@ -11,6 +11,7 @@ from reiqa_tf.image.scaling import to_unit_range
 _BLOCK_SIDE = 32
 _MOST_BLOCKS = 10
 _PATCH_SIDE = 16
+_PATCH_AREA = _PATCH_SIDE**2
 _FARTHEST = 8
 _MOST_PATCHES = 100
 _ROUNDS = 5
@@ -149,21 +150,29 @@ def _traced(from_rows, from_columns, to_rows, to_columns, width):
     return rows * width + columns
 
 
-def cut_copies(windows, count, drawn):  # noqa: ARG001
-    """Where patches lie in windows: int32 `(T, 100)` rows and columns; and the patches."""
+def cut_copies(windows, count, drawn):
+    """Which pixel of which patch lies at each pixel of windows.
+
+    Returns:
+        int32 tensor `(T, rows, columns)`, places in the flattened red planes of the patches (-1:
+        none), and the patches.
+    """
     rows, columns, patches = drawn
     tops, lefts = tf.stack(windows.tops), tf.stack(windows.lefts)
-    return rows - tops[:, tf.newaxis], columns - lefts[:, tf.newaxis], patches
+    places = _last_painted(
+        rows - tops[:, tf.newaxis],
+        columns - lefts[:, tf.newaxis],
+        _bits(count),
+        tf.zeros((windows.rows, windows.columns), tf.bool),
+    )
+    return places, patches
 
 
-def non_eccentricity(pixels, count, rows, columns, patches):
-    """Patches of 16 px copied to places up to 8 px away."""
-    image = around(pixels, 0)
-    height, width = tf.shape(image)[2], tf.shape(image)[3]
-    inner_rows, inner_columns = tf.range(height), tf.range(width)
+@fused
+def _last_painted(rows, columns, bits, window):
+    inner_rows, inner_columns = tf.range(tf.shape(window)[0]), tf.range(tf.shape(window)[1])
     # Which patches lie at a row and at a column, as bits. What both have in common lies at the
     # pixel, and the highest bit of that is the patch that was painted last.
-    bits = _bits(count)
     down = _lying_at(rows, inner_rows, bits)
     right = _lying_at(columns, inner_columns, bits)
     last, base = 0, 0
@@ -174,19 +183,18 @@ def non_eccentricity(pixels, count, rows, columns, patches):
     # The exponent of a float is the place of its highest bit.
     exponent = tf.bitwise.right_shift(tf.bitcast(tf.cast(last, tf.float32), tf.int32), 23) - 127
     number = tf.maximum(base + exponent, 0)
-    area = _PATCH_SIDE**2
-    starts = 3 * area * tf.range(_MOST_PATCHES) - _PATCH_SIDE * rows - columns
-    flat = tf.reshape(to_unit_range(patches), (-1,))
-    made = []
-    for i in range(pixels.shape[0]):
-        place = (
-            tf.gather(starts[i], number[i])
-            + _PATCH_SIDE * inner_rows[:, tf.newaxis]
-            + inner_columns
-        )
-        channels = area * tf.range(3)[:, tf.newaxis, tf.newaxis]
-        made.append(tf.where(last[i] > 0, tf.gather(flat, place + channels), image[i]))
-    return tf.stack(made)
+    starts = 3 * _PATCH_AREA * tf.range(_MOST_PATCHES) - _PATCH_SIDE * rows - columns
+    place = tf.gather(starts, number, batch_dims=1)
+    place += _PATCH_SIDE * inner_rows[:, tf.newaxis] + inner_columns
+    return tf.where(last > 0, place, -1)
+
+
+def non_eccentricity(pixels, count, places, patches):  # noqa: ARG001
+    """Patches of 16 px copied to places up to 8 px away."""
+    channels = _PATCH_AREA * tf.range(3)[:, tf.newaxis, tf.newaxis]
+    places = places[:, tf.newaxis]
+    painted = tf.gather(to_unit_range(tf.reshape(patches, (-1,))), places + channels)
+    return tf.where(places < 0, around(pixels, 0), painted)
 
 
 _WORD = 20
@@ -226,7 +234,7 @@ def cut_jittered(windows, deviation, drawn):
     """Windows whose pixels, five times, are taken from a place beside them, by cubic convolution.
 
     Returns:
-        float32 tensor `(T, 3, rows, columns)`, not clipped.
+        T float32 tensors `(3, rows, columns)`, not clipped.
     """
 
     def displaced(displace, reach):
@@ -247,19 +255,17 @@ def cut_jittered(windows, deviation, drawn):
                 round_drawn = tf.slice(drawn, (first[0], 2 * number, first[1]), size)
                 image = _framed(displace(image, round_drawn, deviation), reach)
             made.append(image[:, margin : margin + windows.rows, margin : margin + windows.columns])
-        return tf.stack(made)
+        return tuple(made)
 
     near, middle, far = _ROUND_REACHES
     largest = deviation * LARGEST_NORMAL
-    return (
-        tf.cond(
-            largest < near - 1,
-            lambda: displaced(_displace_near, near),
-            lambda: tf.cond(
-                largest < middle - 1,
-                lambda: displaced(_displace_by_some, middle),
-                lambda: displaced(_displace_far, far),
-            ),
+    return tf.cond(
+        largest < near - 1,
+        lambda: displaced(_displace_near, near),
+        lambda: tf.cond(
+            largest < middle - 1,
+            lambda: displaced(_displace_by_some, middle),
+            lambda: displaced(_displace_far, far),
         ),
     )
 

@@ -89,7 +89,7 @@ def shrink_and_enlarge(windows, kernel, factor):
         factor: how many times smaller, a float of at least 1.
 
     Returns:
-        float32 tensor `(T, 3, rows, columns)`, not clipped.
+        T float32 tensors `(3, rows, columns)`, not clipped.
     """
     photo = windows.photo
     matrices = _matrices(kernel)
@@ -100,12 +100,19 @@ def shrink_and_enlarge(windows, kernel, factor):
         rows = matrices(top, windows.rows, photo.height, small_height)
         columns = matrices(left, windows.columns, photo.width, small_width)
         size = (3, rows.count, columns.count)
-        source = to_unit_range(tf.slice(photo.planes, (0, rows.first, columns.first), size))
-        small = multiply_both(source, rows.down, columns.down)
+        source = tf.slice(photo.planes, (0, rows.first, columns.first), size)
+        # Levels become [0, 1] where numbers are fewest.
+        level = to_unit_range(tf.ones((), source.dtype))
+        small = level * multiply_both(tf.cast(source, tf.float32), rows.down, columns.down)
         small = tf.clip_by_value(small, 0.0, 1.0)
         large = tf.matmul(small, columns.up, transpose_b=True)
-        made.append(tf.matmul(rows.up, large))
-    return tf.stack(made)
+        made.append(tf.ensure_shape(tf.matmul(rows.up, large), _fixed(windows)))
+    return made
+
+
+def _fixed(windows):
+    sides = windows.rows, windows.columns
+    return 3, *(side if isinstance(side, int) else None for side in sides)
 
 
 def shrunk(size, factor):
