@@ -1,5 +1,8 @@
 """Pixels painted over, copied elsewhere or taken from beside their place."""
 
+import functools
+
+import numpy as np
 import tensorflow as tf
 
 from reiqa_tf.distortions.fusing import fused
@@ -15,7 +18,7 @@ _PATCH_AREA = _PATCH_SIDE**2
 _FARTHEST = 8
 _MOST_PATCHES = 100
 _ROUNDS = 5
-_ROUND_REACHES = (2, 4, 7)
+_ROUND_REACHES = (2, 4, 6)
 """How far a round may look: for displacements of less than 1, of less than 3, of up to 5 px."""
 
 JITTER_REACHES = tuple(_ROUNDS * _ROUND_REACHES[i] for i in (0, 0, 0, 1, 2))
@@ -264,8 +267,8 @@ def cut_jittered(windows, deviation, drawn):
         lambda: displaced(_displace_near, near),
         lambda: tf.cond(
             largest < middle - 1,
-            lambda: displaced(_displace_by_some, middle),
-            lambda: displaced(_displace_far, far),
+            lambda: displaced(_displace_by(middle), middle),
+            lambda: displaced(_displace_by(far), far),
         ),
     )
 
@@ -308,19 +311,28 @@ def _near_weights(displacement):
     )
 
 
-@fused
-def _displace_by_some(image, drawn, deviation):
-    """A round of displacement by up to 3 px: fixed neighbours, weights that vary.
+@functools.cache
+def _displace_by(reach):
+    """A round of displacement by up to `reach` - 1 px: fixed neighbours, most of them of no weight.
 
-    Args and Returns are those of `_displace_near`, with the second of `_ROUND_REACHES`.
+    Looking up the four by four that count takes longer, for that cannot be done in vectors.
+
+    Returns:
+        function of the arguments and the result of `_displace_near`.
     """
-    down, right = _displacements(drawn, deviation)
-    offsets = range(-_ROUND_REACHES[1], _ROUND_REACHES[1] + 1)
-    return _correlated(
-        image,
-        [cubic(offset - down) for offset in offsets],
-        [cubic(offset - right) for offset in offsets],
-    )
+    offsets = np.arange(-reach, reach + 1, dtype=np.float32)[:, np.newaxis, np.newaxis]
+
+    @fused
+    def weigh(drawn, deviation):
+        down, right = _displacements(drawn, deviation)
+        return cubic(offsets - down), cubic(offsets - right)
+
+    return lambda image, drawn, deviation: _correlate(image, *weigh(drawn, deviation))
+
+
+@fused
+def _correlate(image, row_weights, column_weights):
+    return _correlated(image, tf.unstack(row_weights), tf.unstack(column_weights))
 
 
 def _correlated(image, row_weights, column_weights):
@@ -329,32 +341,6 @@ def _correlated(image, row_weights, column_weights):
         row_weight
         * sum(
             column_weight * image[:, i : i - last or None, j : j - last or None]
-            for j, column_weight in enumerate(column_weights)
-        )
-        for i, row_weight in enumerate(row_weights)
-    )
-
-
-@fused
-def _displace_far(image, drawn, deviation):
-    """A round of displacement by up to 5 px: neighbours are looked up.
-
-    Args and Returns are those of `_displace_near`, with the last of `_ROUND_REACHES`.
-    """
-    reach = _ROUND_REACHES[-1]
-    down, right = _displacements(drawn, deviation)
-    height, width = tf.unstack(tf.shape(image)[1:])
-    whole_down, whole_right = tf.floor(down), tf.floor(right)
-    rows = tf.range(reach - 1, height - reach - 1)[:, tf.newaxis] + tf.cast(whole_down, tf.int32)
-    columns = tf.range(reach - 1, width - reach - 1) + tf.cast(whole_right, tf.int32)
-    start = tf.reshape(tf.range(3), (3, 1, 1)) * (height * width) + rows * width + columns
-    row_weights = _cubic_weights(down - whole_down)
-    column_weights = _cubic_weights(right - whole_right)
-    pixels = tf.reshape(image, (-1,))
-    return sum(
-        row_weight
-        * sum(
-            column_weight * tf.gather(pixels, start + (i * width + j))
             for j, column_weight in enumerate(column_weights)
         )
         for i, row_weight in enumerate(row_weights)

@@ -232,8 +232,8 @@ def test_jitter_is_five_rounds_of_cubic_lookup(photo, level):
     field = field[..., RIM:-RIM]
     known = np.pad(image, ((outer, outer), (outer, outer), (0, 0)), mode="symmetric")
     for number in range(5):
-        left = outer - 7 * (number + 1)  # what is still known around the photo
-        rows, columns = np.indices((77 + 2 * left, 101 + 2 * left)) + 7.0
+        left = outer - 6 * (number + 1)  # what is still known around the photo
+        rows, columns = np.indices((77 + 2 * left, 101 + 2 * left)) + 6.0
         cut = slice(outer - left, left - outer or None)
         down, right = np.moveaxis(field[cut, 2 * number : 2 * number + 2, cut], 1, 0)
         known = oracles.cubic_lookup(known, rows + down, columns + right)
