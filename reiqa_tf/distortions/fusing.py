@@ -8,10 +8,6 @@ import tensorflow as tf
 _COMPILES = sys.platform == "linux"
 """XLA for CPUs is tried and timed on Linux. Elsewhere the same operations run one by one."""
 
-MANY = 16
-"""An intermediate picture that is read at this many places is written to memory, not computed again
-at each: XLA for CPUs does not fuse what it would have to repeat more than fifteen times."""
-
 
 def fused(function):
     """Decorates a function of tensors whose operations are worth compiling together.

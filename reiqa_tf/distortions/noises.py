@@ -18,21 +18,20 @@ _BOX_RADIUS = 2
 _GAUSSIAN_SIGMA = 3.0
 
 
-def draw_normal(seed, variance, photo, margin=0):
-    """Draws Gaussian white noise.
+def draw_normal(seed, variance, photo, margin=0):  # noqa: ARG001
+    """Draws Gaussian white noise of variance 1.
 
     Args:
         seed: int32 tensor `(2,)`.
-        variance: of the noise.
+        variance: not used: noise is scaled where it is added, in the same pass over memory.
         photo: the `Photo`.
         margin: pixels by which the noise goes on around the photo's wanted rows.
 
     Returns:
         float32 tensor `(photo.rows + 2 margin, 3, W + 2 RIM + 2 margin)`.
     """
-    return tf.sqrt(variance) * normal_field(
-        seed, photo.first_row - margin, photo.rows + 2 * margin, _columns(photo, margin), 3
-    )
+    rows = photo.rows + 2 * margin
+    return normal_field(seed, photo.first_row - margin, rows, _columns(photo, margin), 3)
 
 
 def _columns(photo, margin=0):
@@ -48,24 +47,25 @@ def _planes(field):
     return tf.transpose(field, (0, 2, 1, 3))
 
 
-def gaussian_noise(pixels, variance, noise):  # noqa: ARG001
+def gaussian_noise(pixels, variance, noise):
     """White noise added to each channel."""
-    return tf.clip_by_value(around(pixels, 0) + _planes(noise), 0.0, 1.0)
+    return tf.clip_by_value(around(pixels, 0) + tf.sqrt(variance) * _planes(noise), 0.0, 1.0)
 
 
-def ycbcr_noise(pixels, variance, noise):  # noqa: ARG001
+def ycbcr_noise(pixels, variance, noise):
     """White noise added to Y, Cb and Cr.
 
     The conversion is linear, so that the noise alone is converted and added to RGB.
     """
     mixed = mix(tf.unstack(noise, axis=2), 255.0 * np.linalg.inv(_YCBCR_FROM_RGB))
-    return tf.clip_by_value(around(pixels, 0) + tf.stack(mixed, axis=1), 0.0, 1.0)
+    added = tf.sqrt(variance) * tf.stack(mixed, axis=1)
+    return tf.clip_by_value(around(pixels, 0) + added, 0.0, 1.0)
 
 
-def multiplicative_noise(pixels, variance, noise):  # noqa: ARG001
+def multiplicative_noise(pixels, variance, noise):
     """White noise times the photo, added to it."""
     image = around(pixels, 0)
-    return tf.clip_by_value(image + image * _planes(noise), 0.0, 1.0)
+    return tf.clip_by_value(image + image * (tf.sqrt(variance) * _planes(noise)), 0.0, 1.0)
 
 
 def draw_uniform(seed, probability, photo):  # noqa: ARG001
@@ -109,8 +109,8 @@ def cut_denoise(windows, variance, drawn):  # noqa: ARG001
     return windows.field(noise, DENOISE_RADIUS), tf.ensure_shape(kernel, (2 * DENOISE_RADIUS + 1,))
 
 
-def denoise(pixels, variance, noise, kernel):  # noqa: ARG001
+def denoise(pixels, variance, noise, kernel):
     """White noise, 8 bits, then a blur."""
-    noisy = around(pixels, DENOISE_RADIUS) + _planes(noise)
+    noisy = around(pixels, DENOISE_RADIUS) + tf.sqrt(variance) * _planes(noise)
     levels = tf.floor(tf.clip_by_value(noisy * 255.0 + 0.5, 0.0, 255.0)) * (1 / 255)
     return filter_both(levels, kernel)

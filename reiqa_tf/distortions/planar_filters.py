@@ -34,7 +34,11 @@ def filter_columns(planes, kernel):
 
 
 def filter_both(planes, kernel):
-    """Correlates along both axes. A kernel of at least `fusing.MANY` samples is compiled well.
+    """Correlates along both axes.
+
+    To be compiled with kernels of 16 samples and more: XLA for CPUs computes what is read at up to
+    fifteen places again at each of them, here the first pass, and writes it to memory once if it is
+    read at more.
 
     Args:
         planes: float32 tensor `(..., H, W)`.
