@@ -12,6 +12,10 @@ _CUBIC = -0.75
 
 _TAPS = 4
 
+_PLACES = 6
+"""Pixels, from twice a crop's pixel on, among which its taps lie: a step from one pixel of the crop
+to the next is a little more than two, which adds up to two pixels at most over the whole photo."""
+
 
 def source_span(patch):
     """Pixels of a photo, along one axis, that hold all that a crop of the half-size photo needs.
@@ -22,68 +26,34 @@ def source_span(patch):
     Returns:
         number of pixels of the photo.
     """
-    # Corners aligned, the step is at most 2 + 2 / (patch - 1): two pixels more over a crop.
-    return 2 * patch + 4
+    return 2 * (patch - 1) + _PLACES
 
 
-def first_source(offset, size, patch):
-    """First pixel of such a span, inside the photo.
+def first_source(offset, size):
+    """First pixel of such a span. It may lie one pixel before the photo, and the last three behind.
 
     Args:
         offset: first pixel of the crop in the half-size photo, an int32 tensor.
         size: pixels of the photo along this axis.
-        patch: side of the crop.
 
     Returns:
         int32 tensor.
     """
-    return tf.clip_by_value(
-        offset * (size - 1) // (size // 2 - 1) - 1, 0, size - source_span(patch)
-    )
+    return offset * (size - 1) // (size // 2 - 1) - 1
 
 
-def half_size_crops(sources, tops, lefts, source_tops, source_lefts, height, width, patch):
-    """Crops of a photo's half-size version, made from no more of the photo than they need.
+def tap_weights(offsets, size, patch):
+    """How much each pixel of a span weighs in the pixels of its crop.
 
     Args:
-        sources: float32 tensor `(T, source_span(patch), source_span(patch), 3)` in [0, 1].
-        tops: int32 tensor `(T,)`, first rows of the crops in the half-size photo.
-        lefts: int32 tensor `(T,)`, first columns, likewise.
-        source_tops: int32 tensor `(T,)`, first rows of the sources in the photo.
-        source_lefts: int32 tensor `(T,)`, first columns, likewise.
-        height: height of the photo.
-        width: width of the photo.
+        offsets: int32 tensor `(T,)`, first pixels of crops in the half-size photo.
+        size: pixels of the photo along this axis.
         patch: side of a crop.
 
     Returns:
-        float32 tensor `(T, patch, patch, 3)` in [0, 1].
+        float32 tensor `(T, patch, 6)`: pixel i of a crop is the sum of these weights times pixels
+        2 i to 2 i + 5 of its span. What lies beyond the photo weighs nothing.
     """
-    rows, row_weights = _taps(tops, source_tops, height, patch)
-    columns, column_weights = _taps(lefts, source_lefts, width, patch)
-    regular = _regular_taps(patch)
-    first_rows, first_columns = rows[:, :1, :1], columns[:, :1, :1]
-    return tf.cond(
-        tf.reduce_all(rows == first_rows + regular)
-        & tf.reduce_all(columns == first_columns + regular),
-        lambda: _resample_regularly(
-            sources,
-            tf.stack([first_rows[:, 0, 0], first_columns[:, 0, 0]], axis=1),
-            row_weights,
-            column_weights,
-        ),
-        lambda: _resample_columns(
-            _resample_rows(sources, rows, row_weights), columns, column_weights
-        ),
-    )
-
-
-def _regular_taps(patch):
-    """Places behind each pixel of a crop where neither a border nor an odd size interferes."""
-    return 2 * tf.range(patch)[:, tf.newaxis] + tf.range(_TAPS)
-
-
-def _taps(offsets, starts, size, patch):
-    """Places in the source and weights, `(T, patch, 4)`, of the pixels behind those of a crop."""
     steps = size // 2 - 1
     position = (offsets[:, tf.newaxis] + tf.range(patch)) * (size - 1)
     first = position // steps
@@ -91,59 +61,32 @@ def _taps(offsets, starts, size, patch):
     distance = tf.abs(part[..., tf.newaxis] - tf.range(-1.0, _TAPS - 1))
     near = ((_CUBIC + 2.0) * distance - (_CUBIC + 3.0)) * distance * distance + 1.0
     far = _CUBIC * (((distance - 5.0) * distance + 8.0) * distance - 4.0)
+    weights = tf.where(distance < 1.0, near, far)
     places = tf.clip_by_value(first[..., tf.newaxis] + tf.range(-1, _TAPS - 1), 0, size - 1)
-    places -= starts[:, tf.newaxis, tf.newaxis]
-    return places, tf.where(distance < 1.0, near, far)
+    spans = first_source(offsets, size)[:, tf.newaxis] + 2 * tf.range(patch)
+    is_here = (places - spans[..., tf.newaxis])[..., tf.newaxis] == tf.range(_PLACES)
+    return tf.reduce_sum(weights[..., tf.newaxis] * tf.cast(is_here, tf.float32), axis=2)
 
 
 @fused
-def _resample_regularly(sources, firsts, row_weights, column_weights):
-    """Steps of two pixels: even and odd rows and columns, without looking any place up."""
-    count = row_weights.shape[1]
-    side = 2 * count + 2
-    crops = []
-    for i, source in enumerate(tf.unstack(sources)):
-        cut = tf.slice(source, (firsts[i, 0], firsts[i, 1], 0), (side, side, 3))
-        rows = tf.reshape(cut, (count + 1, 2, side, 3))
-        tall = _weighted(
-            (rows[:-1, 0], rows[:-1, 1], rows[1:, 0], rows[1:, 1]),
-            row_weights[i][:, :, tf.newaxis, tf.newaxis],
-        )
-        columns = tf.reshape(tall, (count, count + 1, 2, 3))
-        crops.append(
-            _weighted(
-                (columns[:, :-1, 0], columns[:, :-1, 1], columns[:, 1:, 0], columns[:, 1:, 1]),
-                column_weights[i][:, :, tf.newaxis],
-            )
-        )
-    return tf.clip_by_value(tf.stack(crops), 0.0, 1.0)
+def half_size_crops(sources, row_weights, column_weights):
+    """Crops of a photo's half-size version, made from no more of the photo than they need.
 
+    Args:
+        sources: float32 tensor `(T, 3, source_span(patch), source_span(patch))` in [0, 1].
+        row_weights: of `tap_weights`, `(T, patch, 6)`.
+        column_weights: likewise.
 
-def _weighted(parts, weights):
-    return sum(part * weights[:, i] for i, part in enumerate(parts))
-
-
-# Two functions, for one would compute the first for each tap of the second again.
-@fused
-def _resample_rows(sources, rows, weights):
-    return tf.stack(
-        [
-            _weighted(
-                [tf.gather(source, rows[i, :, tap]) for tap in range(_TAPS)],
-                weights[i][:, :, tf.newaxis, tf.newaxis],
-            )
-            for i, source in enumerate(tf.unstack(sources))
-        ]
+    Returns:
+        float32 tensor `(T, 3, patch, patch)` in [0, 1].
+    """
+    last = sources.shape[-1] - _PLACES + 1
+    columns = sum(
+        column_weights[:, tf.newaxis, tf.newaxis, :, place] * sources[..., place : place + last : 2]
+        for place in range(_PLACES)
     )
-
-
-@fused
-def _resample_columns(sources, columns, weights):
-    crops = [
-        _weighted(
-            [tf.gather(source, columns[i, :, tap], axis=1) for tap in range(_TAPS)],
-            weights[i][:, :, tf.newaxis],
-        )
-        for i, source in enumerate(tf.unstack(sources))
-    ]
-    return tf.clip_by_value(tf.stack(crops), 0.0, 1.0)
+    crops = sum(
+        row_weights[:, tf.newaxis, :, place, tf.newaxis] * columns[:, :, place : place + last : 2]
+        for place in range(_PLACES)
+    )
+    return tf.clip_by_value(crops, 0.0, 1.0)

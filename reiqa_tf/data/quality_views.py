@@ -12,9 +12,10 @@ import typing
 import tensorflow as tf
 
 from reiqa_tf.data.crops import draw_crop_pair, smallest_sides
-from reiqa_tf.data.halving import first_source, half_size_crops, source_span
+from reiqa_tf.data.halving import first_source, half_size_crops, source_span, tap_weights
 from reiqa_tf.distortions.bank import DISTORTIONS, LEVELS
-from reiqa_tf.distortions.windows import Photo, Windows, extend
+from reiqa_tf.distortions.fusing import fused
+from reiqa_tf.distortions.windows import Photo, Windows, around, extend
 
 SCALES = 2
 CLEAN = len(DISTORTIONS)
@@ -28,9 +29,9 @@ class QualityPlan(typing.NamedTuple):
         distortions: int32 `(V,)`: indices in `DISTORTIONS`, `CLEAN` first.
         levels: int32 `(V,)`, 0 to 4.
         seeds: int32 `(V, 2)`.
-        tops: int32 `(2, V, 2)`: first rows of query and key at full and half size.
-        lefts: int32 `(2, V, 2)`: first columns, likewise.
-        swapped: bool `(2, V)`: where query and key have exchanged their places.
+        tops: int32 `(2, 2)`: first rows of both crops at full and at half size.
+        lefts: int32 `(2, 2)`: first columns, likewise.
+        swapped: bool `(2, V)`: where the first crop is the key and the second one the query.
     """
 
     distortions: tf.Tensor
@@ -139,8 +140,8 @@ class QualityViews:
             distortions=tf.concat([[CLEAN], chosen], 0),
             levels=levels,
             seeds=tf.random.split(seeds[5], self.versions),
-            tops=_exchange(tf.stack([full.tops, half.tops]), swapped),
-            lefts=_exchange(tf.stack([full.lefts, half.lefts]), swapped),
+            tops=tf.stack([full.tops, half.tops]),
+            lefts=tf.stack([full.lefts, half.lefts]),
             swapped=swapped,
         )
 
@@ -157,18 +158,28 @@ class QualityViews:
             as `__call__`.
         """
         source = Photo(photo)
-        for border in ("edge", "mirror"):
-            source.canvas(border)  # made here, once, and not in each version
-        queries, keys = tf.map_fn(
-            lambda part: self._pairs_of_version(source, QualityPlan(*part)),
-            QualityPlan(
-                plan.distortions,
-                plan.levels,
-                plan.seeds,
-                tf.transpose(plan.tops, (1, 0, 2)),
-                tf.transpose(plan.lefts, (1, 0, 2)),
-                tf.transpose(plan.swapped),
+        (full_tops, half_tops), (full_lefts, half_lefts) = map(tf.unstack, (plan.tops, plan.lefts))
+        groups = (
+            _windows(source, full_tops, full_lefts, self.patch),
+            _windows(
+                source,
+                first_source(half_tops, source.height),
+                first_source(half_lefts, source.width),
+                source_span(self.patch),
             ),
+        )
+        row_weights = tap_weights(half_tops, source.height, self.patch)
+        column_weights = tap_weights(half_lefts, source.width, self.patch)
+
+        def pairs_of_version(version):
+            distortion, level, seed, swapped = version
+            full, sources = tf.switch_case(distortion, _branches(groups, level, seed))
+            half = half_size_crops(sources, row_weights, column_weights)
+            return _pairs(full, half, swapped)
+
+        queries, keys = tf.map_fn(
+            pairs_of_version,
+            (plan.distortions, plan.levels, plan.seeds, tf.transpose(plan.swapped)),
             fn_output_signature=(
                 tf.TensorSpec((SCALES, self.patch, self.patch, 3), tf.float32),
                 tf.TensorSpec((SCALES, self.patch, self.patch, 3), tf.float32),
@@ -178,38 +189,30 @@ class QualityViews:
         shape = (self.pairs, self.patch, self.patch, 3)
         return tf.reshape(queries, shape), tf.reshape(keys, shape)
 
-    def _pairs_of_version(self, source, version):
-        (full_tops, half_tops), (full_lefts, half_lefts) = map(
-            tf.unstack, (version.tops, version.lefts)
-        )
-        span = source_span(self.patch)
-        tops = first_source(half_tops, source.height, self.patch)
-        lefts = first_source(half_lefts, source.width, self.patch)
-        groups = (
-            _windows(source, full_tops, full_lefts, self.patch),
-            _windows(source, tops, lefts, span),
-        )
-        branches = [_distorted(distortion, groups, version) for distortion in DISTORTIONS]
-        branches.append(lambda: [windows.inside() for windows in groups])
-        full, sources = tf.switch_case(version.distortions, branches)
-        half = half_size_crops(
-            sources, half_tops, half_lefts, tops, lefts, source.height, source.width, self.patch
-        )
-        return tf.stack([full[0], half[0]]), tf.stack([full[1], half[1]])
-
 
 def _windows(source, tops, lefts, side):
-    return Windows(source, tuple(tf.unstack(tops, 2)), tuple(tf.unstack(lefts, 2)), side, side)
+    return Windows.of(source, tf.unstack(tops, 2), tf.unstack(lefts, 2), side, side)
 
 
-def _distorted(distortion, groups, version):
-    return lambda: distortion.on_all(groups, version.levels, version.seeds)
+def _branches(groups, level, seed):
+    """For each distortion, and for the clean version, a function that makes its planes."""
+    branches = [
+        lambda distortion=distortion: distortion.on_all(groups, level, seed)
+        for distortion in DISTORTIONS
+    ]
+    return [*branches, lambda: [around(windows.pixels, 0) for windows in groups]]
 
 
-def _exchange(places, swapped):
-    """Places `(2, 2)` of both crops at both scales, for each version in the order query, key."""
-    places = tf.repeat(places[:, tf.newaxis], tf.shape(swapped)[1], axis=1)
-    return tf.where(swapped[..., tf.newaxis], places[..., ::-1], places)
+@fused
+def _pairs(full, half, swapped):
+    """Query and key at both scales, channels last."""
+    # Written by a program of its own: fused with this, the halving would not run in vectors.
+    ordered = [
+        tf.where(swapped[scale], planes[::-1], planes) for scale, planes in enumerate((full, half))
+    ]
+    return tuple(
+        tf.stack([tf.transpose(planes[i], (1, 2, 0)) for planes in ordered]) for i in range(2)
+    )
 
 
 def _shuffled(seed, count):

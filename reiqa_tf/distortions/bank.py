@@ -5,6 +5,7 @@ arXiv 2304.00451), whose bank goes back to KADID-10k (Lin, Hosu and Saupe, QoMEX
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -18,7 +19,7 @@ from reiqa_tf.distortions import (
     sizes,
     tones,
 )
-from reiqa_tf.distortions.filters import gaussian_radius
+from reiqa_tf.distortions.fusing import fused
 from reiqa_tf.distortions.windows import Photo, Windows
 
 WHOLE_PHOTO = None
@@ -31,8 +32,9 @@ class Distortion:
 
     Attributes:
         name: what users call it.
-        apply: pure function `(windows, value, reach, drawn)` that returns float32 pixels
-            `(T, rows, columns, 3)` in [0, 1].
+        apply: pure function `(pixels, value, *cut)` of `Windows.pixels` that returns float32 planes
+            `(T, 3, rows, columns)` in [0, 1]. It is compiled. Or five of them, one for each level,
+            where levels are best computed in different ways.
         levels: physical values of the five levels, mildest first where `ordered`.
         unit: what the values are.
         ordered: whether a higher level always means a stronger change.
@@ -40,16 +42,19 @@ class Distortion:
             `WHOLE_PHOTO` if all.
         draw: function `(seed, value, photo)` that makes what is random (and what takes the whole
             photo to measure); None if there is neither.
+        cut: function `(windows, value, drawn)` that makes a tuple of what `apply` needs beside the
+            pixels; None if nothing.
         random: whether the result depends on the seed.
     """
 
     name: str
-    apply: Callable
+    apply: Callable | tuple
     levels: tuple
     unit: str
     ordered: bool
     neighbourhood: tuple | None
     draw: Callable | None = None
+    cut: Callable | None = None
     random: bool = False
 
     def on(self, windows, level, seed):
@@ -63,7 +68,7 @@ class Distortion:
         Returns:
             float32 tensor `(T, rows, columns, 3)` in [0, 1].
         """
-        return self.on_all((windows,), level, seed)[0]
+        return tf.transpose(self.on_all((windows,), level, seed)[0], (0, 2, 3, 1))
 
     def on_all(self, groups, level, seed):
         """Distorts several groups of windows of one photo with the same randomness.
@@ -74,40 +79,44 @@ class Distortion:
             seed: int32 tensor `(2,)`.
 
         Returns:
-            list with a float32 tensor `(T, rows, columns, 3)` for each group.
+            list with float32 planes `(T, 3, rows, columns)` in [0, 1] for each group.
         """
         value = tf.gather(tf.constant(self.levels, tf.float32), level)
-        reach = 0
-        if self.neighbourhood is not WHOLE_PHOTO:
-            reach = self.neighbourhood[0]
-            if len(set(self.neighbourhood)) > 1:
-                reach = tf.gather(tf.constant(self.neighbourhood), level)
         drawn = ()
         if self.draw is not None:
-            tops = tf.stack([top for windows in groups for top in windows.tops])
-            stops = tf.stack([top + windows.rows for windows in groups for top in windows.tops])
-            first = tf.reduce_min(tops) - reach
-            photo = groups[0].photo.with_rows(first, tf.reduce_max(stops) + reach - first)
+            photo = _rows_of(groups)
             groups = [dataclasses.replace(windows, photo=photo) for windows in groups]
             drawn = self.draw(seed, value, photo)
-        return [
-            tf.ensure_shape(
-                self.apply(windows, value, reach, drawn),
-                (len(windows.tops), _fixed(windows.rows), _fixed(windows.columns), 3),
-            )
-            for windows in groups
+        cut = [self.cut(windows, value, drawn) if self.cut else () for windows in groups]
+        pixels = [windows.pixels for windows in groups]
+        if not isinstance(self.apply, tuple):
+            return _program(self.apply)(pixels, value, cut)
+        ways = list(dict.fromkeys(self.apply))
+        return tf.switch_case(
+            tf.gather([ways.index(way) for way in self.apply], level),
+            [lambda way=way: _program(way)(pixels, value, cut) for way in ways],
+        )
+
+
+def _rows_of(groups):
+    """The photo, with the rows wanted that windows show."""
+    tops = tf.stack([top for windows in groups for top in windows.tops])
+    stops = tf.stack([top + windows.rows for windows in groups for top in windows.tops])
+    first = tf.reduce_min(tops)
+    return groups[0].photo.with_rows(first, tf.reduce_max(stops) - first)
+
+
+@functools.cache
+def _program(apply):
+    """A compiled operator for several groups of windows."""
+    return fused(
+        lambda groups, value, cut: [
+            apply(pixels, value, *parts) for pixels, parts in zip(groups, cut, strict=True)
         ]
-
-
-def _fixed(size):
-    return size if isinstance(size, int) else None
+    )
 
 
 _NONE = (0,) * 5
-
-
-def _gaussian_radii(sigmas):
-    return tuple(gaussian_radius(sigma) for sigma in sigmas)
 
 
 _RESIZE = (2, 3, 4, 8, 16)
@@ -116,15 +125,15 @@ _MOTION = (12, 16, 20, 24, 28)
 DISTORTIONS = (
     Distortion(
         "gaussian_blur",
-        blurs.gaussian_blur,
+        (*(blurs.narrow_gaussian_blur,) * 4, blurs.wide_gaussian_blur),
         levels=(0.1, 0.5, 1, 2, 5),
         unit="px, standard deviation",
         ordered=True,
-        neighbourhood=_gaussian_radii((0.1, 0.5, 1, 2, 5)),
+        neighbourhood=blurs.GAUSSIAN_REACHES,
     ),
     Distortion(
         "lens_blur",
-        blurs.lens_blur,
+        (*(blurs.small_lens_blur,) * 2, *(blurs.large_lens_blur,) * 3),
         levels=(1, 2, 4, 6, 8),
         unit="px, radius",
         ordered=True,
@@ -138,6 +147,7 @@ DISTORTIONS = (
         ordered=True,
         neighbourhood=(colors.DIFFUSION_REACH,) * 5,
         draw=colors.draw_diffusion,
+        cut=colors.cut_grid,
     ),
     Distortion(
         "color_shift",
@@ -147,6 +157,7 @@ DISTORTIONS = (
         ordered=True,
         neighbourhood=WHOLE_PHOTO,
         draw=colors.draw_shift,
+        cut=colors.cut_shift,
         random=True,
     ),
     Distortion(
@@ -172,6 +183,7 @@ DISTORTIONS = (
         unit="quality",
         ordered=True,
         neighbourhood=(31,) * 5,
+        cut=compression.cut_coded,
     ),
     Distortion(
         "gaussian_noise",
@@ -181,6 +193,7 @@ DISTORTIONS = (
         ordered=True,
         neighbourhood=_NONE,
         draw=noises.draw_normal,
+        cut=noises.cut_noise,
         random=True,
     ),
     Distortion(
@@ -191,6 +204,7 @@ DISTORTIONS = (
         ordered=True,
         neighbourhood=_NONE,
         draw=noises.draw_normal,
+        cut=noises.cut_noise,
         random=True,
     ),
     Distortion(
@@ -201,6 +215,7 @@ DISTORTIONS = (
         ordered=True,
         neighbourhood=_NONE,
         draw=noises.draw_uniform,
+        cut=noises.cut_noise,
         random=True,
     ),
     Distortion(
@@ -211,6 +226,7 @@ DISTORTIONS = (
         ordered=True,
         neighbourhood=_NONE,
         draw=noises.draw_normal,
+        cut=noises.cut_noise,
         random=True,
     ),
     Distortion(
@@ -221,6 +237,7 @@ DISTORTIONS = (
         ordered=True,
         neighbourhood=(noises.DENOISE_RADIUS,) * 5,
         draw=noises.draw_denoise,
+        cut=noises.cut_denoise,
         random=True,
     ),
     Distortion(
@@ -249,11 +266,12 @@ DISTORTIONS = (
     ),
     Distortion(
         "resize_bicubic",
-        sizes.resize_bicubic,
+        sizes.resized,
         levels=_RESIZE,
         unit="times smaller",
         ordered=True,
         neighbourhood=WHOLE_PHOTO,
+        cut=sizes.cut_bicubic,
     ),
     Distortion(
         "sharpen",
@@ -262,6 +280,7 @@ DISTORTIONS = (
         unit="times the Laplacian",
         ordered=True,
         neighbourhood=(2,) * 5,
+        cut=tones.cut_borders,
     ),
     Distortion(
         "contrast",
@@ -279,15 +298,17 @@ DISTORTIONS = (
         ordered=True,
         neighbourhood=_NONE,
         draw=displacements.draw_blocks,
+        cut=displacements.cut_blocks,
         random=True,
     ),
     Distortion(
         "pixelate",
-        sizes.pixelate,
+        sizes.looked_up,
         levels=(0.01, 0.05, 0.1, 0.2, 0.5),
         unit="strength",
         ordered=True,
         neighbourhood=(4,) * 5,
+        cut=sizes.cut_pixelated,
     ),
     Distortion(
         "non_eccentricity",
@@ -297,41 +318,46 @@ DISTORTIONS = (
         ordered=True,
         neighbourhood=WHOLE_PHOTO,
         draw=displacements.draw_copies,
+        cut=displacements.cut_copies,
         random=True,
     ),
     Distortion(
         "jitter",
-        displacements.jitter,
+        sizes.resized,
         levels=(0.05, 0.1, 0.2, 0.5, 1),
         unit="px, standard deviation",
         ordered=True,
-        neighbourhood=(displacements.JITTER_REACH,) * 5,
+        neighbourhood=displacements.JITTER_REACHES,
         draw=displacements.draw_jitter,
+        cut=displacements.cut_jittered,
         random=True,
     ),
     Distortion(
         "resize_bilinear",
-        sizes.resize_bilinear,
+        sizes.resized,
         levels=_RESIZE,
         unit="times smaller",
         ordered=True,
         neighbourhood=WHOLE_PHOTO,
+        cut=sizes.cut_bilinear,
     ),
     Distortion(
         "resize_nearest",
-        sizes.resize_nearest,
+        sizes.looked_up,
         levels=(2, 3, 4, 5, 6),
         unit="times smaller",
         ordered=True,
         neighbourhood=WHOLE_PHOTO,
+        cut=sizes.cut_nearest,
     ),
     Distortion(
         "resize_lanczos",
-        sizes.resize_lanczos,
+        sizes.resized,
         levels=_RESIZE,
         unit="times smaller",
         ordered=True,
         neighbourhood=WHOLE_PHOTO,
+        cut=sizes.cut_lanczos,
     ),
     Distortion(
         "motion_blur",
@@ -341,6 +367,7 @@ DISTORTIONS = (
         ordered=True,
         neighbourhood=tuple(length // 2 for length in _MOTION),
         draw=blurs.draw_axis,
+        cut=blurs.pass_on,
         random=True,
     ),
 )

@@ -5,32 +5,69 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from reiqa_tf.distortions.filters import filter_both, filter_columns, filter_rows, gaussian_kernel
+from reiqa_tf.distortions.filters import gaussian_kernel
+from reiqa_tf.distortions.planar_filters import filter_both, filter_columns, filter_rows
+from reiqa_tf.distortions.windows import around
 
+_SMALL_RADIUS = 2
 _LARGEST_RADIUS = 8
 _SUBPIXELS = 16
-_FAST_SIZE = 24
 
 
-def gaussian_blur(windows, sigma, reach, drawn):  # noqa: ARG001
-    """Gaussian blur of standard deviation `sigma` px, cut off at `reach` px."""
-    return filter_both(windows.pixels(reach), gaussian_kernel(sigma, reach))
+def narrow_gaussian_blur(pixels, sigma):
+    """Gaussian blur of standard deviation `sigma` px, at most 2."""
+    return filter_both(around(pixels, _NARROW), gaussian_kernel(sigma, _NARROW))
 
 
-def lens_blur(windows, radius, reach, drawn):  # noqa: ARG001
-    """Convolution with a disk of `radius` px, as a product of spectra."""
-    kernels = tf.constant(disk_kernels())
-    first = _LARGEST_RADIUS - reach
-    side = 2 * reach + 1
-    disk = tf.slice(kernels, (tf.cast(radius, tf.int32), first, first), (1, side, side))
-    planes = tf.transpose(windows.pixels(reach), (0, 3, 1, 2))
-    wanted = tf.shape(planes)[2:]
-    # Transforms are fast at sizes without large prime factors.
-    size = -(-wanted // _FAST_SIZE) * _FAST_SIZE
-    spectrum = tf.signal.rfft2d(planes, size) * tf.signal.rfft2d(disk, size)
-    blurred = tf.signal.irfft2d(spectrum, size)
-    # Rows and columns before twice the radius mix both ends of the picture.
-    return tf.transpose(blurred[:, :, 2 * reach : wanted[0], 2 * reach : wanted[1]], (0, 2, 3, 1))
+def wide_gaussian_blur(pixels, sigma):
+    """Gaussian blur of standard deviation `sigma` px, at most 5."""
+    return filter_both(around(pixels, _WIDE), gaussian_kernel(sigma, _WIDE))
+
+
+_NARROW, _WIDE = 8, 15
+GAUSSIAN_REACHES = (*(_NARROW,) * 4, _WIDE)
+"""Where the Gaussian of each level is cut off: at least three standard deviations."""
+
+
+def small_lens_blur(pixels, radius):
+    """Convolution with a disk of `radius` px, at most 2."""
+    first = _LARGEST_RADIUS - _SMALL_RADIUS
+    disk = tf.gather(tf.constant(disk_kernels()), tf.cast(radius, tf.int32))
+    return _correlate(around(pixels, _SMALL_RADIUS), disk[first:-first, first:-first])
+
+
+def large_lens_blur(pixels, radius):
+    """Convolution with a disk of `radius` px, at most 8, as a sum of separable filters."""
+    image = around(pixels, _LARGEST_RADIUS)
+    radius = tf.cast(radius, tf.int32)
+    columns, rows = (tf.gather(tf.constant(factors), radius) for factors in disk_factors())
+    return sum(filter_columns(filter_rows(image, columns[i]), rows[i]) for i in range(_RANK))
+
+
+def _correlate(image, kernel):
+    last = kernel.shape[0] - 1
+    return sum(
+        kernel[i, j] * image[:, :, i : i - last or None, j : j - last or None]
+        for i in range(last + 1)
+        for j in range(last + 1)
+    )
+
+
+_RANK = 6
+
+
+@functools.cache
+def disk_factors():
+    """Disks as sums of products of a column and a row; 0.2 % of the largest one is left over.
+
+    Returns:
+        two float32 arrays `(9, 6, 17)`.
+    """
+    left, scales, right = np.linalg.svd(np.float64(disk_kernels()))
+    scales = np.sqrt(scales[:, np.newaxis, :_RANK])
+    columns = (left[:, :, :_RANK] * scales).transpose(0, 2, 1)
+    rows = right[:, :_RANK] * scales.transpose(0, 2, 1)
+    return np.float32(columns), np.float32(rows)
 
 
 @functools.cache
@@ -60,18 +97,24 @@ def draw_axis(seed, value, photo):  # noqa: ARG001
     return tf.random.stateless_uniform((), seed) < 0.5
 
 
-def motion_blur(windows, length, reach, drawn):
+def pass_on(windows, value, drawn):  # noqa: ARG001
+    """What was drawn, the same for all windows."""
+    return (drawn,)
+
+
+def motion_blur(pixels, length, upright):
     """Mean over `length` px along the rows or along the columns."""
-    length = tf.cast(length, tf.int32)
-    kernel = tf.ones((length,)) / tf.cast(length, tf.float32)
-    pixels = windows.pixels(reach)
-
-    def along_columns():
-        return filter_rows(pixels[:, :, reach : reach + windows.columns], kernel)
-
-    def along_rows():
-        return filter_columns(pixels[:, reach : reach + windows.rows], kernel)
-
-    blurred = tf.cond(drawn, along_columns, along_rows)
     # An even length has one neighbour more before a pixel than after it.
-    return blurred[:, : windows.rows, : windows.columns]
+    offset = tf.range(-MOTION_REACH, MOTION_REACH + 1)
+    half = tf.cast(length, tf.int32) // 2
+    inside = (offset >= -half) & (offset < half)
+    kernel = tf.cast(inside, tf.float32) * tf.math.reciprocal(length)
+    image = around(pixels, MOTION_REACH)
+    return tf.cond(
+        upright,
+        lambda: filter_rows(image[..., MOTION_REACH:-MOTION_REACH], kernel),
+        lambda: filter_columns(image[..., MOTION_REACH:-MOTION_REACH, :], kernel),
+    )
+
+
+MOTION_REACH = 14

@@ -8,17 +8,13 @@ import typing
 
 import tensorflow as tf
 
-from reiqa_tf.distortions.filters import (
-    gaussian_kernel,
-    multiply_both,
-    multiply_rows,
-    turn,
-)
+from reiqa_tf.distortions.filters import gaussian_kernel
+from reiqa_tf.distortions.planar_filters import multiply_both
 from reiqa_tf.distortions.resampling import cubic
 from reiqa_tf.distortions.windows import edge_index
 
 _STEP = 4
-_AROUND = 2
+_AROUND = 3
 """Grid lines before and behind a window that its interpolation may ask for."""
 
 GRID_REACH = _AROUND * _STEP
@@ -29,7 +25,7 @@ class CoarseGrid(typing.NamedTuple):
     """Values at every fourth row and column of a photo.
 
     Attributes:
-        values: float32 tensor `(h, w, C)`.
+        values: float32 tensor `(C, h, w)`.
         first_row: row of the photo that the first row of values stands for; may lie above it.
         first_column: column, likewise.
     """
@@ -43,7 +39,7 @@ def blur_coarsely(planes, first_row, sigma, largest_radius):
     """Blurs planes of a photo with a Gaussian, edges replicated.
 
     Args:
-        planes: float32 tensor `(rows, W, C)`, some rows of the photo.
+        planes: float32 tensor `(C, rows, W)`, some rows of the photo.
         first_row: row of the photo that the first of them is.
         sigma: standard deviation in pixels, at least 3.5.
         largest_radius: where the Gaussian is cut off, at least 3 sigma, an integer.
@@ -53,11 +49,9 @@ def blur_coarsely(planes, first_row, sigma, largest_radius):
         photo.
     """
     kernel = gaussian_kernel(sigma, largest_radius)
-    rows, columns = tf.shape(planes)[0], tf.shape(planes)[1]
-    top, row_matrix = _sampling(kernel, first_row, rows)
-    left, column_matrix = _sampling(kernel, 0, columns)
-    blurred = turn(multiply_rows(planes[tf.newaxis], row_matrix))
-    return CoarseGrid(turn(multiply_rows(blurred, column_matrix))[0], top, left)
+    top, row_matrix = _sampling(kernel, first_row, tf.shape(planes)[1])
+    left, column_matrix = _sampling(kernel, 0, tf.shape(planes)[2])
+    return CoarseGrid(multiply_both(planes, row_matrix, column_matrix), top, left)
 
 
 def _sampling(kernel, first, size):
@@ -86,22 +80,22 @@ def enlarge(grid, windows):
         windows: the `Windows`.
 
     Returns:
-        float32 tensor `(T, rows, columns, C)`.
+        float32 tensor `(T, C, rows, columns)`.
     """
-    height, width = tf.shape(grid.values)[0], tf.shape(grid.values)[1]
-    return tf.concat(
-        [
-            multiply_both(
-                grid.values[tf.newaxis],
-                _interpolation(rows - grid.first_row, height),
-                _interpolation(columns - grid.first_column, width),
-            )
-            for rows, columns in windows.coordinates()
-        ],
-        0,
-    )
+    made = []
+    for top, left in zip(windows.tops, windows.lefts, strict=True):
+        first_line, rows = _interpolation(top - grid.first_row, windows.rows)
+        first_column, columns = _interpolation(left - grid.first_column, windows.columns)
+        size = (grid.values.shape[0], tf.shape(rows)[1], tf.shape(columns)[1])
+        part = tf.slice(grid.values, (0, first_line, first_column), size)
+        made.append(multiply_both(part, rows, columns))
+    return tf.stack(made)
 
 
-def _interpolation(places, count):
-    position = tf.cast(places, tf.float32) / _STEP
-    return cubic(position[:, tf.newaxis] - tf.range(tf.cast(count, tf.float32))[tf.newaxis])
+def _interpolation(start, length):
+    """First grid line that pixels from `start` need, and the matrix that interpolates them."""
+    first = tf.maximum(start // _STEP - 1, 0)
+    lines = -(-length // _STEP) + 4
+    position = tf.cast(start + tf.range(length), tf.float32) * (1 / _STEP)
+    line = tf.cast(first + tf.range(lines), tf.float32)
+    return first, cubic(position[:, tf.newaxis] - line)

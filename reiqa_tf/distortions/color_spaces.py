@@ -21,23 +21,52 @@ _XYZ_FROM_RGB = np.array(
 _WHITE = np.array([0.95047, 1.0, 1.08883])
 _RELATIVE_FROM_RGB = _XYZ_FROM_RGB / _WHITE[:, np.newaxis]
 _RGB_FROM_RELATIVE = np.linalg.inv(_XYZ_FROM_RGB) * _WHITE
-_SMALLEST = 1e-12
-"""What stands in for 0 where a logarithm is taken."""
 
 
-def roots_from_rgb(images):
+def _fitted(function, low, high, degree):
+    """Coefficients, lowest first, of the polynomial that interpolates at Chebyshev's points."""
+    fit = np.polynomial.Chebyshev.interpolate(function, degree, domain=(low, high))
+    return [float(each) for each in fit.convert(kind=np.polynomial.Polynomial).coef]
+
+
+# Powers as polynomials, several times as fast as logarithms: at most 3e-6 off. The cube root and
+# the power 1 / 2.4 are smooth functions of the fourth root.
+_LINEAR = _fitted(lambda x: ((x + 0.055) / 1.055) ** 2.4, 0.04045, 1.0, 7)
+_CUBE_ROOT = _fitted(lambda fourth: fourth ** (4 / 3), 0.008856**0.25, 1.0, 6)
+_ENCODED = _fitted(lambda fourth: 1.055 * fourth ** (4 / 2.4) - 0.055, 0.0031308**0.25, 1.0, 6)
+
+
+def _polynomial(coefficients, x):
+    value = coefficients[-1]
+    for coefficient in reversed(coefficients[:-1]):
+        value = value * x + coefficient
+    return value
+
+
+def _fourth_root(x):
+    return tf.sqrt(tf.sqrt(x))
+
+
+def roots_from_rgb(planes):
     """Cube roots of Lab.
 
     Args:
-        images: float32 tensor `(..., 3)`, sRGB in [0, 1].
+        planes: float32 tensor `(..., 3, H, W)`, sRGB in [0, 1].
 
     Returns:
-        float32 tensor `(..., 3)`: f(X), f(Y), f(Z), each from 16 / 116 (black) to 1 (white).
+        list of float32 tensors `(..., H, W)`: f(X), f(Y), f(Z), each from 16 / 116 (black) to 1
+        (white).
     """
-    power = tf.exp(2.4 * tf.math.log((images + 0.055) * (1 / 1.055)))
-    linear = tf.where(images > 0.04045, power, images * (1 / 12.92))
-    relative = _mix(linear, _RELATIVE_FROM_RGB)
-    root = tf.exp((1 / 3) * tf.math.log(tf.maximum(relative, _SMALLEST)))
+    linear = [_linear(plane) for plane in tf.unstack(planes, axis=-3)]
+    return [_root(relative) for relative in mix(linear, _RELATIVE_FROM_RGB)]
+
+
+def _linear(plane):
+    return tf.where(plane > 0.04045, _polynomial(_LINEAR, plane), plane * (1 / 12.92))
+
+
+def _root(relative):
+    root = _polynomial(_CUBE_ROOT, _fourth_root(relative))
     return tf.where(relative > 0.008856, root, 7.787 * relative + 16 / 116)
 
 
@@ -45,37 +74,38 @@ def rgb_from_roots(roots):
     """The way back from `roots_from_rgb`, clipped to [0, 1].
 
     Args:
-        roots: float32 tensor `(..., 3)`; f(Z) below 0 counts as 0, as in scikit-image.
+        roots: three float32 tensors `(..., H, W)`; f(Z) below 0 counts as 0, as in scikit-image.
 
     Returns:
-        float32 tensor `(..., 3)`, sRGB in [0, 1].
+        float32 tensor `(..., 3, H, W)`, sRGB in [0, 1].
     """
-    roots = tf.maximum(roots, np.float32([-np.inf, -np.inf, 0]))
-    relative = tf.where(roots > 0.2068966, roots * roots * roots, (roots - 16 / 116) * (1 / 7.787))
-    linear = tf.clip_by_value(_mix(relative, _RGB_FROM_RELATIVE), 0.0, 1.0)
-    power = tf.exp((1 / 2.4) * tf.math.log(tf.maximum(linear, _SMALLEST)))
-    encoded = tf.where(linear > 0.0031308, 1.055 * power - 0.055, 12.92 * linear)
+    x, y, z = roots
+    relative = [_relative(root) for root in (x, y, tf.maximum(z, 0.0))]
+    return tf.stack([_encoded(plane) for plane in mix(relative, _RGB_FROM_RELATIVE)], axis=-3)
+
+
+def _relative(root):
+    return tf.where(root > 0.2068966, root * root * root, (root - 16 / 116) * (1 / 7.787))
+
+
+def _encoded(plane):
+    linear = tf.clip_by_value(plane, 0.0, 1.0)
+    power = _polynomial(_ENCODED, _fourth_root(linear))
+    encoded = tf.where(linear > 0.0031308, power, 12.92 * linear)
     return tf.clip_by_value(encoded, 0.0, 1.0)
 
 
-def _mix(images, matrix):
-    """`mix` written as sums, which a compiler fuses with what comes before and after."""
-    return sum(
-        images[..., i : i + 1] * tf.constant(matrix[:, i], tf.float32)
-        for i in range(matrix.shape[1])
-    )
-
-
-def mix(images, matrix):
-    """Multiplies the channels of each pixel by a matrix.
+def mix(planes, matrix):
+    """Weighted sums of planes.
 
     Args:
-        images: float32 tensor `(..., C)`.
+        planes: C tensors of one shape.
         matrix: array `(N, C)`.
 
     Returns:
-        float32 tensor `(..., N)`.
+        list of N tensors of that shape.
     """
-    flat = tf.reshape(images, (-1, matrix.shape[1]))
-    mixed = tf.linalg.matmul(flat, tf.constant(matrix.T, tf.float32))
-    return tf.reshape(mixed, tf.concat([tf.shape(images)[:-1], matrix.shape[:1]], 0))
+    return [
+        sum(float(weight) * plane for weight, plane in zip(row, planes, strict=True))
+        for row in matrix
+    ]

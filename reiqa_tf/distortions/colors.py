@@ -9,6 +9,7 @@ from reiqa_tf.distortions.coarse_blur import GRID_REACH, blur_coarsely, enlarge
 from reiqa_tf.distortions.color_spaces import mix, rgb_from_roots, roots_from_rgb
 from reiqa_tf.distortions.filters import gaussian_radius
 from reiqa_tf.distortions.fusing import fused, in_chunks
+from reiqa_tf.distortions.windows import RIM, around, extend
 from reiqa_tf.image.scaling import to_unit_range
 
 _LARGEST_SHIFT = 12
@@ -35,49 +36,42 @@ def draw_diffusion(seed, amount, photo):  # noqa: ARG001
     Returns:
         the `CoarseGrid` of a / 500 and b / 200 of Lab.
     """
-    wanted = photo.image[photo.first_row : photo.first_row + photo.rows]
-    colors = in_chunks(_color_differences, to_unit_range(wanted))
-    return blur_coarsely(colors, photo.first_row, _diffusion_sigma(amount), _DIFFUSION_RADIUS)
+    start = tf.maximum(photo.first_row - DIFFUSION_REACH, 0)
+    stop = tf.minimum(photo.first_row + photo.rows + DIFFUSION_REACH, photo.height)
+    colors = in_chunks(_color_differences, photo.planes[:, start:stop], 2)
+    return blur_coarsely(colors, start, _diffusion_sigma(amount), _DIFFUSION_RADIUS)
 
 
 @fused
-def _color_differences(image):
-    roots = roots_from_rgb(image)
-    return roots[..., :2] - roots[..., 1:]
+def _color_differences(pixels):
+    x, y, z = roots_from_rgb(to_unit_range(pixels)[:, tf.newaxis])
+    return tf.concat([x - y, z - y], 0)
 
 
-def color_diffusion(windows, amount, reach, drawn):  # noqa: ARG001
+def cut_grid(windows, amount, drawn):  # noqa: ARG001
+    """A coarse grid at the pixels of windows."""
+    return (enlarge(drawn, windows),)
+
+
+def color_diffusion(pixels, amount, blurred):
     """Blurs a and b of Lab and multiplies them by `amount`; L is kept."""
-    return _diffused(windows.inside(), enlarge(drawn, windows), amount)
+    lightness = roots_from_rgb(around(pixels, 0))[1]
+    return rgb_from_roots(
+        [lightness + amount * blurred[:, 0], lightness, lightness + amount * blurred[:, 1]]
+    )
 
 
-@fused
-def _diffused(image, blurred, amount):
-    lightness = roots_from_rgb(image)[..., 1:2]
-    lifted = tf.concat([blurred[..., :1], 0.0 * lightness, -blurred[..., 1:]], axis=-1)
-    return rgb_from_roots(lightness + amount * lifted)
-
-
-def lab_saturation(windows, factor, reach, drawn):  # noqa: ARG001
+def lab_saturation(pixels, factor):
     """Multiplies a and b of Lab by `factor`."""
-    return _lab_saturated(windows.inside(), factor)
+    roots = roots_from_rgb(around(pixels, 0))
+    lightness = roots[1]
+    return rgb_from_roots([lightness + factor * (root - lightness) for root in roots])
 
 
-@fused
-def _lab_saturated(image, factor):
-    roots = roots_from_rgb(image)
-    lightness = roots[..., 1:2]
-    return rgb_from_roots(lightness + factor * (roots - lightness))
-
-
-def hsv_saturation(windows, factor, reach, drawn):  # noqa: ARG001
+def hsv_saturation(pixels, factor):
     """S of HSV multiplied by `factor`: each channel's distance below the largest is."""
-    return _hsv_saturated(windows.inside(), factor)
-
-
-@fused
-def _hsv_saturated(image, factor):
-    value = tf.maximum(tf.maximum(image[..., :1], image[..., 1:2]), image[..., 2:])
+    image = around(pixels, 0)
+    value = tf.maximum(tf.maximum(image[:, :1], image[:, 1:2]), image[:, 2:])
     return tf.clip_by_value(value - factor * (value - image), 0.0, 1.0)
 
 
@@ -95,21 +89,21 @@ def draw_shift(seed, amount, photo):
     angle = tf.random.stateless_uniform((), seed, 0.0, math.pi / 2)
     down = tf.cast(tf.round(amount * tf.sin(angle)), tf.int32)
     right = tf.cast(tf.round(amount * tf.cos(angle)), tf.int32)
-    return down, right, edge_map(photo.image)
+    return down, right, edge_map(photo)
 
 
-def edge_map(image):
+def edge_map(photo):
     """Where a photo has edges: blurred gradient magnitude of its luma, stretched to [0, 1].
 
     Args:
-        image: tensor `(H, W, 3)`.
+        photo: the `Photo`.
 
     Returns:
         the `CoarseGrid` of the map, one channel in [0, 1].
     """
-    luma = mix(to_unit_range(image), _LUMA)
+    luma = mix([to_unit_range(plane) for plane in tf.unstack(photo.planes)], _LUMA)[0]
     down, right = _central_difference(luma, 0), _central_difference(luma, 1)
-    magnitude = tf.sqrt(down * down + right * right)
+    magnitude = tf.sqrt(down * down + right * right)[tf.newaxis]
     grid = blur_coarsely(magnitude, 0, _EDGE_SIGMA, gaussian_radius(_EDGE_SIGMA))
     edges = _stretch(tf.maximum(_stretch(grid.values), 0.1))
     low, high = _percentiles(edges, (1, 99))
@@ -135,16 +129,26 @@ def _central_difference(plane, axis):
     return tf.concat([after, last], axis) - tf.concat([first, before], axis)
 
 
-def color_shift(windows, amount, reach, drawn):  # noqa: ARG001
-    """Green moved by `amount` px in a drawn direction, at the photo's edges alone."""
+def cut_shift(windows, amount, drawn):  # noqa: ARG001
+    """Green from where it moves, and how much of it: float32 `(T, 1, rows, columns)` each."""
     down, right, edges = drawn
-    blend = tf.clip_by_value(enlarge(edges, windows), 0.0, 1.0)
-    pixels = windows.pixels(_LARGEST_SHIFT, "mirror")
-    moved = tf.slice(
-        pixels[..., 1:2],
-        (0, _LARGEST_SHIFT - down, _LARGEST_SHIFT - right, 0),
-        (len(windows.tops), windows.rows, windows.columns, 1),
+    margin = _LARGEST_SHIFT + RIM
+    green = extend(windows.photo.planes[1], (margin,) * 4, "mirror")
+    moved = tf.stack(
+        [
+            tf.slice(
+                green, (top + margin - down, left + margin - right), (windows.rows, windows.columns)
+            )
+            for top, left in zip(windows.tops, windows.lefts, strict=True)
+        ]
     )
-    image = windows.inside()
-    green = image[..., 1:2]
-    return tf.concat([image[..., :1], green + blend * (moved - green), image[..., 2:]], axis=-1)
+    return moved[:, tf.newaxis], enlarge(edges, windows)
+
+
+def color_shift(pixels, amount, moved, blend):  # noqa: ARG001
+    """Green moved by `amount` px in a drawn direction, at the photo's edges alone."""
+    image = around(pixels, 0)
+    green = image[:, 1:2]
+    blend = tf.clip_by_value(blend, 0.0, 1.0)
+    shifted = green + blend * (to_unit_range(moved) - green)
+    return tf.concat([image[:, :1], shifted, image[:, 2:]], axis=1)

@@ -1,25 +1,30 @@
 """Pixels painted over, copied elsewhere or taken from beside their place."""
 
-import math
+import functools
 
+import numpy as np
 import tensorflow as tf
 
 from reiqa_tf.distortions.fusing import fused
 from reiqa_tf.distortions.random_fields import LARGEST_NORMAL, normal_field
 from reiqa_tf.distortions.resampling import cubic
+from reiqa_tf.distortions.windows import RIM, around
 from reiqa_tf.image.scaling import to_unit_range
 
 _BLOCK_SIDE = 32
 _MOST_BLOCKS = 10
 _PATCH_SIDE = 16
+_PATCH_AREA = _PATCH_SIDE**2
 _FARTHEST = 8
 _MOST_PATCHES = 100
 _ROUNDS = 5
-_LARGEST_JITTER = 1.0
-_ROUND_REACH = math.ceil(LARGEST_NORMAL * _LARGEST_JITTER) + 2
-_NEAR_REACH = 2
-JITTER_REACH = _ROUNDS * _ROUND_REACH
-"""How far five rounds of the strongest jitter can look: one shape for all levels, compiled once."""
+_ROUND_REACHES = (2, 4, 6)
+"""How far a round may look: for displacements of less than 1, of less than 3, of up to 5 px."""
+
+JITTER_REACHES = tuple(_ROUNDS * _ROUND_REACHES[i] for i in (0, 0, 0, 1, 2))
+"""How far five rounds of each level can look."""
+
+_JITTER_REACH = JITTER_REACHES[-1]
 
 
 def draw_blocks(seed, count, photo):  # noqa: ARG001
@@ -45,37 +50,31 @@ def draw_blocks(seed, count, photo):  # noqa: ARG001
     return tops, lefts, tf.random.stateless_uniform((_MOST_BLOCKS, 3), seeds[2])
 
 
-def color_block(windows, count, reach, drawn):  # noqa: ARG001
-    """Squares of 32 px painted one after the other."""
+def cut_blocks(windows, count, drawn):  # noqa: ARG001
+    """Where squares lie in windows: int32 `(T, 10, rows)`, `(T, 10, columns)`; their colours."""
     tops, lefts, colors = drawn
-    exists = tf.cast(tf.range(_MOST_BLOCKS) < tf.cast(count, tf.int32), tf.float32)
-    # Powers of two: of the squares at a pixel, the last one can be read from their sum.
-    powers = exists * 2.0 ** tf.range(float(_MOST_BLOCKS))
-    sums = [
-        tf.linalg.matmul(
-            powers[:, tf.newaxis] * _covers(tops, rows), _covers(lefts, columns), transpose_a=True
-        )
-        for rows, columns in windows.coordinates()
-    ]
-    return _painted(windows.inside(), tf.stack(sums), colors)
+    rows, columns = zip(*windows.coordinates(), strict=True)
+    return (
+        tf.stack(rows)[:, tf.newaxis] - tops[:, tf.newaxis],
+        tf.stack(columns)[:, tf.newaxis] - lefts[:, tf.newaxis],
+        colors,
+    )
 
 
-@fused
-def _painted(image, sums, colors):
-    number = tf.math.log(sums + 0.5) * (1 / math.log(2))
-    for i, color in enumerate(tf.unstack(colors)):
-        image = tf.where(number[..., tf.newaxis] > i, color, image)
+def color_block(pixels, count, rows, columns, colors):
+    """Squares of 32 px painted one after the other."""
+    image = around(pixels, 0)
+    down = (rows >= 0) & (rows < _BLOCK_SIDE)
+    right = (columns >= 0) & (columns < _BLOCK_SIDE)
+    for i in range(_MOST_BLOCKS):
+        down_here = down[:, i, tf.newaxis, :, tf.newaxis] & (i < tf.cast(count, tf.int32))
+        covered = down_here & right[:, i, tf.newaxis, tf.newaxis]
+        image = tf.where(covered, colors[i][:, tf.newaxis, tf.newaxis], image)
     return image
 
 
-def _covers(starts, positions):
-    """Which squares (rows) cover which positions (columns): float32, 0 or 1."""
-    offset = positions[tf.newaxis] - starts[:, tf.newaxis]
-    return tf.cast((offset >= 0) & (offset < _BLOCK_SIDE), tf.float32)
-
-
-def draw_copies(seed, count, photo):
-    """Where each pixel comes from after patches were copied, one after the other.
+def draw_copies(seed, count, photo):  # noqa: ARG001
+    """Patches that are copied, one after the other, and what each brings.
 
     Args:
         seed: int32 tensor `(2,)`.
@@ -83,9 +82,26 @@ def draw_copies(seed, count, photo):
         photo: the `Photo`.
 
     Returns:
-        int32 tensor `(H, W, 1)`: index of a pixel of the flattened photo.
+        int32 tops `(100,)` and lefts `(100,)` of the places that are painted; the patches, a tensor
+        `(100, 3, 16, 16)` of the photo's type.
     """
-    height, width = photo.height, photo.width
+    from_rows, from_columns, to_rows, to_columns = copies(seed, photo.height, photo.width)
+    sources = _traced(from_rows, from_columns, to_rows, to_columns, photo.width)
+    patches = tf.gather(tf.reshape(photo.planes, (3, -1)), sources, axis=1)
+    return to_rows, to_columns, tf.transpose(patches, (1, 0, 2, 3))
+
+
+def copies(seed, height, width):
+    """Draws which patches are copied where.
+
+    Args:
+        seed: int32 tensor `(2,)`.
+        height: of the photo.
+        width: of the photo.
+
+    Returns:
+        int32 tensors `(100,)`: first rows and columns before, first rows and columns after.
+    """
     seeds = tf.random.split(seed, 4)
     shape = (_MOST_PATCHES,)
     integers = tf.random.stateless_uniform
@@ -96,132 +112,243 @@ def draw_copies(seed, count, photo):
     right = integers(shape, seeds[3], -_FARTHEST, _FARTHEST + 1, tf.int32)
     to_rows = tf.clip_by_value(from_rows + down, 0, rows)
     to_columns = tf.clip_by_value(from_columns + right, 0, columns)
-    inside = tf.range(_PATCH_SIDE)
-    patch = tf.reshape(inside[:, tf.newaxis] * width + inside, (1, -1, 1))
-    sources = patch + tf.reshape(from_rows * width + from_columns, (-1, 1, 1))
-    targets = patch + tf.reshape(to_rows * width + to_columns, (-1, 1, 1))
-
-    def copy(number, origin):
-        copied = tf.gather_nd(origin, sources[number])
-        return number + 1, tf.tensor_scatter_nd_update(origin, targets[number], copied)
-
-    last = tf.cast(count, tf.int32)
-    _, origin = tf.while_loop(
-        lambda number, _: number < last,
-        copy,
-        (0, tf.range(height * width)),
-        parallel_iterations=1,
-    )
-    return tf.reshape(origin, (height, width, 1))
-
-
-def non_eccentricity(windows, count, reach, drawn):  # noqa: ARG001
-    """Patches of 16 px copied to places up to 8 px away."""
-    pixels = tf.reshape(windows.photo.image, (-1, 3))
-    return to_unit_range(tf.gather(pixels, windows.of(drawn)[..., 0]))
-
-
-def draw_jitter(seed, deviation, photo):
-    """Displacements of five rounds: float32 `(rows, 10, columns)`, in pixels, down then right.
-
-    They go on around the photo's wanted rows and columns by `JITTER_REACH`. Rounds stand between
-    rows and columns, so that one round of a window is cut out in whole lines.
-    """
-    rows, columns = photo.rows + 2 * JITTER_REACH, photo.width + 2 * JITTER_REACH
-    field = normal_field(seed, photo.first_row, rows, columns, 2 * _ROUNDS)
-    return deviation * tf.reshape(field, (rows, 2 * _ROUNDS, columns))
-
-
-def jitter(windows, deviation, reach, drawn):  # noqa: ARG001
-    """Five times, every pixel is taken from a place beside it, by cubic convolution."""
-    windows.photo.canvas("mirror")  # made before the two cases part
-
-    def displaced(displace, round_reach):
-        margin = _ROUNDS * round_reach
-        images = windows.pixels(margin, "mirror")
-        for number in range(_ROUNDS):
-            down, right = _displacements(windows, drawn, number, margin - round_reach)
-            images = _framed(displace(images, down, right), round_reach)
-        return images[:, margin : margin + windows.rows, margin : margin + windows.columns]
-
-    return tf.clip_by_value(
-        tf.cond(
-            deviation * LARGEST_NORMAL < 1.0,
-            lambda: displaced(_displace_near, _NEAR_REACH),
-            lambda: displaced(_displace_far, _ROUND_REACH),
-        ),
-        0.0,
-        1.0,
-    )
-
-
-def _displacements(windows, drawn, number, margin):
-    """One round's displacements of windows with a margin, down and to the right."""
-    first_row = windows.photo.first_row - JITTER_REACH
-    size = (windows.rows + 2 * margin, 2, windows.columns + 2 * margin)
-    cut = [
-        tf.slice(drawn, (top - margin - first_row, 2 * number, left - margin + JITTER_REACH), size)
-        for top, left in zip(windows.tops, windows.lefts, strict=True)
-    ]
-    return tf.unstack(tf.stack(cut), axis=2)
-
-
-# A frame keeps the size of the pictures from round to round, so that one program serves all five;
-# it is as wide as what a round no longer knows.
+    return from_rows, from_columns, to_rows, to_columns
 
 
 @fused
-def _displace_near(images, down, right):
-    """A round of displacement by less than a pixel: fixed neighbours, weights that vary.
+def _traced(from_rows, from_columns, to_rows, to_columns, width):
+    """Where in the untouched photo the pixels of each patch come from.
 
-    Args:
-        images: float32 tensor `(T, H + 2 reach, W + 2 reach, 3)`, the reach `_NEAR_REACH`.
-        down: float32 tensor `(T, H, W)`, displacements in pixels.
-        right: float32 tensor `(T, H, W)`.
+    What a patch copies may have been painted by those before it: from the last of these to the
+    first, a place that one has painted is exchanged for the place that it was copied from.
 
     Returns:
-        float32 tensor `(T, H, W, 3)`.
+        int32 tensor `(100, 16, 16)`, places in the flattened photo.
     """
-    height, width = tf.unstack(tf.shape(down)[1:])
-    offsets = range(-_NEAR_REACH, _NEAR_REACH + 1)
-    row_weights = [cubic(offset - down)[..., tf.newaxis] for offset in offsets]
-    column_weights = [cubic(offset - right)[..., tf.newaxis] for offset in offsets]
+    inside = tf.range(_PATCH_SIDE)
+    shape = (_MOST_PATCHES, _PATCH_SIDE, _PATCH_SIDE)
+    rows = tf.broadcast_to((from_rows[:, tf.newaxis] + inside)[:, :, tf.newaxis], shape)
+    columns = tf.broadcast_to((from_columns[:, tf.newaxis] + inside)[:, tf.newaxis], shape)
+    number = tf.range(_MOST_PATCHES)[:, tf.newaxis, tf.newaxis]
+
+    def trace(i, rows, columns):
+        before = _MOST_PATCHES - 1 - i
+        down, right = rows - to_rows[before], columns - to_columns[before]
+        painted = (
+            (number > before)
+            & (down >= 0)
+            & (down < _PATCH_SIDE)
+            & (right >= 0)
+            & (right < _PATCH_SIDE)
+        )
+        return (
+            i + 1,
+            tf.where(painted, from_rows[before] + down, rows),
+            tf.where(painted, from_columns[before] + right, columns),
+        )
+
+    _, rows, columns = tf.while_loop(
+        lambda i, *_: i < _MOST_PATCHES, trace, (0, rows, columns), parallel_iterations=1
+    )
+    return rows * width + columns
+
+
+def cut_copies(windows, count, drawn):
+    """Which pixel of which patch lies at each pixel of windows.
+
+    Returns:
+        int32 tensor `(T, rows, columns)`, places in the flattened red planes of the patches (-1:
+        none), and the patches.
+    """
+    rows, columns, patches = drawn
+    tops, lefts = tf.stack(windows.tops), tf.stack(windows.lefts)
+    places = _last_painted(
+        rows - tops[:, tf.newaxis],
+        columns - lefts[:, tf.newaxis],
+        _bits(count),
+        tf.zeros((windows.rows, windows.columns), tf.bool),
+    )
+    return places, patches
+
+
+@fused
+def _last_painted(rows, columns, bits, window):
+    inner_rows, inner_columns = tf.range(tf.shape(window)[0]), tf.range(tf.shape(window)[1])
+    # Which patches lie at a row and at a column, as bits. What both have in common lies at the
+    # pixel, and the highest bit of that is the patch that was painted last.
+    down = _lying_at(rows, inner_rows, bits)
+    right = _lying_at(columns, inner_columns, bits)
+    last, base = 0, 0
+    for word in range(bits.shape[0]):
+        common = tf.bitwise.bitwise_and(down[:, word, :, tf.newaxis], right[:, word, tf.newaxis])
+        base = tf.where(common > 0, word * _WORD, base)
+        last = tf.where(common > 0, common, last)
+    # The exponent of a float is the place of its highest bit.
+    exponent = tf.bitwise.right_shift(tf.bitcast(tf.cast(last, tf.float32), tf.int32), 23) - 127
+    number = tf.maximum(base + exponent, 0)
+    starts = 3 * _PATCH_AREA * tf.range(_MOST_PATCHES) - _PATCH_SIDE * rows - columns
+    place = tf.gather(starts, number, batch_dims=1)
+    place += _PATCH_SIDE * inner_rows[:, tf.newaxis] + inner_columns
+    return tf.where(last > 0, place, -1)
+
+
+def non_eccentricity(pixels, count, places, patches):  # noqa: ARG001
+    """Patches of 16 px copied to places up to 8 px away."""
+    channels = _PATCH_AREA * tf.range(3)[:, tf.newaxis, tf.newaxis]
+    places = places[:, tf.newaxis]
+    painted = tf.gather(to_unit_range(tf.reshape(patches, (-1,))), places + channels)
+    return tf.where(places < 0, around(pixels, 0), painted)
+
+
+_WORD = 20
+"""Patches whose bits are kept in one number: few enough for a float to hold them exactly."""
+
+
+def _bits(count):
+    """The bit of each patch, 0 for those not painted: int32 `(words, 20)`."""
+    number = tf.range(_MOST_PATCHES)
+    bits = tf.bitwise.left_shift(1, number % _WORD) * tf.cast(
+        number < tf.cast(count, tf.int32), tf.int32
+    )
+    return tf.reshape(bits, (-1, _WORD))
+
+
+def _lying_at(starts, positions, bits):
+    """Sums of the bits of patches that lie at positions: int32 `(T, words, N)`."""
+    offset = positions - starts[..., tf.newaxis]
+    inside = tf.cast((offset >= 0) & (offset < _PATCH_SIDE), tf.int32)
+    shape = (starts.shape[0], *bits.shape, tf.shape(positions)[0])
+    return tf.reduce_sum(tf.reshape(inside, shape) * bits[..., tf.newaxis], axis=2)
+
+
+def draw_jitter(seed, deviation, photo):  # noqa: ARG001
+    """Displacements of five rounds, in standard deviations: `(rows, 10, columns)`, down then right.
+
+    They go on around the photo's wanted rows and columns by the farthest reach. Rounds stand
+    between rows and columns, so that one round of a window is cut out in whole lines. float16 has
+    the 2,000th part of a displacement, and half the bytes.
+    """
+    margin = _JITTER_REACH
+    rows, columns = photo.rows + 2 * margin, photo.width + 2 * (margin + RIM)
+    return normal_field(seed, photo.first_row - margin, rows, columns, 2 * _ROUNDS, tf.float16)
+
+
+def cut_jittered(windows, deviation, drawn):
+    """Windows whose pixels, five times, are taken from a place beside them, by cubic convolution.
+
+    Returns:
+        T float32 tensors `(3, rows, columns)`, not clipped.
+    """
+
+    def displaced(displace, reach):
+        margin = _ROUNDS * reach
+        outer = _JITTER_REACH - margin + reach  # of the displacements, around those of a round
+        pixels = windows.cut(windows.photo.beyond(margin + RIM, "mirror"), margin)
+        made = []
+        # One window after the other: it stays in the processor's cache for five rounds.
+        for image, top, left in zip(
+            tf.unstack(to_unit_range(pixels), len(windows.tops)),
+            windows.tops,
+            windows.lefts,
+            strict=True,
+        ):
+            first = top - windows.photo.first_row + outer, left + RIM + outer
+            size = [windows.rows + 2 * (margin - reach), 2, windows.columns + 2 * (margin - reach)]
+            for number in range(_ROUNDS):
+                round_drawn = tf.slice(drawn, (first[0], 2 * number, first[1]), size)
+                image = _framed(displace(image, round_drawn, deviation), reach)
+            made.append(image[:, margin : margin + windows.rows, margin : margin + windows.columns])
+        return tuple(made)
+
+    near, middle, far = _ROUND_REACHES
+    largest = deviation * LARGEST_NORMAL
+    return tf.cond(
+        largest < near - 1,
+        lambda: displaced(_displace_near, near),
+        lambda: tf.cond(
+            largest < middle - 1,
+            lambda: displaced(_displace_by(middle), middle),
+            lambda: displaced(_displace_by(far), far),
+        ),
+    )
+
+
+def _displacements(drawn, deviation):
+    down, right = tf.unstack(tf.cast(drawn, tf.float32), axis=1)
+    return deviation * down, deviation * right
+
+
+# A frame of zeros keeps the size of the pictures from round to round, so that one program serves
+# all five; it is as wide as what a round no longer knows.
+
+
+@fused
+def _displace_near(image, drawn, deviation):
+    """A round of displacement by less than a pixel: five neighbours, of which one weighs nothing.
+
+    Args:
+        image: float32 tensor `(3, H + 2 reach, W + 2 reach)`, the reach the first of
+            `_ROUND_REACHES`.
+        drawn: float16 tensor `(H, 2, W)`, displacements in standard deviations.
+        deviation: pixels.
+
+    Returns:
+        float32 tensor `(3, H, W)`.
+    """
+    down, right = _displacements(drawn, deviation)
+    return _correlated(image, _near_weights(down), _near_weights(right))
+
+
+def _near_weights(displacement):
+    one_before, here, one_after, two_after = _cubic_weights(tf.abs(displacement))
+    ahead = displacement >= 0
+    return (
+        tf.where(ahead, 0.0, two_after),
+        tf.where(ahead, one_before, one_after),
+        here,
+        tf.where(ahead, one_after, one_before),
+        tf.where(ahead, two_after, 0.0),
+    )
+
+
+@functools.cache
+def _displace_by(reach):
+    """A round of displacement by up to `reach` - 1 px: fixed neighbours, most of them of no weight.
+
+    Looking up the four by four that count takes longer, for that cannot be done in vectors.
+
+    Returns:
+        function of the arguments and the result of `_displace_near`.
+    """
+    offsets = np.arange(-reach, reach + 1, dtype=np.float32)[:, np.newaxis, np.newaxis]
+
+    @fused
+    def weigh(drawn, deviation):
+        down, right = _displacements(drawn, deviation)
+        return cubic(offsets - down), cubic(offsets - right)
+
+    return lambda image, drawn, deviation: _correlate(image, *weigh(drawn, deviation))
+
+
+@fused
+def _correlate(image, row_weights, column_weights):
+    return _correlated(image, tf.unstack(row_weights), tf.unstack(column_weights))
+
+
+def _correlated(image, row_weights, column_weights):
+    last = len(row_weights) - 1
     return sum(
         row_weight
         * sum(
-            column_weight * images[:, i : i + height, j : j + width]
+            column_weight * image[:, i : i - last or None, j : j - last or None]
             for j, column_weight in enumerate(column_weights)
         )
         for i, row_weight in enumerate(row_weights)
     )
 
 
-@fused
-def _displace_far(images, down, right):
-    """A round of displacement by up to `_ROUND_REACH` - 2 px: neighbours are looked up.
-
-    Args and Returns are those of `_displace_near`, with `_ROUND_REACH`.
-    """
-    shape = tf.shape(images)
-    pixels = tf.reshape(images, (-1, 3))
-    whole_down, whole_right = tf.floor(down), tf.floor(right)
-    rows = tf.range(_ROUND_REACH - 1, shape[1] - _ROUND_REACH - 1)
-    columns = tf.range(_ROUND_REACH - 1, shape[2] - _ROUND_REACH - 1)
-    first = tf.range(shape[0])[:, tf.newaxis, tf.newaxis] * shape[1]
-    row = first + rows[:, tf.newaxis] + tf.cast(whole_down, tf.int32)
-    start = row * shape[2] + columns + tf.cast(whole_right, tf.int32)
-    row_weights = _cubic_weights(down - whole_down)
-    column_weights = _cubic_weights(right - whole_right)
-    return sum(
-        (row_weight * column_weight)[..., tf.newaxis]
-        * tf.gather(pixels, start + (i * shape[2] + j))
-        for i, row_weight in enumerate(row_weights)
-        for j, column_weight in enumerate(column_weights)
-    )
-
-
-def _framed(images, width):
-    return tf.pad(images, ((0, 0), (width, width), (width, width), (0, 0)))
+def _framed(image, width):
+    return tf.pad(image, ((0, 0), (width, width), (width, width)))
 
 
 def _cubic_weights(t):

@@ -1,4 +1,4 @@
-"""Separable filters on windows, written as the operations that run fastest on a CPU."""
+"""Separable filters on pictures, channels last, written as the operations that run fastest."""
 
 import math
 
@@ -88,51 +88,3 @@ def filter_both(images, kernel):
         float32 tensor `(T, H - K + 1, W - K + 1, C)`.
     """
     return filter_columns(filter_rows(images, kernel), kernel)
-
-
-def multiply_rows(images, matrix):
-    """Replaces rows of pictures by weighted sums of rows.
-
-    Args:
-        images: float32 tensor `(T, H, W, C)`.
-        matrix: float32 tensor `(N, H)` or `(T, N, H)`.
-
-    Returns:
-        float32 tensor `(T, N, W, C)`.
-    """
-    shape = tf.shape(images)
-    rows = tf.reshape(images, (shape[0], shape[1], shape[2] * shape[3]))
-    product = tf.linalg.matmul(matrix, rows)
-    return tf.reshape(product, (shape[0], -1, shape[2], images.shape[3]))
-
-
-def multiply_both(images, row_matrix, column_matrix):
-    """Replaces rows by weighted sums of rows, then columns by weighted sums of columns.
-
-    Args:
-        images: float32 tensor `(T, H, W, C)`.
-        row_matrix: float32 tensor `(N, H)` or `(T, N, H)`.
-        column_matrix: float32 tensor `(M, W)` or `(T, M, W)`.
-
-    Returns:
-        float32 tensor `(T, N, M, C)`.
-    """
-    return turn(multiply_rows(turn(multiply_rows(images, row_matrix)), column_matrix))
-
-
-def band_matrix(kernel, size):
-    """The matrix that correlates `size` outputs with a kernel, without padding.
-
-    For kernels so wide that a dense matrix product beats a convolution.
-
-    Args:
-        kernel: float32 tensor `(K,)`.
-        size: number of outputs N.
-
-    Returns:
-        float32 tensor `(N, N + K - 1)`.
-    """
-    length = tf.shape(kernel)[0]
-    offset = tf.range(size + length - 1)[tf.newaxis] - tf.range(size)[:, tf.newaxis]
-    inside = tf.cast((offset >= 0) & (offset < length), tf.float32)
-    return inside * tf.gather(kernel, tf.clip_by_value(offset, 0, length - 1))

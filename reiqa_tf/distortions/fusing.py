@@ -1,4 +1,4 @@
-"""Compile hot inner loops into one pass over memory, where the platform can."""
+"""Compile operators into few passes over memory, where the platform can."""
 
 import functools
 import sys
@@ -18,7 +18,7 @@ def fused(function):
     called before would decide on the last bit of a pixel.
 
     Args:
-        function: takes and returns tensors.
+        function: takes and returns tensors, or nested lists and tuples of tensors.
 
     Returns:
         the decorated function.
@@ -28,15 +28,17 @@ def fused(function):
     traces = {}
 
     @functools.wraps(function)
-    def call(*tensors):
-        tensors = [tf.convert_to_tensor(tensor) for tensor in tensors]
-        key = tuple((tensor.dtype, str(tensor.shape)) for tensor in tensors)
+    def call(*arguments):
+        arguments = tf.nest.map_structure(tf.convert_to_tensor, arguments)
+        signature = tf.nest.map_structure(
+            lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype), arguments
+        )
+        key = repr(signature)
         if key not in traces:
-            signature = [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in tensors]
             traces[key] = tf.function(
                 function, input_signature=signature, jit_compile=True, autograph=False
             )
-        return traces[key](*tensors)
+        return traces[key](*arguments)
 
     return call
 
@@ -45,22 +47,27 @@ _CHUNK = 2**15
 """Pixels that a fused function sees at a time where pictures may have any size."""
 
 
-def in_chunks(function, images):
-    """Applies a fused function of pixels to pictures of any size, compiled for one size alone.
+def in_chunks(function, planes, made_channels):
+    """Applies a fused function of pixels to planes of any size, compiled for one size alone.
 
     Args:
-        function: from float32 `(N, C)` to float32 `(N, D)`, pixel by pixel.
-        images: float32 tensor `(..., C)`.
+        function: takes `(C, N)` and returns float32 `(D, N)`, each pixel on its own.
+        planes: tensor `(C, H, W)`.
+        made_channels: D.
 
     Returns:
-        float32 tensor `(..., D)`.
+        float32 tensor `(D, H, W)`.
     """
-    shape = tf.shape(images)
-    channels = images.shape[-1]
-    pixels = tf.reshape(images, (-1, channels))
-    count = tf.shape(pixels)[0]
-    padded = tf.pad(pixels, ((0, -count % _CHUNK), (0, 0)))
-    chunks = tf.reshape(padded, (-1, _CHUNK, channels))
-    made = tf.map_fn(function, chunks, parallel_iterations=1)
-    made = tf.reshape(made, (-1, made.shape[-1]))[:count]
-    return tf.reshape(made, tf.concat([shape[:-1], tf.shape(made)[-1:]], 0))
+    channels, rows, columns = planes.shape[0], *tf.unstack(tf.shape(planes)[1:])
+    pixels = tf.reshape(planes, (channels, -1))
+    count = rows * columns
+    padded = tf.pad(pixels, ((0, 0), (0, -count % _CHUNK)))
+    chunks = tf.transpose(tf.reshape(padded, (channels, -1, _CHUNK)), (1, 0, 2))
+    made = tf.map_fn(
+        function,
+        chunks,
+        fn_output_signature=tf.TensorSpec((made_channels, _CHUNK), tf.float32),
+        parallel_iterations=1,
+    )
+    made = tf.reshape(tf.transpose(made, (1, 0, 2)), (made_channels, -1))[:, :count]
+    return tf.reshape(made, (made_channels, rows, columns))

@@ -5,8 +5,9 @@ import tensorflow as tf
 
 from reiqa_tf.distortions.color_spaces import mix
 from reiqa_tf.distortions.filters import gaussian_kernel
-from reiqa_tf.distortions.fusing import fused
+from reiqa_tf.distortions.planar_filters import filter_both
 from reiqa_tf.distortions.random_fields import normal_field, uniform_field
+from reiqa_tf.distortions.windows import RIM, around
 
 _YCBCR_FROM_RGB = np.array(
     [[65.481, 128.553, 24.966], [-37.797, -74.203, 112.0], [112.0, -93.786, -18.214]]
@@ -17,55 +18,65 @@ _BOX_RADIUS = 2
 _GAUSSIAN_SIGMA = 3.0
 
 
-def draw_normal(seed, variance, photo, margin=0):
-    """Draws Gaussian white noise.
+def draw_normal(seed, variance, photo, margin=0):  # noqa: ARG001
+    """Draws Gaussian white noise of variance 1.
 
     Args:
         seed: int32 tensor `(2,)`.
-        variance: of the noise.
+        variance: not used: noise is scaled where it is added, in the same pass over memory.
         photo: the `Photo`.
         margin: pixels by which the noise goes on around the photo's wanted rows.
 
     Returns:
-        float32 tensor `(photo.rows + 2 margin, W + 2 margin, 3)`.
+        float32 tensor `(photo.rows + 2 margin, 3, W + 2 RIM + 2 margin)`.
     """
-    rows, columns = photo.rows + 2 * margin, photo.width + 2 * margin
-    return normal_field(seed, photo.first_row, rows, columns, 3) * tf.sqrt(variance)
+    rows = photo.rows + 2 * margin
+    return normal_field(seed, photo.first_row - margin, rows, _columns(photo, margin), 3)
 
 
-def gaussian_noise(windows, variance, reach, drawn):  # noqa: ARG001
+def _columns(photo, margin=0):
+    return photo.width + 2 * (RIM + margin)
+
+
+def cut_noise(windows, value, drawn):  # noqa: ARG001
+    """The noise of windows: a float32 tensor `(T, rows, channels, columns)`."""
+    return (windows.field(drawn),)
+
+
+def _planes(field):
+    return tf.transpose(field, (0, 2, 1, 3))
+
+
+def gaussian_noise(pixels, variance, noise):
     """White noise added to each channel."""
-    return tf.clip_by_value(windows.inside() + windows.field(drawn), 0.0, 1.0)
+    return tf.clip_by_value(around(pixels, 0) + tf.sqrt(variance) * _planes(noise), 0.0, 1.0)
 
 
-def ycbcr_noise(windows, variance, reach, drawn):  # noqa: ARG001
+def ycbcr_noise(pixels, variance, noise):
     """White noise added to Y, Cb and Cr.
 
     The conversion is linear, so that the noise alone is converted and added to RGB.
     """
-    noise = mix(windows.field(drawn), 255.0 * np.linalg.inv(_YCBCR_FROM_RGB))
-    return tf.clip_by_value(windows.inside() + noise, 0.0, 1.0)
+    mixed = mix(tf.unstack(noise, axis=2), 255.0 * np.linalg.inv(_YCBCR_FROM_RGB))
+    added = tf.sqrt(variance) * tf.stack(mixed, axis=1)
+    return tf.clip_by_value(around(pixels, 0) + added, 0.0, 1.0)
 
 
-def multiplicative_noise(windows, variance, reach, drawn):  # noqa: ARG001
+def multiplicative_noise(pixels, variance, noise):
     """White noise times the photo, added to it."""
-    image = windows.inside()
-    return tf.clip_by_value(image + image * windows.field(drawn), 0.0, 1.0)
+    image = around(pixels, 0)
+    return tf.clip_by_value(image + image * (tf.sqrt(variance) * _planes(noise)), 0.0, 1.0)
 
 
 def draw_uniform(seed, probability, photo):  # noqa: ARG001
-    """One uniform number in [0, 1) a pixel: float32 `(photo.rows, W, 1)`."""
-    return uniform_field(seed, photo.first_row, photo.rows, photo.width)
+    """One uniform number in [0, 1) a pixel: float32 `(photo.rows, 1, W + 2 RIM)`."""
+    return uniform_field(seed, photo.first_row, photo.rows, _columns(photo))
 
 
-def impulse_noise(windows, probability, reach, drawn):  # noqa: ARG001
+def impulse_noise(pixels, probability, chance):
     """Pixels turned black or white, each with half of the probability."""
-    return _speckled(windows.inside(), windows.field(drawn), probability)
-
-
-@fused
-def _speckled(image, chance, probability):
-    kept = tf.where(chance < probability, 0.0, image)
+    chance = _planes(chance)
+    kept = tf.where(chance < probability, 0.0, around(pixels, 0))
     return tf.where(chance < 0.5 * probability, 1.0, kept)
 
 
@@ -92,16 +103,14 @@ DENOISE_RADIUS = 9
 """Three standard deviations of the wider of the two kernels."""
 
 
-def denoise(windows, variance, reach, drawn):  # noqa: ARG001
-    """White noise, 8 bits, then a blur."""
+def cut_denoise(windows, variance, drawn):  # noqa: ARG001
+    """The noise of windows, and the kernel."""
     noise, kernel = drawn
-    return _denoised(windows.pixels(reach), windows.field(noise, reach, reach), kernel)
+    return windows.field(noise, DENOISE_RADIUS), tf.ensure_shape(kernel, (2 * DENOISE_RADIUS + 1,))
 
 
-@fused
-def _denoised(image, noise, kernel):
-    levels = tf.floor(tf.clip_by_value((image + noise) * 255.0 + 0.5, 0.0, 255.0)) * (1 / 255)
-    weights = tf.unstack(kernel)
-    rows, columns = tf.unstack(tf.shape(levels)[1:3] - len(weights) + 1)
-    blurred = sum(weight * levels[:, i : i + rows] for i, weight in enumerate(weights))
-    return sum(weight * blurred[:, :, i : i + columns] for i, weight in enumerate(weights))
+def denoise(pixels, variance, noise, kernel):
+    """White noise, 8 bits, then a blur."""
+    noisy = around(pixels, DENOISE_RADIUS) + tf.sqrt(variance) * _planes(noise)
+    levels = tf.floor(tf.clip_by_value(noisy * 255.0 + 0.5, 0.0, 255.0)) * (1 / 255)
+    return filter_both(levels, kernel)

@@ -10,7 +10,9 @@ import typing
 
 import tensorflow as tf
 
-from reiqa_tf.distortions.filters import multiply_rows, turn
+from reiqa_tf.distortions.planar_filters import multiply_both
+from reiqa_tf.distortions.windows import MARGIN, edge_index
+from reiqa_tf.image.scaling import to_unit_range
 
 
 def triangle(x):
@@ -39,8 +41,10 @@ SUPPORTS = {triangle: 1, cubic: 2, lanczos: 3}
 """How far a kernel reaches, in pixels of the coarser grid."""
 
 
-def weights(kernel, size, new_size, first_output, outputs, first_input, inputs):
+def _matrix(kernel, size, new_size, first_output, outputs, first_input, inputs):
     """Part of the matrix that resizes `size` pixels to `new_size`, as Pillow weighs them.
+
+    A row holds few weights, which are computed alone and then put into their places.
 
     Args:
         kernel: a key of `SUPPORTS`.
@@ -54,17 +58,26 @@ def weights(kernel, size, new_size, first_output, outputs, first_input, inputs):
     Returns:
         float32 tensor `(outputs, inputs)`.
     """
+    coarser = tf.maximum(size, new_size)
+    taps = 2 * SUPPORTS[kernel] * coarser // new_size + 2
     # Whole numbers keep distances exact: twice the pixel grid, times the new size.
-    before = 2 * (first_input + tf.range(inputs)) + 1
-    after = 2 * (first_output + tf.range(outputs)) + 1
-    distance = before[tf.newaxis] * new_size - after[:, tf.newaxis] * size
-    unit = tf.cast(2 * tf.maximum(size, new_size), tf.float32)
+    after = (2 * (first_output + tf.range(outputs)) + 1)[:, tf.newaxis]
+    first = (after * size - 2 * SUPPORTS[kernel] * coarser) // (2 * new_size)
+    place = first + tf.range(taps)
+    distance = (2 * place + 1) * new_size - after * size
     # Not divided: a graph's optimiser rewrites a division by what it finds to be constant.
-    values = kernel(tf.cast(distance, tf.float32) * tf.math.reciprocal(unit))
-    exists = (before > 0) & (before < 2 * size)
-    values *= tf.cast(exists, tf.float32)[tf.newaxis]
-    values *= tf.cast(after < 2 * new_size, tf.float32)[:, tf.newaxis]
-    return tf.math.divide_no_nan(values, tf.reduce_sum(values, axis=1, keepdims=True))
+    unit = tf.math.reciprocal(tf.cast(2 * coarser, tf.float32))
+    values = kernel(tf.cast(distance, tf.float32) * unit)
+    values *= tf.cast((place >= 0) & (place < size), tf.float32)
+    total = tf.reduce_sum(values, axis=1, keepdims=True)
+    values = tf.math.divide_no_nan(values, total)
+    column = place - first_input
+    is_held = (column >= 0) & (column < inputs)
+    values *= tf.cast(is_held, tf.float32)
+    row = inputs * tf.range(outputs)[:, tf.newaxis]
+    flat = row + tf.where(is_held, column, 0)
+    matrix = tf.math.unsorted_segment_sum(values, flat, outputs * inputs)
+    return tf.reshape(matrix, (outputs, inputs))
 
 
 def shrink_and_enlarge(windows, kernel, factor):
@@ -76,7 +89,7 @@ def shrink_and_enlarge(windows, kernel, factor):
         factor: how many times smaller, a float of at least 1.
 
     Returns:
-        float32 tensor `(T, rows, columns, 3)` in [0, 1].
+        T float32 tensors `(3, rows, columns)`, not clipped.
     """
     photo = windows.photo
     matrices = _matrices(kernel)
@@ -86,12 +99,20 @@ def shrink_and_enlarge(windows, kernel, factor):
     for top, left in zip(windows.tops, windows.lefts, strict=True):
         rows = matrices(top, windows.rows, photo.height, small_height)
         columns = matrices(left, windows.columns, photo.width, small_width)
-        source = photo.part(rows.first, columns.first, rows.count, columns.count)[tf.newaxis]
-        small = turn(multiply_rows(source, rows.down))
-        small = tf.clip_by_value(multiply_rows(small, columns.down), 0.0, 1.0)
-        large = turn(multiply_rows(small, columns.up))
-        made.append(multiply_rows(large, rows.up))
-    return tf.clip_by_value(tf.concat(made, 0), 0.0, 1.0)
+        size = (3, rows.count, columns.count)
+        source = tf.slice(photo.planes, (0, rows.first, columns.first), size)
+        # Levels become [0, 1] where numbers are fewest.
+        level = to_unit_range(tf.ones((), source.dtype))
+        small = level * multiply_both(tf.cast(source, tf.float32), rows.down, columns.down)
+        small = tf.clip_by_value(small, 0.0, 1.0)
+        large = tf.matmul(small, columns.up, transpose_b=True)
+        made.append(tf.ensure_shape(tf.matmul(rows.up, large), _fixed(windows)))
+    return made
+
+
+def _fixed(windows):
+    sides = windows.rows, windows.columns
+    return 3, *(side if isinstance(side, int) else None for side in sides)
 
 
 def shrunk(size, factor):
@@ -130,15 +151,15 @@ def _matrices(kernel):
         first = tf.maximum((first_small - support - 1) * size // small_size, 0)
         after = (first_small + smalls + support + 1) * size // small_size + 1
         count = tf.minimum(after, size) - first
-        down = weights(kernel, size, small_size, first_small, smalls, first, count)
-        up = weights(kernel, small_size, size, start, length, first_small, smalls)
+        down = _matrix(kernel, size, small_size, first_small, smalls, first, count)
+        up = _matrix(kernel, small_size, size, start, length, first_small, smalls)
         return _Matrices(first, count, down, up)
 
     return make
 
 
-def repeat_nearest(windows, small_height, small_width):
-    """Resizes a photo to a smaller size and back by nearest neighbours, for windows of it.
+def nearest_sources(windows, small_height, small_width):
+    """Where pixels come from that are resized to a smaller size and back by nearest neighbours.
 
     Args:
         windows: the `Windows`.
@@ -146,17 +167,21 @@ def repeat_nearest(windows, small_height, small_width):
         small_width: its width.
 
     Returns:
-        float32 tensor `(T, rows, columns, 3)` in [0, 1].
+        int32 tensors `(T, rows)` and `(T, columns)`, places in `windows.pixels`.
     """
     photo = windows.photo
-    row_sources = _there_and_back(photo.height, small_height)
-    column_sources = _there_and_back(photo.width, small_width)
-    return photo.at(
-        [
-            (tf.gather(row_sources, rows), tf.gather(column_sources, columns))
-            for rows, columns in windows.coordinates()
-        ]
+    axes = (
+        (_there_and_back(photo.height, small_height), windows.tops, windows.rows),
+        (_there_and_back(photo.width, small_width), windows.lefts, windows.columns),
     )
+    return tuple(
+        tf.stack([MARGIN - start + _gathered(sources, start, length) for start in starts])
+        for sources, starts, length in axes
+    )
+
+
+def _gathered(sources, start, length):
+    return tf.gather(sources, edge_index(start + tf.range(length), tf.shape(sources)[0]))
 
 
 def _there_and_back(size, small_size):

@@ -5,38 +5,56 @@ import tensorflow as tf
 from reiqa_tf.distortions.resampling import (
     cubic,
     lanczos,
-    repeat_nearest,
+    nearest_sources,
     shrink_and_enlarge,
     shrunk,
     triangle,
 )
+from reiqa_tf.image.scaling import to_unit_range
 
 
-def resize_bicubic(windows, factor, reach, drawn):  # noqa: ARG001
-    """`factor` times smaller and back by cubic convolution."""
+def cut_bicubic(windows, factor, drawn):  # noqa: ARG001
+    """Windows `factor` times smaller and back by cubic convolution."""
     return shrink_and_enlarge(windows, cubic, factor)
 
 
-def resize_bilinear(windows, factor, reach, drawn):  # noqa: ARG001
-    """`factor` times smaller and back by bilinear interpolation."""
+def cut_bilinear(windows, factor, drawn):  # noqa: ARG001
+    """Windows `factor` times smaller and back by bilinear interpolation."""
     return shrink_and_enlarge(windows, triangle, factor)
 
 
-def resize_lanczos(windows, factor, reach, drawn):  # noqa: ARG001
-    """`factor` times smaller and back by Lanczos windows (a = 3)."""
+def cut_lanczos(windows, factor, drawn):  # noqa: ARG001
+    """Windows `factor` times smaller and back by Lanczos windows (a = 3)."""
     return shrink_and_enlarge(windows, lanczos, factor)
 
 
-def resize_nearest(windows, factor, reach, drawn):  # noqa: ARG001
-    """`factor` times smaller and back by nearest neighbours."""
+def resized(pixels, factor, *windows):  # noqa: ARG001
+    """What was cut, window by window, clipped."""
+    return tf.clip_by_value(tf.stack(windows), 0.0, 1.0)
+
+
+def cut_nearest(windows, factor, drawn):  # noqa: ARG001
+    """Where pixels `factor` times smaller and back by nearest neighbours come from."""
     photo = windows.photo
-    return repeat_nearest(windows, shrunk(photo.height, factor), shrunk(photo.width, factor))
+    return nearest_sources(windows, shrunk(photo.height, factor), shrunk(photo.width, factor))
 
 
-def pixelate(windows, strength, reach, drawn):  # noqa: ARG001
-    """Smaller by .95 - strength^.6 and back by nearest neighbours."""
+def cut_pixelated(windows, strength, drawn):  # noqa: ARG001
+    """Where pixels smaller by .95 - strength^.6 and back by nearest neighbours come from."""
     scale = 0.95 - tf.pow(tf.cast(strength, tf.float32), 0.6)
     photo = windows.photo
     small_height = tf.maximum(1, tf.cast(scale * tf.cast(photo.height, tf.float32), tf.int32))
     small_width = tf.maximum(1, tf.cast(scale * tf.cast(photo.width, tf.float32), tf.int32))
-    return repeat_nearest(windows, small_height, small_width)
+    return nearest_sources(windows, small_height, small_width)
+
+
+def looked_up(pixels, value, rows, columns):  # noqa: ARG001
+    """Pixels from other rows and columns: int32 `(T, rows)` and `(T, columns)`."""
+    return to_unit_range(
+        tf.stack(
+            [
+                tf.gather(tf.gather(planes, rows[i], axis=1), columns[i], axis=2)
+                for i, planes in enumerate(tf.unstack(pixels))
+            ]
+        )
+    )

@@ -4,16 +4,23 @@ Every operator of the bank works on windows. A whole photo is one window; the cr
 pair are two. An operator asks for the pixels of its windows and for a margin around them, and the
 photo's border is continued there by the rule that the operator names. So distorting a window gives
 the same pixels as distorting the whole photo and cropping.
+
+Inside the bank pictures are planes, `(T, 3, rows, columns)`: neighbours along a row then lie side
+by side in memory, which is what makes loops over them fast.
 """
 
+import copy
 import dataclasses
 
 import tensorflow as tf
 
 from reiqa_tf.image.scaling import to_unit_range
 
-CANVAS_MARGIN = 64
-"""Pixels that a canvas continues a photo on each side: the widest margin an operator reads."""
+MARGIN = 16
+"""Pixels around a window that operators are given, the photo's edge replicated."""
+
+RIM = 4
+"""Pixels by which a window may reach beyond the photo. What is there is finite, and no more."""
 
 
 def edge_index(index, size):
@@ -47,20 +54,21 @@ BORDERS = {"edge": edge_index, "mirror": mirror_index}
 """How a photo goes on beyond its border: the last pixel repeated, or the photo reflected."""
 
 
-def extend(image, margins, border):
+def extend(image, margins, border, axes=(0, 1)):
     """Continues a picture beyond its border.
 
     Args:
-        image: tensor `(H, W, C)`.
+        image: tensor `(H, W, C)`, or of other axes.
         margins: `(top, bottom, left, right)` in pixels, integers or scalar integer tensors.
         border: a name in `BORDERS`.
+        axes: which axes are rows and columns.
 
     Returns:
         tensor `(top + H + bottom, left + W + right, C)`.
     """
     index = BORDERS[border]
     top, bottom, left, right = margins
-    for axis, before, after in ((0, top, bottom), (1, left, right)):
+    for axis, before, after in ((axes[0], top, bottom), (axes[1], left, right)):
         size = tf.shape(image)[axis]
         image = tf.concat(
             [
@@ -73,6 +81,26 @@ def extend(image, margins, border):
     return image
 
 
+def around(pixels, margin):
+    """What an operator reads of the pixels it is given.
+
+    Args:
+        pixels: tensor `(T, 3, rows + 2 MARGIN, columns + 2 MARGIN)`, levels or floats.
+        margin: pixels on each side of the windows, an integer of at most `MARGIN`.
+
+    Returns:
+        float32 tensor `(T, 3, rows + 2 margin, columns + 2 margin)` in [0, 1].
+    """
+    return to_unit_range(trimmed(pixels, MARGIN - margin))
+
+
+def trimmed(planes, border):
+    """Planes without their outermost `border` rows and columns, an integer."""
+    if not border:
+        return planes
+    return planes[:, :, border:-border, border:-border]
+
+
 class Photo:
     """A photo and the rows of it that are wanted.
 
@@ -80,8 +108,10 @@ class Photo:
         image: tensor `(H, W, 3)`, 8-bit levels or float32 in [0, 1].
         height: H, an integer or a scalar int32 tensor.
         width: W, likewise.
-        first_row: first row for which random fields are drawn.
-        rows: number of rows for which random fields are drawn.
+        planes: tensor `(3, H, W)`, the same pixels.
+        canvas: the planes and `MARGIN` + `RIM` px around them, the edge replicated.
+        first_row: first row for which random fields are drawn; may lie above the photo.
+        rows: number of rows for which random fields are drawn; may reach below the photo.
     """
 
     def __init__(self, image, first_row=0, rows=None):
@@ -89,68 +119,41 @@ class Photo:
         shape = tf.shape(image)
         self.height = shape[0] if image.shape[0] is None else image.shape[0]
         self.width = shape[1] if image.shape[1] is None else image.shape[1]
+        self.planes = tf.stack([image[..., channel] for channel in range(3)])
+        self.canvas = self.beyond(MARGIN + RIM, "edge")
         self.first_row = first_row
         self.rows = self.height if rows is None else rows
-        self._canvases = {}
 
-    def canvas(self, border):
-        """The photo continued by `CANVAS_MARGIN` pixels on each side, made once."""
-        if border not in self._canvases:
-            self._canvases[border] = extend(self.image, (CANVAS_MARGIN,) * 4, border)
-        return self._canvases[border]
-
-    def part(self, top, left, rows, columns):
-        """Cuts a rectangle out of the photo.
+    def beyond(self, margin, border):
+        """The planes continued beyond the photo's border.
 
         Args:
-            top: first row, inside the photo.
-            left: first column, inside the photo.
-            rows: height in pixels.
-            columns: width in pixels.
+            margin: pixels on each side.
+            border: a name in `BORDERS`.
 
         Returns:
-            float32 tensor `(rows, columns, 3)` in [0, 1].
+            tensor `(3, H + 2 margin, W + 2 margin)`.
         """
-        return to_unit_range(tf.slice(self.image, (top, left, 0), (rows, columns, 3)))
-
-    def at(self, coordinates):
-        """Takes pixels at given rows and columns.
-
-        Args:
-            coordinates: T pairs of int32 tensors, rows `(N,)` and columns `(M,)`.
-
-        Returns:
-            float32 tensor `(T, N, M, 3)` in [0, 1].
-        """
-        return to_unit_range(
-            tf.stack(
-                [
-                    tf.gather(tf.gather(self.image, rows), columns, axis=1)
-                    for rows, columns in coordinates
-                ]
-            )
-        )
+        return extend(self.planes, (margin,) * 4, border, axes=(1, 2))
 
     def with_rows(self, first_row, rows):
-        """The same photo and canvases, with other rows wanted.
+        """The same photo with other rows wanted.
 
         Args:
-            first_row: first row wanted, may lie above the photo.
-            rows: number of rows wanted, may reach below the photo.
+            first_row: first row wanted.
+            rows: number of rows wanted.
 
         Returns:
-            a `Photo` whose rows are those that exist.
+            a `Photo`.
         """
-        start = tf.clip_by_value(first_row, 0, self.height)
-        stop = tf.clip_by_value(first_row + rows, 0, self.height)
-        photo = Photo(self.image, start, stop - start)
-        photo._canvases = self._canvases
+        photo = copy.copy(self)
+        photo.first_row, photo.rows = first_row, rows
         return photo
 
 
 @dataclasses.dataclass(frozen=True)
 class Windows:
-    """Equal windows of one photo, all inside it.
+    """Equal windows of one photo. They may reach `RIM` px beyond it.
 
     Attributes:
         photo: the `Photo`.
@@ -158,6 +161,8 @@ class Windows:
         lefts: first column of each window, likewise.
         rows: height of the windows in pixels.
         columns: width of the windows in pixels.
+        pixels: tensor `(T, 3, rows + 2 MARGIN, columns + 2 MARGIN)`, levels or floats as the photo:
+            the windows and what is around them, the photo's edge replicated.
     """
 
     photo: Photo
@@ -165,87 +170,62 @@ class Windows:
     lefts: tuple
     rows: int
     columns: int
+    pixels: tf.Tensor
+
+    @classmethod
+    def of(cls, photo, tops, lefts, rows, columns):
+        """Cuts windows out of a photo. Args are the attributes."""
+        windows = cls(photo, tuple(tops), tuple(lefts), rows, columns, None)
+        return dataclasses.replace(windows, pixels=windows.cut(photo.canvas, MARGIN))
 
     @classmethod
     def whole(cls, photo):
         """One window that is the whole photo."""
-        return cls(photo, (0,), (0,), photo.height, photo.width)
+        return cls.of(photo, (0,), (0,), photo.height, photo.width)
 
-    def pixels(self, margin=0, border="edge"):
-        """Pixels of the windows and of a margin around them.
-
-        Args:
-            margin: pixels on each side, at most `CANVAS_MARGIN`.
-            border: how the photo goes on beyond its border, a name in `BORDERS`.
-
-        Returns:
-            float32 tensor `(T, rows + 2 margin, columns + 2 margin, 3)` in [0, 1].
-        """
-        canvas = self.photo.canvas(border)
-        offset = CANVAS_MARGIN - margin
-        size = (self.rows + 2 * margin, self.columns + 2 * margin, 3)
-        return to_unit_range(
-            tf.stack(
-                [
-                    tf.slice(canvas, (top + offset, left + offset, 0), size)
-                    for top, left in zip(self.tops, self.lefts, strict=True)
-                ]
-            )
-        )
-
-    def inside(self):
-        """Pixels of the windows alone: float32 `(T, rows, columns, 3)` in [0, 1]."""
-        return to_unit_range(self.of(self.photo.image))
-
-    def of(self, image):
-        """Cuts the windows out of something as large as the photo.
+    def cut(self, planes, margin):
+        """Cuts the windows out of planes that go on around the photo by `margin` + `RIM`.
 
         Args:
-            image: tensor `(H, W, C)`.
-
-        Returns:
-            tensor `(T, rows, columns, C)`.
-        """
-        return self._cut(image, 0, 0)
-
-    def field(self, field, margin=0, drawn_margin=0):
-        """Cuts the windows out of a random field that was drawn for the photo's wanted rows.
-
-        Args:
-            field: tensor `(photo.rows + 2 drawn_margin, W + 2 drawn_margin, C)`.
+            planes: tensor `(C, H + 2 (margin + RIM), W + 2 (margin + RIM))`.
             margin: pixels wanted on each side of the windows.
-            drawn_margin: pixels by which the field goes on around the wanted rows.
 
         Returns:
-            tensor `(T, rows + 2 margin, columns + 2 margin, C)`.
+            tensor `(T, C, rows + 2 margin, columns + 2 margin)`.
         """
-        return self._cut(field, drawn_margin - self.photo.first_row, drawn_margin, margin)
-
-    def _cut(self, image, down, right, margin=0):
-        size = (self.rows + 2 * margin, self.columns + 2 * margin, image.shape[-1])
+        size = (planes.shape[0], self.rows + 2 * margin, self.columns + 2 * margin)
         return tf.stack(
             [
-                tf.slice(image, (top + down - margin, left + right - margin, 0), size)
+                tf.slice(planes, (0, top + RIM, left + RIM), size)
                 for top, left in zip(self.tops, self.lefts, strict=True)
             ]
         )
 
-    def coordinates(self, margin=0, border="edge"):
-        """Rows and columns of the photo that the windows and a margin around them show.
+    def field(self, field, margin=0):
+        """Cuts the windows out of a random field that was drawn for the photo's wanted rows.
 
         Args:
-            margin: pixels on each side.
-            border: a name in `BORDERS`.
+            field: tensor `(photo.rows + 2 margin, C, W + 2 RIM + 2 margin)`.
+            margin: pixels wanted on each side of the windows.
 
         Returns:
-            list of T pairs of int32 tensors: rows `(rows + 2 margin,)` and columns
-            `(columns + 2 margin,)`, all inside the photo.
+            tensor `(T, rows + 2 margin, C, columns + 2 margin)`.
         """
-        index = BORDERS[border]
+        size = (self.rows + 2 * margin, field.shape[1], self.columns + 2 * margin)
+        return tf.stack(
+            [
+                tf.slice(field, (top - self.photo.first_row, 0, left + RIM), size)
+                for top, left in zip(self.tops, self.lefts, strict=True)
+            ]
+        )
+
+    def coordinates(self):
+        """Rows and columns of the photo that the windows show.
+
+        Returns:
+            list of T pairs of int32 tensors, rows `(rows,)` and columns `(columns,)`.
+        """
         return [
-            (
-                index(tf.range(top - margin, top + self.rows + margin), self.photo.height),
-                index(tf.range(left - margin, left + self.columns + margin), self.photo.width),
-            )
+            (top + tf.range(self.rows), left + tf.range(self.columns))
             for top, left in zip(self.tops, self.lefts, strict=True)
         ]

@@ -6,9 +6,9 @@ import tensorflow as tf
 
 from reiqa_tf.distortions import DISTORTIONS, distort
 from reiqa_tf.distortions.bank import distortion_named
-from reiqa_tf.distortions.displacements import JITTER_REACH, draw_jitter
+from reiqa_tf.distortions.displacements import JITTER_REACHES, copies, draw_jitter
 from reiqa_tf.distortions.random_fields import LARGEST_NORMAL, codebook, normal_field, uniform_field
-from reiqa_tf.distortions.windows import Photo
+from reiqa_tf.distortions.windows import RIM, Photo
 from tests.oracles import distortions as oracles
 
 GREY = np.full((256, 320, 3), 0.5, np.float32)
@@ -55,7 +55,7 @@ def test_ycbcr_noise_has_the_variance_of_its_level_on_each_of_y_cb_cr(level):
 
 
 def test_noise_is_white_along_rows_along_columns_and_between_channels():
-    field = normal_field(tf.constant([1, 2]), 0, 512, 512, 3).numpy()
+    field = np.moveaxis(normal_field(tf.constant([1, 2]), 0, 512, 512, 3).numpy(), 1, -1)
     for down in range(3):
         for right in range(-3, 4):
             if (down, right) > (0, 0):
@@ -133,6 +133,7 @@ def test_denoise_blurs_its_noise_with_one_of_two_kernels_by_a_fair_coin():
 def test_denoise_is_noise_eight_bits_and_a_blur(photo, seed):
     image = photo[:80, :90] / np.float32(255)
     noise, kernel = (part.numpy() for part in drawn("denoise", 3, image, seed))
+    noise = 0.005**0.5 * np.moveaxis(noise[..., RIM:-RIM], 1, -1)
     padded = np.pad(image, ((9, 9), (9, 9), (0, 0)), mode="edge")
     noisy = np.floor(np.clip(255 * (padded + noise) + 0.5, 0, 255)) / 255
     for axis in (0, 1):
@@ -179,30 +180,34 @@ def test_color_block_paints_squares_of_32_px(level):
     assert lefts.max() <= 228
 
 
-@pytest.mark.parametrize("level", [0, 4])
-def test_non_eccentricity_copies_patches_one_after_the_other(level):
-    image = np.random.default_rng(0).uniform(size=(300, 400, 3)).astype(np.float32)
-    copied = distort(image, "non_eccentricity", level, (level, 2)).numpy()
-    origin = drawn("non_eccentricity", level, image, (level, 2)).numpy()[..., 0]
-    np.testing.assert_array_equal(copied, image.reshape(-1, 3)[origin])
-    rows, columns = np.divmod(origin, 400)
-    moved = (rows != np.arange(300)[:, None]) | (columns != np.arange(400))
-    assert moved.any()
-    # Few patches overlap, so that most pixels moved once: by up to 8 px in each direction.
-    once = np.abs(rows - np.arange(300)[:, None])[moved], np.abs(columns - np.arange(400))[moved]
-    assert (np.maximum(*once) <= 8).mean() > 0.6
-    assert np.maximum(*once).max() > 4
+@pytest.mark.parametrize(("level", "size"), [(0, (300, 400)), (4, (300, 400)), (4, (64, 70))])
+def test_non_eccentricity_copies_patches_one_after_the_other(level, size):
+    image = np.random.default_rng(0).uniform(size=(*size, 3)).astype(np.float32)
+    seed = (level, 2)
+    expected = image.copy()
+    places = [part.numpy() for part in copies(tf.constant(seed), *size)]
+    count = distortion_named("non_eccentricity").levels[level]
+    for row, column, new_row, new_column in list(zip(*places, strict=True))[:count]:
+        patch = expected[row : row + 16, column : column + 16].copy()
+        expected[new_row : new_row + 16, new_column : new_column + 16] = patch
+        assert max(abs(new_row - row), abs(new_column - column)) <= 8
+    np.testing.assert_array_equal(distort(image, "non_eccentricity", level, seed), expected)
+    assert (expected != image).any(axis=-1).mean() > (0.02 if level == 0 else 0.15)
 
 
-def test_non_eccentricity_moves_a_single_patch_as_a_whole():
-    image = np.zeros((64, 64, 3), np.float32)
-    photo = Photo(tf.constant(image))
-    origin = distortion_named("non_eccentricity").draw(tf.constant([5, 5]), 1.0, photo).numpy()
-    rows, columns = np.divmod(origin[..., 0], 64)
-    down, right = np.arange(64)[:, None] - rows, np.arange(64) - columns
-    moved = (down != 0) | (right != 0)
-    assert moved.sum() == 256
-    assert len(set(zip(down[moved], right[moved], strict=True))) == 1
+def test_non_eccentricity_copies_from_anywhere_to_anywhere_near():
+    rows, columns, new_rows, new_columns = (
+        np.concatenate([copies(tf.constant([i, 1]), 116, 316)[part] for i in range(20)])
+        for part in range(4)
+    )
+    assert (rows.min(), rows.max(), columns.min(), columns.max()) == (0, 100, 0, 300)
+    inside = (rows >= 8) & (rows <= 92) & (columns >= 8) & (columns <= 292)
+    for offset in ((new_rows - rows)[inside], (new_columns - columns)[inside]):
+        counts = np.histogram(offset, bins=17, range=(-8.5, 8.5))[0]
+        assert counts.sum() == inside.sum()
+        assert counts.min() > 0.5 * counts.mean()
+    assert min(new_rows.min(), new_columns.min()) >= 0
+    assert new_rows.max() <= 100
 
 
 @pytest.mark.parametrize("level", range(5))
@@ -210,6 +215,7 @@ def test_jitter_displaces_by_white_noise_of_its_deviation(level):
     deviation = distortion_named("jitter").levels[level]
     image = np.zeros((128, 160, 3), np.float32)
     field = np.moveaxis(drawn("jitter", level, image, (level, 6)).numpy(), 1, -1)
+    field = deviation * np.float32(field)
     np.testing.assert_allclose(field.var(axis=(0, 1)), deviation**2, rtol=0.04)
     assert np.abs(np.corrcoef(field.reshape(-1, 10).T) - np.eye(10)).max() < 0.03
     assert abs(correlation(field[1:], field[:-1])) < 0.01
@@ -219,16 +225,15 @@ def test_jitter_displaces_by_white_noise_of_its_deviation(level):
 @pytest.mark.parametrize("level", [0, 2, 3, 4])
 def test_jitter_is_five_rounds_of_cubic_lookup(photo, level):
     image = photo[40:117, 300:401] / np.float32(255)
-    field = draw_jitter(
-        tf.constant([level, 0]),
-        tf.constant(distortion_named("jitter").levels[level], tf.float32),
-        Photo(tf.constant(image)),
-    ).numpy()
-    outer = JITTER_REACH
+    deviation = distortion_named("jitter").levels[level]
+    source = Photo(tf.constant(image))
+    field = deviation * np.float32(draw_jitter(tf.constant([level, 0]), deviation, source))
+    outer = JITTER_REACHES[-1]
+    field = field[..., RIM:-RIM]
     known = np.pad(image, ((outer, outer), (outer, outer), (0, 0)), mode="symmetric")
     for number in range(5):
-        left = outer - 7 * (number + 1)  # what is still known around the photo
-        rows, columns = np.indices((77 + 2 * left, 101 + 2 * left)) + 7.0
+        left = outer - 6 * (number + 1)  # what is still known around the photo
+        rows, columns = np.indices((77 + 2 * left, 101 + 2 * left)) + 6.0
         cut = slice(outer - left, left - outer or None)
         down, right = np.moveaxis(field[cut, 2 * number : 2 * number + 2, cut], 1, 0)
         known = oracles.cubic_lookup(known, rows + down, columns + right)
