@@ -37,6 +37,7 @@ ARROWS = {
         "regression",
         "scoring",
     },
+    "export": {"data", "image", "metrics", "models", "presets", "scoring"},
     "testing": {"image", "models"},
     "cli": {
         "config",
@@ -44,6 +45,7 @@ ARROWS = {
         "convert",
         "data",
         "distortions",
+        "export",
         "image",
         "metrics",
         "models",
@@ -55,7 +57,7 @@ ARROWS = {
 }
 
 # Rooms that lie beside the package and are installed inside it.
-OUTER = ("configs",)
+OUTER = ("configs", "export")
 
 # What a room never imports from outside, not even inside a function.
 FOREIGN = {
@@ -70,6 +72,7 @@ FOREIGN = {
     "regression": {"tensorflow", "keras", "absl"},
     "scoring": {"absl"},
     "training": {"absl"},
+    "export": {"absl"},
     "convert": {"torch", "pickle5", "absl"},
 }
 
