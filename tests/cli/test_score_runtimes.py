@@ -85,7 +85,7 @@ def test_the_command_imports_nothing_heavy_and_writes_nothing_but_scores(exporte
         "from reiqa_tf.cli.main import main, parse\n"
         "code = main(parse(sys.argv))\n"
         "heavy = {'tensorflow', 'keras', 'h5py', 'scipy', 'sklearn', 'matplotlib'}\n"
-        "sys.exit(code or ' '.join(heavy & {name.split('.')[0] for name in sys.modules}))"
+        "sys.exit(code or ' '.join(heavy & {name.split('.')[0] for name in sys.modules}) or 0)"
     )
     options = ["--preset", exported, "--runtime", runtime, "--format", "json"]
     result = subprocess.run(
