@@ -86,6 +86,28 @@ def resize(images, height, width):
     return resized
 
 
+def fit_into(image, side):
+    """Shrinks a picture that does not fit into a square, as `read_image(fit=side)` does.
+
+    Args:
+        image: uint8 tensor `(H, W, 3)`.
+        side: side of the square in pixels.
+
+    Returns:
+        float32 tensor `(height, width, 3)` in [0, 1], at most `side` px high and wide.
+    """
+    size = tf.shape(image)[:2]
+    longer = tf.reduce_max(size)
+    # As `reiqa_tf.image.reading.size_to_fit`: to the nearest, halves up.
+    fitted = tf.maximum(1, (2 * size * side + longer) // (2 * longer))
+    shrunk = tf.cond(
+        longer > side,
+        lambda: resize(to_unit_range(image), fitted[0], fitted[1]),
+        lambda: to_unit_range(image),
+    )
+    return tf.ensure_shape(shrunk, (None, None, 3))
+
+
 def _size(images):
     """Height and width: integers where the graph knows them, tensors where it does not."""
     return tuple(
