@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from reiqa_tf.export.saved_model import write_saved_model
 from reiqa_tf.testing.models import small_scorer
 
 
@@ -32,6 +33,14 @@ def files(photo):
         Image.fromarray(photo[30 * i :][:height, 50 * i :][:, :width]).save(file, kind, **options)
         encoded.append(file.getvalue())
     return encoded
+
+
+@pytest.fixture(scope="session")
+def served(small, files, tmp_path_factory):
+    """The folder of a SavedModel, version 7 of the model `quality`."""
+    folder = tmp_path_factory.mktemp("served")
+    write_saved_model(small, folder, "quality", files, version=7)
+    return folder
 
 
 def keras_scores(scorer, files):

@@ -6,22 +6,12 @@ import tensorflow as tf
 
 from reiqa_tf.export.saved_model import write_saved_model
 from reiqa_tf.testing.models import small_scorer
-
-
-@pytest.fixture(scope="module")
-def served(small, files, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("served")
-    write_saved_model(small, folder, "quality", files, version=7)
-    return folder
+from tests.export.conftest import keras_scores
 
 
 @pytest.fixture(scope="module")
 def signatures(served):
     return tf.saved_model.load(served / "quality/7").signatures
-
-
-def keras_scores(scorer, files):
-    return np.array([float(scorer.score_file(contents)) for contents in files])
 
 
 def test_files_of_mixed_sizes_and_kinds_score_as_keras_scores_them(signatures, small, files):
