@@ -58,7 +58,7 @@ def write_saved_model(scorer, folder, name, photos, version=1):
         version: version of the model, from 1 up.
 
     Raises:
-        ServingError: if the extra `export` is not installed.
+        ServingError: if the extra `export` is not installed, or the files cannot be written.
 
     Example:
     ```python
@@ -82,11 +82,15 @@ def write_saved_model(scorer, folder, name, photos, version=1):
         tf.function(features, input_signature=[pictures], autograph=False),
     )
     target = pathlib.Path(folder) / name / str(version)
-    tf.saved_model.save(folded, target, signatures=dict(zip(SIGNATURES, endpoints, strict=True)))
-    (target / WARM_UP_FILE).parent.mkdir()
-    with tf.io.TFRecordWriter(str(target / WARM_UP_FILE)) as file:
-        for request in warm_up:
-            file.write(request)
+    signatures = dict(zip(SIGNATURES, endpoints, strict=True))
+    try:
+        tf.saved_model.save(folded, target, signatures=signatures)
+        (target / WARM_UP_FILE).parent.mkdir()
+        with tf.io.TFRecordWriter(str(target / WARM_UP_FILE)) as file:
+            for request in warm_up:
+                file.write(request)
+    except tf.errors.OpError as error:  # how TensorFlow says that a disk is full
+        raise ServingError(f"{target}: cannot be written ({error.message}).") from error
     (pathlib.Path(folder) / MODELS_FILE).write_text(_models_config(name, version))
     (pathlib.Path(folder) / BATCHING_FILE).write_text(_BATCHING)
 
