@@ -6,9 +6,10 @@ from reiqa_tf.export import formats, measuring, parity
 from reiqa_tf.export.contract import contract
 from reiqa_tf.export.manifest import describe_artifact, write_manifest
 from reiqa_tf.files import folder_written_whole
-from reiqa_tf.image.reading import read_bytes
+from reiqa_tf.image.reading import ImageError, read_bytes
 from reiqa_tf.models.presets import WEIGHTS_FILE
 from reiqa_tf.runtimes.manifest import MANIFEST_FILE
+from reiqa_tf.runtimes.opening import EXPORTS_FOLDER
 
 WARM_UP_PHOTOS = 8
 """Photos of which warm-up requests are made."""
@@ -37,7 +38,8 @@ def export(
         chosen: what `formats.choose` answered.
         photos: paths of the real photos to compare on and to warm up with; None takes those that
             the package ships.
-        calibration: paths of the real photos for full-integer weights; None takes `photos`.
+        calibration: paths of the real photos for full-integer weights; None takes those that
+            the package ships.
         scored: `reiqa_tf.data.manifests.Manifest` of photos that people scored, or None.
         model_version: version of the model on a server, from 1 up.
         progress: function from a description and a total to a wrapper of iterators, such as
@@ -49,7 +51,7 @@ def export(
 
     Raises:
         OutputError: if the folder is in the way or cannot be written.
-        ImageError: if a photo to compare on cannot be read.
+        ImageError: if no photo to compare on can be read.
         ReiqaError: if a conversion fails, or its package is missing.
 
     Example:
@@ -67,7 +69,7 @@ def export(
         model_name=preset_name,
         model_version=model_version,
         photos=_warm_up_photos(photos, scorer.working_size),
-        calibration=calibration or photos,
+        calibration=calibration or parity.shipped_photos(),
     )
     reference = measuring.Reference(
         photos, scorer.working_size, scorer, scored=scored, progress=progress
@@ -123,16 +125,16 @@ def outside_tolerance(entry):
 
 def _warm_up_photos(photos, working_size):
     """Some photos as a client would send them: JPEG and PNG as they are, others as PNG."""
-    chosen = [photos[i * len(photos) // WARM_UP_PHOTOS] for i in range(WARM_UP_PHOTOS)]
     contents = []
-    for path in dict.fromkeys(chosen):
-        whole = read_bytes(path)
-        if whole.startswith((b"\xff\xd8\xff", b"\x89PNG")):
-            contents.append(whole)
-        else:
-            (picture,) = parity.cut_pictures([path], working_size, count=1)
-            contents.append(picture.contents)
-    return contents
+    for picture_of in (photos[i * len(photos) // WARM_UP_PHOTOS] for i in range(WARM_UP_PHOTOS)):
+        try:
+            (picture,) = parity.cut_pictures([picture_of], working_size, count=1)
+        except ImageError:
+            continue
+        whole = read_bytes(picture_of)
+        is_served = whole.startswith((b"\xff\xd8\xff", b"\x89PNG"))
+        contents.append(whole if is_served else picture.contents)
+    return list(dict.fromkeys(contents))
 
 
 def default_folder(preset):
@@ -144,4 +146,4 @@ def default_folder(preset):
     Returns:
         `pathlib.Path`.
     """
-    return pathlib.Path(preset) / "exports"
+    return pathlib.Path(preset) / EXPORTS_FOLDER

@@ -12,6 +12,7 @@ import numpy as np
 
 from reiqa_tf.errors import ReiqaError
 from reiqa_tf.export import contract
+from reiqa_tf.export.parity import cut_pictures
 from reiqa_tf.runtimes.errors import ArtifactError
 
 
@@ -133,7 +134,9 @@ def _write_tflite(precision):
     def write(order, path, size):
         from reiqa_tf.export.tflite import convert_tflite
 
-        calibration = order.calibration if precision == "full_integer" else None
+        calibration = None
+        if precision == "full_integer":
+            calibration = [each.image for each in cut_pictures(order.calibration, size=size)]
         converted = convert_tflite(
             order.scorer, size, precision, calibration=calibration, contract=order.contract
         )
@@ -168,7 +171,7 @@ def _tflite(precision, *tolerances, takes_any_size=True):
         "model{}.tflite",
         _write_tflite(precision),
         _open_tflite,
-        ("ai-edge-litert",),
+        ("ai-edge-litert", "ai-edge-quantizer"),
         *tolerances,
         takes_any_size=takes_any_size,
         takes_fixed_size=True,

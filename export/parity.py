@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from reiqa_tf import metrics
-from reiqa_tf.image.reading import open_image, read_image
+from reiqa_tf.image.reading import ImageError, open_image, read_image
 
 PICTURE_COUNT = 50
 
@@ -50,11 +50,12 @@ def shipped_photos():
 def cut_pictures(photos, working_size=None, size=None, count=PICTURE_COUNT):
     """Cuts pictures of different sizes out of real photos.
 
-    Each is the middle of a photo, shrunk or enlarged to cover the size. Photos and sizes take
-    turns, so that each size is seen with several photos.
+    Each is the middle of a photo, or of a part of it where there are too few photos, shrunk or
+    enlarged to cover the size. Photos and sizes take turns, so that each size is seen with several
+    photos.
 
     Args:
-        photos: list of paths.
+        photos: list of paths; those that cannot be read are passed over.
         working_size: the scorer's; larger pictures are shrunk to it.
         size: `(height, width)` for artifacts of a fixed size, or None for the ten `SIZES`.
         count: number of pictures.
@@ -63,20 +64,37 @@ def cut_pictures(photos, working_size=None, size=None, count=PICTURE_COUNT):
         list of `Picture`.
 
     Raises:
-        ImageError: if a photo cannot be read.
+        ImageError: if no photo can be read.
     """
     chosen = [photos[i * len(photos) // count] for i in range(min(count, len(photos)))]
     sizes = SIZES if size is None else (size,)
     pictures = []
-    for i in range(count):
-        # One step farther in each round, so that photos and sizes pair up in many ways.
-        height, width = sizes[(i + i // len(chosen)) % len(sizes)]
-        image = fit_to(open_image(chosen[i % len(chosen)]), (height, width))
+    while len(pictures) < count:
+        turn, place = divmod(len(pictures), len(chosen))
+        try:
+            photo = open_image(chosen[place])
+        except ImageError:
+            del chosen[place]
+            if not chosen:
+                raise
+            continue
+        # One step farther in each turn, so that photos and sizes pair up in many ways.
+        height, width = sizes[(len(pictures) + turn) % len(sizes)]
+        image = fit_to(_part(photo, turn), (height, width))
         file = io.BytesIO()
         Image.fromarray(image).save(file, "PNG", compress_level=1)
         fit = working_size if size is None else None
         pictures.append(Picture(file.getvalue(), read_image(file.getvalue(), fit=fit)))
     return pictures
+
+
+def _part(picture, turn):
+    """The whole photo at first; when it is used again, smaller parts here and there."""
+    share = (1, 0.8, 0.6, 0.7, 0.9)[turn % 5]
+    width, height = (round(share * side) for side in picture.size)
+    left = (picture.width - width) * (turn // 2 % 2)
+    top = (picture.height - height) * (turn % 2)
+    return picture.crop((left, top, left + width, top + height))
 
 
 def fit_to(picture, size):

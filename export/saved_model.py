@@ -7,6 +7,7 @@ import tensorflow as tf
 from reiqa_tf.errors import ReiqaError
 from reiqa_tf.export import contract
 from reiqa_tf.export.folding import FoldedScorer
+from reiqa_tf.export.quiet import quiet
 from reiqa_tf.export.serving import bytes_function
 from reiqa_tf.image.reading import read_image
 from reiqa_tf.image.scaling import to_unit_range
@@ -84,7 +85,8 @@ def write_saved_model(scorer, folder, name, photos, version=1):
     target = pathlib.Path(folder) / name / str(version)
     signatures = dict(zip(SIGNATURES, endpoints, strict=True))
     try:
-        tf.saved_model.save(folded, target, signatures=signatures)
+        with quiet():
+            tf.saved_model.save(folded, target, signatures=signatures)
         (target / WARM_UP_FILE).parent.mkdir()
         with tf.io.TFRecordWriter(str(target / WARM_UP_FILE)) as file:
             for request in warm_up:

@@ -62,7 +62,7 @@ def add_parser(subparsers):
     parser.add_argument(
         "--calibration",
         metavar="DIR",
-        help="photos that full_integer is calibrated on (default: those of --photos)",
+        help="photos that full_integer is calibrated on (default: some of Kodak's)",
     )
     parser.add_argument(
         "--model-version",
