@@ -7,7 +7,7 @@ from reiqa_tf.export.contract import contract
 from reiqa_tf.export.manifest import describe_artifact, write_manifest
 from reiqa_tf.files import folder_written_whole
 from reiqa_tf.image.reading import ImageError, read_bytes
-from reiqa_tf.models.presets import WEIGHTS_FILE
+from reiqa_tf.presets.folders import WEIGHTS_FILE
 from reiqa_tf.runtimes.manifest import MANIFEST_FILE
 from reiqa_tf.runtimes.opening import EXPORTS_FOLDER
 

@@ -66,7 +66,8 @@ def cut_pictures(photos, working_size=None, size=None, count=PICTURE_COUNT):
     Raises:
         ImageError: if no photo can be read.
     """
-    chosen = [photos[i * len(photos) // count] for i in range(min(count, len(photos)))]
+    kept = min(count, len(photos))
+    chosen = [photos[i * len(photos) // kept] for i in range(kept)]
     sizes = SIZES if size is None else (size,)
     pictures = []
     while len(pictures) < count:

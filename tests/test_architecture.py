@@ -39,7 +39,7 @@ ARROWS = {
         "regression",
         "scoring",
     },
-    "export": {"image", "metrics", "models", "runtimes", "scoring"},
+    "export": {"image", "metrics", "models", "presets", "runtimes", "scoring"},
     "testing": {"image", "models"},
     "cli": {
         "config",

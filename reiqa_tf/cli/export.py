@@ -93,7 +93,8 @@ def run(arguments):
     start_tensorflow()
     from reiqa_tf.export.exporting import default_folder, export, outside_tolerance
     from reiqa_tf.export.formats import FormatError, choose, parse_sizes
-    from reiqa_tf.models.presets import load_preset, read_metadata
+    from reiqa_tf.models.presets import load_preset
+    from reiqa_tf.presets.folders import read_metadata
 
     folder = arguments.out
     if folder is None:

@@ -166,8 +166,11 @@ def test_a_damaged_manifest_is_refused(copy, change, complaint, capsys):
     assert "missing, so" in capsys.readouterr().err
 
 
-def test_files_within_a_folder_are_named_one_by_one(served, tmp_path):
-    folder = shutil.copytree(served, tmp_path / "served")
+def test_files_within_a_folder_are_named_one_by_one(tmp_path):
+    folder = tmp_path / "saved_model"
+    (folder / "quality/7").mkdir(parents=True)
+    for name in ("batching.config", "quality/7/saved_model.pb", "quality/7/fingerprint.pb"):
+        (folder / name).write_text(name)
     entry = describe_artifact(folder)
     assert find_damage(folder, entry) == []
     (folder / "batching.config").write_text("max_batch_size { value: 1 }")
