@@ -164,6 +164,7 @@ def tensor_names(model):
     return signature.inputs["image_bytes"].name, signature.outputs["score"].name
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     sys.platform != "linux" or COMPILER is None or not all(path.exists() for path in LIBRARIES),
     reason="needs a C compiler and the libraries of TensorFlow's wheel for Linux",
@@ -231,7 +232,7 @@ def test_the_client_example_scores_over_rest(client, signatures, small, files):
 
 def test_the_client_example_scores_over_grpc(client, signatures, small, files):
     class Servicer(PredictionServiceServicer):
-        def Predict(self, request, context):
+        def Predict(self, request, context):  # noqa: N802
             assert request.model_spec.name == "quality"
             contents = tf.constant(tf.make_ndarray(request.inputs["image_bytes"]))
             response = PredictResponse()
