@@ -1,7 +1,6 @@
 """What an artifact says about itself, read and checked; `reiqa_tf.export.contract` writes it."""
 
 import dataclasses
-import math
 
 from reiqa_tf.runtimes.errors import ArtifactError
 
@@ -22,8 +21,8 @@ def _text(value):
 
 
 def _number(value):
-    # JSON's true is no number, and Python reads NaN and Infinity where JSON has none.
-    return type(value) in (int, float) and math.isfinite(value)
+    # True is no number here, nor are NaN, infinities and whole numbers beyond those of floats.
+    return type(value) in (int, float) and -1e30 < value < 1e30
 
 
 def _size(value):
