@@ -39,7 +39,7 @@ ARROWS = {
         "regression",
         "scoring",
     },
-    "export": {"data", "image", "metrics", "models", "presets", "scoring"},
+    "export": {"image", "metrics", "models", "presets", "runtimes", "scoring"},
     "testing": {"image", "models"},
     "cli": {
         "config",
