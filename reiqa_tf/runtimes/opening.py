@@ -1,6 +1,7 @@
 """Find what a preset was exported to, and open it in the runtime that is installed."""
 
 import importlib
+import pathlib
 
 from reiqa_tf.presets.folders import WEIGHTS_FILE, preset_folder, read_metadata
 from reiqa_tf.runtimes.errors import (
@@ -49,7 +50,9 @@ def open_scorer(preset, runtime, threads=None):
     file_name, module, class_name = _RUNTIMES[runtime]
     weights = read_metadata(preset)["sha256"].get(WEIGHTS_FILE)
     path = preset_folder(preset) / EXPORTS_FOLDER / file_name
-    again = f"reiqa export --preset {preset} --format {runtime}"
+    again = f"reiqa export --preset {preset}"
+    if not pathlib.Path(preset).is_dir():
+        again += f" --out {path.parent}"  # where a shipped preset lies need not be writable
     if not path.is_file():
         raise MissingArtifactError(
             f"{preset}: was not exported for the runtime {runtime}. Export it: {again}"

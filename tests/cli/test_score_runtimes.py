@@ -166,7 +166,7 @@ def test_a_named_runtime_without_package_or_artifact_says_how_to_get_it(
 ):
     result = reiqa("score", folder, "--preset", preset, "--runtime", "onnx")
     assert result.code == 1
-    assert f"reiqa export --preset {preset} --format onnx" in result.err
+    assert f"reiqa export --preset {preset}" in result.err
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     result = reiqa("score", folder, "--preset", exported, "--runtime", "onnx")
     assert result.code == 1
