@@ -59,7 +59,7 @@ def _expected(path):
 
 
 @pytest.mark.parametrize(
-    ("asked", "taken"), [("auto", "onnx"), ("onnx", "onnx"), ("tflite", "tflite")]
+    ("asked", "taken"), [("auto", "tflite"), ("onnx", "onnx"), ("tflite", "tflite")]
 )
 def test_light_runtimes_score_the_photos(reiqa, exported, folder, asked, taken):
     options = ("--preset", exported, "--format", "json", "--runtime", asked)
@@ -112,7 +112,7 @@ def test_every_other_option_works_without_keras(reiqa, exported, folder, tmp_pat
     assert row == {**row, "photo": "-", "score": float(rows[2]["score"])}
     table = reiqa("score", folder / "0.png", "--preset", exported).out
     assert "90% interval" in table
-    assert "0 to 1, higher is better; at most 96 px; onnx" in table
+    assert "0 to 1, higher is better; at most 96 px; tflite" in table
 
 
 def test_a_photo_that_the_file_does_not_take_is_named_and_the_rest_is_scored(
