@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -195,26 +196,32 @@ def test_an_artifact_outside_its_tolerance_is_reported(exported):
     assert len(exporting.outside_tolerance(entry)) == 2
 
 
-def failing_format(error):
-    def write(order, path, size):
-        path.write_bytes(b"half of")
-        raise error
+def interrupted():
+    raise KeyboardInterrupt
 
-    return dataclasses.replace(formats.find_format("onnx", "float32"), write=write)
+
+def full():
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "message"),
+    ("blow", "code", "message"),
     [
-        (KeyboardInterrupt(), 130, "interrupted"),
-        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), 1, "No space left on device"),
+        (interrupted, 130, "interrupted"),
+        (lambda: signal.raise_signal(signal.SIGTERM), 130, "interrupted"),
+        (full, 1, "No space left on device"),
     ],
 )
 def test_an_export_that_stops_leaves_the_older_one_as_it_was(
-    copy, preset, monkeypatch, capsys, error, code, message
+    copy, preset, monkeypatch, capsys, blow, code, message
 ):
+    def write(order, path, size):
+        path.write_bytes(b"half of")
+        blow()
+
     before = {path.name: path.read_bytes() for path in copy.iterdir()}
-    monkeypatch.setattr(formats, "FORMATS", (failing_format(error),))
+    failing = dataclasses.replace(formats.find_format("onnx", "float32"), write=write)
+    monkeypatch.setattr(formats, "FORMATS", (failing,))
     assert run("export", "--preset", preset, "--format", "onnx", "--out", copy) == code
     assert message in capsys.readouterr().err
     assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
