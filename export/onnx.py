@@ -24,9 +24,11 @@ def convert_onnx(scorer, precision, contract):
 
     Args:
         scorer: a built `ReIQAScorer`.
-        precision: one of `PRECISIONS`: `"float32"`, or `"float16"`, which stores the convolutions'
-            weights in float16 and computes in float32 all the same: half the file, and the
-            half-size picture, the pooling and the head keep the digits that they need.
+        precision: one of `PRECISIONS`: `"float32"`, or `"float16"`, which rounds the convolutions'
+            weights to float16 and computes in float32 all the same: half the file, and the
+            half-size picture, the pooling and the head keep the digits that they need. Kernels
+            that are float16 numbers in the scorer, as those of a preset saved in half precision,
+            are stored as such either way, and nothing is lost; see `half_kernels`.
         contract: what `contract.contract` answered. It becomes the file's `metadata_props`, each
             value as JSON, beside the `Image.` entries that ONNX defines for pictures.
 
@@ -48,6 +50,8 @@ def convert_onnx(scorer, precision, contract):
     import onnx
     import tf2onnx
 
+    from reiqa_tf.export.half_kernels import store_kernels_as_halves
+
     if precision not in PRECISIONS:
         raise ONNXError(
             f"precision: expected one of {', '.join(PRECISIONS)}. Received: {precision!r}"
@@ -56,6 +60,7 @@ def convert_onnx(scorer, precision, contract):
     with quiet():
         model, _ = tf2onnx.convert.from_function(function, function.input_signature, opset=OPSET)
     _name_dimensions(model.graph, output_names(scorer))
+    store_kernels_as_halves(model, scorer)
     PRECISIONS[precision](model.graph)
     foreign = {node.domain for node in model.graph.node} - _STANDARD_DOMAINS
     if foreign:
