@@ -78,6 +78,10 @@ class Format:
         precision = "" if self.precision == "float32" else f"_{self.precision}"
         return self.file_name.format(precision + ("" if size is None else f"_{size_text(size)}"))
 
+    def tolerances(self):
+        """How far from Keras an artifact may be: `score` and `srcc`, as in its fields."""
+        return {"score": self.tolerance, "srcc": self.srcc_tolerance}
+
     def versions(self):
         """Versions of everything that took part."""
         names = ("reiqa_tf", "tensorflow", "keras", "numpy", "pillow", *self.packages)

@@ -15,7 +15,12 @@ from PIL import Image
 
 from reiqa_tf.cli.main import main, parse
 from reiqa_tf.export import exporting, formats, measuring, parity
-from reiqa_tf.export.manifest import describe_artifact, find_damage, read_manifest
+from reiqa_tf.export.manifest import (
+    ManifestError,
+    describe_artifact,
+    find_damage,
+    read_manifest,
+)
 from reiqa_tf.files import folder_written_whole
 from reiqa_tf.models.presets import load_preset, save_preset
 from reiqa_tf.testing.models import small_scorer
@@ -142,26 +147,48 @@ def test_a_damaged_file_is_named_and_never_opened(copy, damage, capsys):
     assert f"{path}: {reason}" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("change", "complaint"),
-    [
-        (lambda manifest: manifest.update(manifest=2), "another version"),
-        (lambda manifest: manifest["artifacts"].update({"../x": {}}), "damaged"),
-        (lambda manifest: manifest.pop("artifacts"), "damaged"),
-    ],
-)
-def test_a_damaged_manifest_is_refused(copy, change, complaint, capsys):
-    manifest = json.loads((copy / "manifest.json").read_text())
-    change(manifest)
-    (copy / "manifest.json").write_text(json.dumps(manifest))
-    assert run("verify", copy) == 1
-    assert complaint in capsys.readouterr().err
-    (copy / "manifest.json").write_text("{")
-    assert run("verify", copy) == 1
-    assert "not the JSON of a manifest" in capsys.readouterr().err
-    (copy / "manifest.json").unlink()
-    assert run("verify", copy) == 1
-    assert "missing, so" in capsys.readouterr().err
+def test_a_damaged_manifest_is_refused_whatever_is_wrong_with_it(copy):
+    path = copy / "manifest.json"
+    whole = json.loads(path.read_text())
+
+    def refused(manifest, message="damaged, or of another version"):
+        path.write_text(manifest if isinstance(manifest, str) else json.dumps(manifest))
+        with pytest.raises(ManifestError, match=message):
+            read_manifest(copy)
+
+    refused("{", "not the JSON of a manifest")
+    for nonsense in (None, "x", [], {}, -1):
+        for key in ("manifest", "artifacts", "reference", "preset"):
+            if type(nonsense) is not type(whole[key]) or key in ("manifest", "artifacts"):
+                refused({**whole, key: nonsense})
+        for key, value in whole["artifacts"]["model.tflite"].items():
+            if key in ("format", "precision", "bytes", "sha256", "contract", "tolerance"):
+                if type(nonsense) is type(value):
+                    continue
+                entry = {**whole["artifacts"]["model.tflite"], key: nonsense}
+                refused({**whole, "artifacts": {"model.tflite": entry}})
+    entry = whole["artifacts"]["model.tflite"]
+    refused({**whole, "artifacts": {"../model.tflite": entry}})
+    refused({**whole, "artifacts": {"model.tflite": {**entry, "size": [512]}}})
+    refused({**whole, "artifacts": {"model.tflite": {**entry, "files": {"a": None}}}})
+    path.write_text(json.dumps(whole))
+    assert read_manifest(copy) == whole
+    path.unlink()
+    with pytest.raises(ManifestError, match="missing, so"):
+        read_manifest(copy)
+
+
+def test_a_manifest_that_promises_the_impossible_is_reported(copy, capsys):
+    path = copy / "manifest.json"
+    manifest = json.loads(path.read_text())
+    for change, complaint in [
+        ({"precision": "int4"}, "expected one of saved_model"),
+        ({"contract": {"outputs": "score,distance"}}, "its entry preset should be"),
+    ]:
+        entry = {**manifest["artifacts"]["model.tflite"], **change}
+        path.write_text(json.dumps({**manifest, "artifacts": {"model.tflite": entry}}))
+        assert run("verify", copy) == 1
+        assert complaint in capsys.readouterr().err
 
 
 def test_files_within_a_folder_are_named_one_by_one(tmp_path):
