@@ -6,11 +6,15 @@ import numpy as np
 
 from reiqa_tf.errors import ReiqaError
 from reiqa_tf.export.contract import IMAGES, output_names
+from reiqa_tf.export.half_kernels import store_kernels_as_halves
 from reiqa_tf.export.quiet import quiet
 from reiqa_tf.export.serving import folded_function
 
 OPSET = 18
 """Version of ONNX's operators, of 2022; every runtime since then has them."""
+
+SMALLEST_HALVED = 4096
+"""Smallest kernel, in numbers, that is rounded to float16."""
 
 _STANDARD_DOMAINS = {"", "ai.onnx"}
 
@@ -56,7 +60,7 @@ def convert_onnx(scorer, precision, contract):
     with quiet():
         model, _ = tf2onnx.convert.from_function(function, function.input_signature, opset=OPSET)
     _name_dimensions(model.graph, output_names(scorer))
-    PRECISIONS[precision](model.graph)
+    PRECISIONS[precision](model, scorer)
     foreign = {node.domain for node in model.graph.node} - _STANDARD_DOMAINS
     if foreign:
         raise ONNXError(
@@ -91,20 +95,23 @@ def _name_dimensions(graph, outputs):
         graph.output.append(by_name[name])
 
 
-def _as_it_is(_graph):
+def _as_it_is(_model, _scorer):
     """The converter's own weights, in float32."""
 
 
-def _with_half_weights(graph):
+def _with_half_weights(model, scorer):
     from onnx import TensorProto, helper, numpy_helper
 
-    # Rounding the few weights of the depthwise convolutions costs more than all others together.
+    store_kernels_as_halves(model, scorer)  # what was saved as float16 loses nothing
+    graph = model.graph
+    # The small kernels of the first stages and of the depthwise convolutions are a hundredth of
+    # all weights, and rounding them costs more than rounding all others.
     whole = {node.input[1] for node in graph.node if node.op_type == "Conv" and _groups(node) == 1}
     casts = []
     for initializer in graph.initializer:
-        if initializer.name not in whole:
-            continue
         name = initializer.name
+        if name not in whole or np.prod(initializer.dims) < SMALLEST_HALVED:
+            continue
         with np.errstate(over="ignore"):
             half = numpy_helper.to_array(initializer).astype(np.float16)
         if not np.isfinite(half).all():
