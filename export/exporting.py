@@ -53,7 +53,8 @@ def export(
     Raises:
         OutputError: if the folder is in the way or cannot be written.
         ImageError: if no photo to compare on can be read.
-        ReiqaError: if a conversion fails, or its package is missing.
+        FormatError: if a package of a format is not installed.
+        ReiqaError: if a conversion fails.
 
     Example:
     ```python
@@ -63,6 +64,8 @@ def export(
     entries["model.onnx"]["difference"]["worst"]
     ```
     """
+    for row, _ in chosen:
+        row.require_packages()
     photos = photos or parity.shipped_photos()
     order = formats.Order(
         scorer=scorer,

@@ -319,6 +319,16 @@ def test_what_cannot_be_exported_is_refused_before_anything_is_done(
     assert not any(tmp_path.iterdir())
 
 
+def test_a_format_whose_packages_are_missing_is_refused_with_the_way_out(
+    preset, tmp_path, monkeypatch, capsys
+):
+    foreign = dataclasses.replace(formats.FORMATS[1], packages=("a-package-of-tomorrow",))
+    monkeypatch.setattr(formats, "FORMATS", (foreign,))
+    assert run("export", "--preset", preset, "--format", "onnx", "--out", tmp_path / "out") == 1
+    error = capsys.readouterr().err
+    assert "a-package-of-tomorrow is not installed. Install it: pip install" in error
+
+
 def test_a_shipped_preset_needs_a_place_for_its_exports(capsys):
     assert run("export") == 1
     assert "Say where its exports go: --out DIR" in capsys.readouterr().err
