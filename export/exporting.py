@@ -8,6 +8,7 @@ from reiqa_tf.export.manifest import describe_artifact, write_manifest
 from reiqa_tf.files import folder_written_whole
 from reiqa_tf.image.reading import ImageError, read_bytes
 from reiqa_tf.presets.folders import WEIGHTS_FILE
+from reiqa_tf.runtimes.contract import Contract
 from reiqa_tf.runtimes.manifest import MANIFEST_FILE
 from reiqa_tf.runtimes.opening import EXPORTS_FOLDER
 
@@ -52,7 +53,8 @@ def export(
     Raises:
         OutputError: if the folder is in the way or cannot be written.
         ImageError: if no photo to compare on can be read.
-        ReiqaError: if a conversion fails, or its package is missing.
+        FormatError: if a package of a format is not installed.
+        ReiqaError: if a conversion fails.
 
     Example:
     ```python
@@ -62,6 +64,8 @@ def export(
     entries["model.onnx"]["difference"]["worst"]
     ```
     """
+    for row, _ in chosen:
+        row.require_packages()
     photos = photos or parity.shipped_photos()
     order = formats.Order(
         scorer=scorer,
@@ -74,7 +78,7 @@ def export(
     reference = measuring.Reference(
         photos, scorer.working_size, scorer, scored=scored, progress=progress
     )
-    entries = {}
+    entries, known = {}, Contract.read(order.contract, preset_name)
     with folder_written_whole(folder, mark=MANIFEST_FILE) as scratch:
         shown = progress("converting", len(chosen))
         for row, size in shown(chosen):
@@ -87,13 +91,13 @@ def export(
                 **describe_artifact(scratch / name),
                 "contract": order.contract,
                 "versions": row.versions(),
-                "tolerance": {"score": row.tolerance, "srcc": row.srcc_tolerance},
+                "tolerance": row.tolerances(),
             }
         # The runtimes open nothing that no manifest describes.
         write_manifest(scratch, preset_name, {}, entries)
         for row, size in chosen:
             name = row.path_for(size)
-            measured = measuring.measure(row, scratch / name, size, order.contract, reference)
+            measured = measuring.measure(row, scratch / name, size, known, reference)
             entries[name].update(measured)
         write_manifest(scratch, preset_name, reference.entries(), entries)
     return entries, reference.problems

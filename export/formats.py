@@ -78,6 +78,25 @@ class Format:
         precision = "" if self.precision == "float32" else f"_{self.precision}"
         return self.file_name.format(precision + ("" if size is None else f"_{size_text(size)}"))
 
+    def tolerances(self):
+        """How far from Keras an artifact may be: `score` and `srcc`, as in its fields."""
+        return {"score": self.tolerance, "srcc": self.srcc_tolerance}
+
+    def require_packages(self):
+        """Refuses a format whose packages are not installed.
+
+        Raises:
+            FormatError: if one is missing.
+        """
+        for package in self.packages:
+            try:
+                importlib.metadata.version(package)
+            except importlib.metadata.PackageNotFoundError:
+                raise FormatError(
+                    f"{self.name} needs {', '.join(self.packages)}; {package} is not installed. "
+                    "Install it: pip install 'reiqa_tf[export]'"
+                ) from None
+
     def versions(self):
         """Versions of everything that took part."""
         names = ("reiqa_tf", "tensorflow", "keras", "numpy", "pillow", *self.packages)

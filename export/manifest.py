@@ -148,13 +148,47 @@ def read_manifest(folder):
         raise ManifestError(f"{path}: cannot be read ({error.strerror}).") from None
     except (ValueError, RecursionError) as error:
         raise ManifestError(f"{path}: not the JSON of a manifest ({error}).") from None
-    try:
-        known = manifest["manifest"] == FORMAT and manifest["artifacts"]
-        for name, entry in manifest["artifacts"].items():
-            inside = not pathlib.PurePath(name).is_absolute() and ".." not in name
-            known = known and inside and isinstance(entry["sha256"], str) and entry["format"]
-    except (AttributeError, KeyError, TypeError):
-        known = False
-    if not known:
+    if not _is_manifest(manifest):
         raise ManifestError(f"{path}: damaged, or of another version of reiqa_tf. Export again.")
     return manifest
+
+
+_ENTRY_TYPES = {
+    "format": str,
+    "precision": str,
+    "size": (list, type(None)),
+    "bytes": int,
+    "sha256": str,
+    "contract": dict,
+    "tolerance": dict,
+}
+
+
+def _is_manifest(manifest):
+    if not isinstance(manifest, dict) or manifest.get("manifest") != FORMAT:
+        return False
+    artifacts, reference = manifest.get("artifacts"), manifest.get("reference")
+    texts = isinstance(manifest.get("preset"), str)
+    if not texts or not isinstance(artifacts, dict) or not isinstance(reference, dict):
+        return False
+    return bool(artifacts) and all(
+        pathlib.PurePath(name).name == name
+        and isinstance(entry, dict)
+        and all(isinstance(entry.get(key, 0.5), kind) for key, kind in _ENTRY_TYPES.items())
+        and _is_size(entry["size"])
+        and _are_files(entry.get("files", {}))
+        for name, entry in artifacts.items()
+    )
+
+
+def _is_size(size):
+    return size is None or (len(size) == 2 and all(type(side) is int and side > 0 for side in size))
+
+
+def _are_files(files):
+    return isinstance(files, dict) and all(
+        isinstance(entry, dict)
+        and isinstance(entry.get("sha256"), str)
+        and isinstance(entry.get("bytes"), int)
+        for entry in files.values()
+    )

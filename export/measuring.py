@@ -105,10 +105,11 @@ class Reference:
         return np.concatenate([np.asarray(row) for row in rows])
 
     def _recall(self, size):
-        entry = self.stored.get(size_text(size), {})
-        if entry.get("sha256") != parity.pictures_digest(self.pictures(size)):
+        pictures, entry = self.pictures(size), self.stored.get(size_text(size))
+        if not isinstance(entry, dict) or entry.get("sha256") != parity.pictures_digest(pictures):
             return None
-        return np.array(entry["scores"], np.float32)
+        scores = np.array(entry.get("scores"), np.float32)
+        return scores if scores.shape == (len(pictures),) else None
 
     def _at_working_size(self):
         shown = self.progress("Keras on the scored photos", len(self.scored))
@@ -137,7 +138,7 @@ def measure(row, path, size, known, reference):
         row: its `Format`.
         path: where it is.
         size: `(height, width)`, or None for any.
-        known: its contract.
+        known: the `reiqa_tf.runtimes.contract.Contract` that goes with it.
         reference: the `Reference`.
 
     Returns:
@@ -146,16 +147,15 @@ def measure(row, path, size, known, reference):
         (see `parity.rank_agreement`; None without scored photos) and `latency` (milliseconds by
         number of threads, of how many pixels and repeats).
     """
-    name = known["outputs"].split(",")[0]
+    name = known.outputs[0]
     run = row.open(path, None)
     pictures, expected = reference.pictures(size), reference.answers(size)
     shown = reference.progress(f"{pathlib.Path(path).name} on pictures", len(pictures))
     received = np.concatenate([run(picture)[name] for picture in shown(pictures)])
     apart = None
     if expected is not None:
-        has_head = name == contract.SCORE
-        scale = known["score_high"] - known["score_low"] if has_head else np.abs(expected).max()
-        apart = {**parity.difference(expected, received, scale), "pictures": len(pictures)}
+        low, high = known.score_range or (0, np.abs(expected).max())
+        apart = {**parity.difference(expected, received, high - low), "pictures": len(pictures)}
     return {
         "difference": apart,
         "srcc": _srcc(run, path, size, name, reference),

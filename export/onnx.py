@@ -12,6 +12,9 @@ from reiqa_tf.export.serving import folded_function
 OPSET = 18
 """Version of ONNX's operators, of 2022; every runtime since then has them."""
 
+SMALLEST_HALVED = 4096
+"""Smallest kernel, in numbers, that is rounded to float16."""
+
 _STANDARD_DOMAINS = {"", "ai.onnx"}
 
 
@@ -103,13 +106,14 @@ def _as_it_is(_graph):
 def _with_half_weights(graph):
     from onnx import TensorProto, helper, numpy_helper
 
-    # Rounding the few weights of the depthwise convolutions costs more than all others together.
+    # The small kernels of the first stages and of the depthwise convolutions are a hundredth of
+    # all weights, and rounding them costs more than rounding all others.
     whole = {node.input[1] for node in graph.node if node.op_type == "Conv" and _groups(node) == 1}
     casts = []
     for initializer in graph.initializer:
-        if initializer.name not in whole:
-            continue
         name = initializer.name
+        if name not in whole or np.prod(initializer.dims) < SMALLEST_HALVED:
+            continue
         with np.errstate(over="ignore"):
             half = numpy_helper.to_array(initializer).astype(np.float16)
         if not np.isfinite(half).all():

@@ -31,7 +31,7 @@ def quiet():
             # What replaced Python's streams (a notebook, a test runner) has no descriptor.
             with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
                 yield
-        except BaseException:
+        except Exception:  # not so Ctrl-C, of which the converter knows nothing
             remarks.seek(0)
             os.write(kept[1], remarks.read())
             raise

@@ -1,6 +1,7 @@
 """TFLite (LiteRT) files: one signature, built-in operators only, nothing left to preprocess."""
 
 import re
+import warnings
 
 import numpy as np
 import tensorflow as tf
@@ -10,6 +11,9 @@ from reiqa_tf.export.contract import IMAGES
 from reiqa_tf.export.quiet import quiet
 from reiqa_tf.export.serving import folded_function
 from reiqa_tf.export.tflite_metadata import with_metadata
+
+SMALLEST_HALVED = 4096
+"""Smallest kernel, in numbers, that is stored in float16."""
 
 SIGNATURE = "serving_default"
 """Name of the file's signature, from `images` to the names of `contract.output_names`."""
@@ -66,10 +70,12 @@ def convert_tflite(scorer, size, precision, contract, calibration=None):
             )
     from ai_edge_quantizer.quantizer import Quantizer
 
-    with quiet():
+    with quiet(), warnings.catch_warnings():
+        # That a runtime keeps all tensors is for debugging, it says; calibration lives by it.
+        warnings.filterwarnings("ignore", message=".*experimental_preserve_all_tensors")
         model = _convert(scorer, size)
         quantizer = Quantizer(bytearray(model))
-        ranges = PRECISIONS[precision](quantizer, scorer, size, calibration)
+        ranges = PRECISIONS[precision](quantizer, model, scorer, size, calibration)
         if quantizer.get_quantization_recipe():
             model = bytes(quantizer.quantize(ranges).quantized_model)
     _require_builtin_operators(model)
@@ -100,22 +106,42 @@ def operators(model):
     return sorted(found)
 
 
-def _as_it_is(_model, _scorer, _size, _calibration):
+def _as_it_is(_quantizer, _model, _scorer, _size, _calibration):
     """The converter's own file, in float32."""
 
 
-def _with_half_weights(model, scorer, _size, _calibration):
-    # Rounding the few weights of the depthwise convolutions costs more than all others together.
+def _with_half_weights(quantizer, model, scorer, _size, _calibration):
+    # The small kernels of the first stages and of the depthwise convolutions are a hundredth of
+    # all weights, and rounding them costs more than rounding all others.
+    large = "|".join(map(re.escape, _large_convolutions(model)))
     for names in _names_of_backbones(scorer):
-        model.add_weight_only_config(names, "CONV_2D", num_bits=16, algorithm_key="float_casting")
+        quantizer.add_weight_only_config(
+            f"(?={names})({large})", "CONV_2D", num_bits=16, algorithm_key="float_casting"
+        )
 
 
-def _with_dynamic_range(model, scorer, _size, _calibration):
+def _large_convolutions(model):
+    """Names of the outputs of the convolutions whose kernels are worth halving."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    content = schema.Model.GetRootAs(model, 0)
+    graph = content.Subgraphs(0)
+    for index in range(graph.OperatorsLength()):
+        operator = graph.Operators(index)
+        code = content.OperatorCodes(operator.OpcodeIndex())
+        kinds = (code.BuiltinCode(), code.DeprecatedBuiltinCode())
+        if max(kinds) == schema.BuiltinOperator.CONV_2D:
+            kernel = graph.Tensors(operator.Inputs(1)).ShapeAsNumpy()
+            if kernel.prod() >= SMALLEST_HALVED:
+                yield graph.Tensors(operator.Outputs(0)).Name().decode()
+
+
+def _with_dynamic_range(quantizer, _model, scorer, _size, _calibration):
     for names in _names_of_backbones(scorer):
-        model.add_dynamic_config(names, "CONV_2D", num_bits=8)
+        quantizer.add_dynamic_config(names, "CONV_2D", num_bits=8)
 
 
-def _with_integers(model, scorer, size, calibration):
+def _with_integers(quantizer, _model, scorer, size, calibration):
     if size is None:
         raise TFLiteError("full_integer: expected a fixed size, such as (512, 512). Received: None")
     photos = [] if calibration is None else [np.asarray(photo) for photo in calibration]
@@ -128,10 +154,10 @@ def _with_integers(model, scorer, size, calibration):
         )
     for names in _names_of_backbones(scorer):
         for operator in ("CONV_2D", "DEPTHWISE_CONV_2D", "ADD", "PAD", "MAX_POOL_2D"):
-            model.add_static_config(names, operator, activation_num_bits=8, weight_num_bits=8)
+            quantizer.add_static_config(names, operator, activation_num_bits=8, weight_num_bits=8)
     # One by one, because over several photos the library averages what it finds; the extremes of
     # all photos judge far better than their averages.
-    found = [model.calibrate({SIGNATURE: [{IMAGES: photo[None]}]}) for photo in photos]
+    found = [quantizer.calibrate({SIGNATURE: [{IMAGES: photo[None]}]}) for photo in photos]
     return {
         name: {
             **ranges,

@@ -9,6 +9,7 @@ from reiqa_tf.export.exporting import outside_tolerance
 from reiqa_tf.export.manifest import find_damage
 from reiqa_tf.models.presets import load_preset
 from reiqa_tf.presets.folders import WEIGHTS_FILE, read_metadata, shipped_presets
+from reiqa_tf.runtimes.contract import Contract
 from reiqa_tf.runtimes.errors import StaleArtifactError
 
 
@@ -47,11 +48,12 @@ def verify(folder, manifest, reference):
         size = None if entry["size"] is None else tuple(entry["size"])
         try:
             row = formats.find_format(entry["format"], entry["precision"])
-            measured = measuring.measure(row, path, size, entry["contract"], reference)
+            known = Contract.read(entry["contract"], path)
+            measured = measuring.measure(row, path, size, known, reference)
         except ReiqaError as error:
             yield Verdict(name, {**entry, **_NOTHING_MEASURED}, [str(error)])
             continue
-        entry = {**entry, **measured}
+        entry = {**entry, **measured, "tolerance": row.tolerances()}
         yield Verdict(name, entry, [f"{path}: {each}" for each in outside_tolerance(entry)])
 
 
@@ -74,12 +76,12 @@ def preset_scorer(manifest, preset=None):
     preset = preset if asked else manifest["preset"]
     if not asked and preset not in shipped_presets():
         return None, "compared with Keras's answers of then"
-    digests = {entry["contract"]["weights_sha256"] for entry in manifest["artifacts"].values()}
+    digests = {entry["contract"].get("weights_sha256") for entry in manifest["artifacts"].values()}
     received = read_metadata(preset)["sha256"].get(WEIGHTS_FILE)
     if digests != {received}:
         raise StaleArtifactError(
             f"{preset}: has other weights than the artifacts were made of. Expected the SHA-256 "
-            f"{', '.join(sorted(digests))}; received {received}. Export it again, or give the "
+            f"{', '.join(map(str, digests))}; received {received}. Export it again, or give the "
             "preset that they were made of (--preset)."
         )
     return load_preset(preset), "compared with Keras"

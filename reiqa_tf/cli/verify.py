@@ -36,10 +36,16 @@ def run(arguments):
     from reiqa_tf.export.measuring import Reference
     from reiqa_tf.export.parity import shipped_photos
     from reiqa_tf.export.verification import preset_scorer, verify
+    from reiqa_tf.presets.folders import PresetError
 
     manifest = read_manifest(arguments.folder)
     scorer, remark = preset_scorer(manifest, arguments.preset)
     photos, scored = photos_of(arguments)
+    if scored is not None and scorer is None:
+        raise PresetError(
+            f"{manifest['preset']} is no shipped preset, and SRCC is compared with that of Keras. "
+            "Give the preset: --preset"
+        )
     known = next(iter(manifest["artifacts"].values()))["contract"]
     reference = Reference(
         photos or shipped_photos(),

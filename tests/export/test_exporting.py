@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -14,7 +15,12 @@ from PIL import Image
 
 from reiqa_tf.cli.main import main, parse
 from reiqa_tf.export import exporting, formats, measuring, parity
-from reiqa_tf.export.manifest import describe_artifact, find_damage, read_manifest
+from reiqa_tf.export.manifest import (
+    ManifestError,
+    describe_artifact,
+    find_damage,
+    read_manifest,
+)
 from reiqa_tf.files import folder_written_whole
 from reiqa_tf.models.presets import load_preset, save_preset
 from reiqa_tf.testing.models import small_scorer
@@ -57,7 +63,7 @@ def run(*arguments):
 def exported(preset, scores, tmp_path_factory):
     folder = tmp_path_factory.mktemp("exported") / "artifacts"
     arguments = ("--preset", preset, "--out", folder, "--scores", scores)
-    code = run("export", *arguments, "--format", "tflite", "--size", "any,64x80")
+    code = run("export", *arguments, "--format", "tflite")
     assert code == 1  # for the photo that cannot be read
     return folder
 
@@ -69,7 +75,7 @@ def copy(exported, tmp_path):
 
 def test_the_manifest_says_what_was_measured(exported, preset):
     manifest = read_manifest(exported)
-    assert set(manifest["artifacts"]) == {"model.tflite", "model_64x80.tflite"}
+    assert set(manifest["artifacts"]) == {"model.tflite"}
     assert {path.name for path in exported.iterdir()} == {*manifest["artifacts"], "manifest.json"}
     assert list(exported.parent.iterdir()) == [exported]
     weights = json.loads((preset / "metadata.json").read_text())["sha256"]["model.weights.h5"]
@@ -132,38 +138,57 @@ def test_a_damaged_file_is_named_and_never_opened(copy, damage, capsys):
         "cut": lambda: path.write_bytes(contents[:-100]),
         "remove": path.unlink,
     }[damage]()
-    (copy / "model_64x80.tflite").unlink()
     assert run("verify", copy) == 1
-    error = capsys.readouterr().err
     reason = {
         "flip": "damaged or changed; the SHA-256 is another",
         "cut": "damaged or changed; expected",
         "remove": "missing",
     }[damage]
-    assert f"{path}: {reason}" in error
-    assert f"{copy / 'model_64x80.tflite'}: missing" in error
+    assert f"{path}: {reason}" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("change", "complaint"),
-    [
-        (lambda manifest: manifest.update(manifest=2), "another version"),
-        (lambda manifest: manifest["artifacts"].update({"../x": {}}), "damaged"),
-        (lambda manifest: manifest.pop("artifacts"), "damaged"),
-    ],
-)
-def test_a_damaged_manifest_is_refused(copy, change, complaint, capsys):
-    manifest = json.loads((copy / "manifest.json").read_text())
-    change(manifest)
-    (copy / "manifest.json").write_text(json.dumps(manifest))
-    assert run("verify", copy) == 1
-    assert complaint in capsys.readouterr().err
-    (copy / "manifest.json").write_text("{")
-    assert run("verify", copy) == 1
-    assert "not the JSON of a manifest" in capsys.readouterr().err
-    (copy / "manifest.json").unlink()
-    assert run("verify", copy) == 1
-    assert "missing, so" in capsys.readouterr().err
+def test_a_damaged_manifest_is_refused_whatever_is_wrong_with_it(copy):
+    path = copy / "manifest.json"
+    whole = json.loads(path.read_text())
+
+    def refused(manifest, message="damaged, or of another version"):
+        path.write_text(manifest if isinstance(manifest, str) else json.dumps(manifest))
+        with pytest.raises(ManifestError, match=message):
+            read_manifest(copy)
+
+    refused("{", "not the JSON of a manifest")
+    for nonsense in (None, "x", [], {}, -1):
+        for key in ("manifest", "artifacts", "reference", "preset"):
+            if type(nonsense) is not type(whole[key]) or key in ("manifest", "artifacts"):
+                refused({**whole, key: nonsense})
+        for key, value in whole["artifacts"]["model.tflite"].items():
+            if key in ("format", "precision", "bytes", "sha256", "contract", "tolerance"):
+                if type(nonsense) is type(value):
+                    continue
+                entry = {**whole["artifacts"]["model.tflite"], key: nonsense}
+                refused({**whole, "artifacts": {"model.tflite": entry}})
+    entry = whole["artifacts"]["model.tflite"]
+    refused({**whole, "artifacts": {"../model.tflite": entry}})
+    refused({**whole, "artifacts": {"model.tflite": {**entry, "size": [512]}}})
+    refused({**whole, "artifacts": {"model.tflite": {**entry, "files": {"a": None}}}})
+    path.write_text(json.dumps(whole))
+    assert read_manifest(copy) == whole
+    path.unlink()
+    with pytest.raises(ManifestError, match="missing, so"):
+        read_manifest(copy)
+
+
+def test_a_manifest_that_promises_the_impossible_is_reported(copy, capsys):
+    path = copy / "manifest.json"
+    manifest = json.loads(path.read_text())
+    for change, complaint in [
+        ({"precision": "int4"}, "expected one of saved_model"),
+        ({"contract": {"outputs": "score,distance"}}, "its entry preset should be"),
+    ]:
+        entry = {**manifest["artifacts"]["model.tflite"], **change}
+        path.write_text(json.dumps({**manifest, "artifacts": {"model.tflite": entry}}))
+        assert run("verify", copy) == 1
+        assert complaint in capsys.readouterr().err
 
 
 def test_files_within_a_folder_are_named_one_by_one(tmp_path):
@@ -187,7 +212,7 @@ def test_files_within_a_folder_are_named_one_by_one(tmp_path):
 
 
 def test_an_artifact_outside_its_tolerance_is_reported(exported):
-    (entry, _) = read_manifest(exported)["artifacts"].values()
+    (entry,) = read_manifest(exported)["artifacts"].values()
     assert exporting.outside_tolerance(entry) == []
     entry["difference"]["worst"] = 2e-4
     entry["srcc"]["change"] = -0.001
@@ -198,26 +223,32 @@ def test_an_artifact_outside_its_tolerance_is_reported(exported):
     assert len(exporting.outside_tolerance(entry)) == 2
 
 
-def failing_format(error):
-    def write(order, path, size):
-        path.write_bytes(b"half of")
-        raise error
+def interrupted():
+    raise KeyboardInterrupt
 
-    return dataclasses.replace(formats.find_format("onnx", "float32"), write=write)
+
+def full():
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "message"),
+    ("blow", "code", "message"),
     [
-        (KeyboardInterrupt(), 130, "interrupted"),
-        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), 1, "No space left on device"),
+        (interrupted, 130, "interrupted"),
+        (lambda: signal.raise_signal(signal.SIGTERM), 130, "interrupted"),
+        (full, 1, "No space left on device"),
     ],
 )
 def test_an_export_that_stops_leaves_the_older_one_as_it_was(
-    copy, preset, monkeypatch, capsys, error, code, message
+    copy, preset, monkeypatch, capsys, blow, code, message
 ):
+    def write(order, path, size):
+        path.write_bytes(b"half of")
+        blow()
+
     before = {path.name: path.read_bytes() for path in copy.iterdir()}
-    monkeypatch.setattr(formats, "FORMATS", (failing_format(error),))
+    failing = dataclasses.replace(formats.find_format("onnx", "float32"), write=write)
+    monkeypatch.setattr(formats, "FORMATS", (failing,))
     assert run("export", "--preset", preset, "--format", "onnx", "--out", copy) == code
     assert message in capsys.readouterr().err
     assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
@@ -288,6 +319,16 @@ def test_what_cannot_be_exported_is_refused_before_anything_is_done(
     assert not any(tmp_path.iterdir())
 
 
+def test_a_format_whose_packages_are_missing_is_refused_with_the_way_out(
+    preset, tmp_path, monkeypatch, capsys
+):
+    foreign = dataclasses.replace(formats.FORMATS[1], packages=("a-package-of-tomorrow",))
+    monkeypatch.setattr(formats, "FORMATS", (foreign,))
+    assert run("export", "--preset", preset, "--format", "onnx", "--out", tmp_path / "out") == 1
+    error = capsys.readouterr().err
+    assert "a-package-of-tomorrow is not installed. Install it: pip install" in error
+
+
 def test_a_shipped_preset_needs_a_place_for_its_exports(capsys):
     assert run("export") == 1
     assert "Say where its exports go: --out DIR" in capsys.readouterr().err
@@ -318,3 +359,55 @@ def test_the_shipped_photos_are_cut_into_fifty_different_pictures_of_ten_sizes(m
     fixed = parity.cut_pictures(photos, size=(64, 80), count=40)
     assert {picture.image.shape for picture in fixed} == {(64, 80, 3)}
     assert len({picture.image.tobytes() for picture in fixed}) == 40
+
+
+@pytest.mark.slow
+def test_every_format_precision_and_size_is_written_measured_and_verified(
+    preset, scores, tmp_path, capsys
+):
+    rows = scores.read_text().replace("broken.jpg,3\n", "")
+    (scores.parent / "whole.csv").write_text(rows)
+    arguments = ("--scores", scores.parent / "whole.csv", "--size", "any,64x96")
+    everything = ("--format", ",".join(formats.NAMES), "--precision", ",".join(formats.PRECISIONS))
+    # Few photos have few ranks, and quantised random weights exchange some of them.
+    run("export", "--preset", preset, *arguments, *everything)
+    folder = exporting.default_folder(preset)
+    manifest = read_manifest(folder)
+    assert set(manifest["artifacts"]) == {
+        "saved_model",
+        "model.onnx",
+        "model_float16.onnx",
+        *(f"model{precision}.tflite" for precision in ("", "_float16", "_dynamic_range")),
+        *(
+            f"model{precision}_64x96.tflite"
+            for precision in ("", "_float16", "_dynamic_range", "_full_integer")
+        ),
+    }
+    for name, entry in manifest["artifacts"].items():
+        limit = {"float32": 1e-4, "float16": 1e-3}.get(entry["precision"], 0.2)
+        assert entry["difference"]["worst"] <= limit, name
+        assert entry["srcc"]["photos"] == 8
+        if entry["precision"] == "float32":
+            assert entry["srcc"]["change"] == 0, name
+    capsys.readouterr()
+    (folder / "model.onnx").write_bytes(b"")
+    assert run("verify", folder, "--preset", preset, "--photos", scores.parent / "?.jpg") == 1
+    output = capsys.readouterr()
+    assert f"{folder / 'model.onnx'}: damaged or changed; expected" in output.err
+    for name in manifest["artifacts"]:
+        assert name in output.out
+
+
+@pytest.mark.slow
+def test_encoders_alone_are_compared_by_their_features(tmp_path, capsys):
+    save_preset(small_scorer(quality=None, head=None), tmp_path / "bare")
+    arguments = ("--preset", tmp_path / "bare", "--format", "saved_model,tflite,onnx")
+    assert run("export", *arguments, "--out", tmp_path / "out") == 0
+    manifest = read_manifest(tmp_path / "out")
+    for entry in manifest["artifacts"].values():
+        assert entry["contract"]["outputs"] == "features"
+        assert 0 < entry["difference"]["worst"] < 1e-4
+        assert entry["srcc"] is None
+    assert run("verify", tmp_path / "out", "--preset", tmp_path / "bare") == 0
+    assert run("verify", tmp_path / "out") == 1
+    assert "whole, but not compared" in capsys.readouterr().err

@@ -84,6 +84,7 @@ def test_a_wrong_photo_fails_its_request_and_is_named(signatures, files):
     assert "damaged or truncated" in str(refusal.value)
 
 
+@pytest.mark.slow
 def test_encoders_alone_answer_features_of_files(files, tmp_path):
     scorer = small_scorer(head=None, quality=None)
     write_saved_model(scorer, tmp_path, "encoders", files[:1])
