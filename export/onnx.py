@@ -50,15 +50,12 @@ def convert_onnx(scorer, precision, contract):
     ```
     """
     import onnx
-    import tf2onnx
 
     if precision not in PRECISIONS:
         raise ONNXError(
             f"precision: expected one of {', '.join(PRECISIONS)}. Received: {precision!r}"
         )
-    function = folded_function(scorer)
-    with quiet():
-        model, _ = tf2onnx.convert.from_function(function, function.input_signature, opset=OPSET)
+    model = _convert(scorer)
     _name_dimensions(model.graph, output_names(scorer))
     PRECISIONS[precision](model, scorer)
     foreign = {node.domain for node in model.graph.node} - _STANDARD_DOMAINS
@@ -81,6 +78,16 @@ def convert_onnx(scorer, precision, contract):
     model.doc_string = contract.get("description", "")
     onnx.checker.check_model(model, full_check=True)
     return model.SerializeToString()
+
+
+def _convert(scorer):
+    """The scorer as an `onnx.ModelProto` in float32."""
+    import tf2onnx
+
+    function = folded_function(scorer)
+    with quiet():
+        model, _ = tf2onnx.convert.from_function(function, function.input_signature, opset=OPSET)
+    return model
 
 
 def _name_dimensions(graph, outputs):
