@@ -51,7 +51,6 @@ def convert_onnx(scorer, precision, contract):
     ```
     """
     import onnx
-    import tf2onnx
 
     from reiqa_tf.export.half_kernels import store_kernels_as_halves
 
@@ -59,9 +58,7 @@ def convert_onnx(scorer, precision, contract):
         raise ONNXError(
             f"precision: expected one of {', '.join(PRECISIONS)}. Received: {precision!r}"
         )
-    function = folded_function(scorer)
-    with quiet():
-        model, _ = tf2onnx.convert.from_function(function, function.input_signature, opset=OPSET)
+    model = _convert(scorer)
     _name_dimensions(model.graph, output_names(scorer))
     store_kernels_as_halves(model, scorer)
     PRECISIONS[precision](model.graph)
@@ -85,6 +82,16 @@ def convert_onnx(scorer, precision, contract):
     model.doc_string = contract.get("description", "")
     onnx.checker.check_model(model, full_check=True)
     return model.SerializeToString()
+
+
+def _convert(scorer):
+    """The scorer as an `onnx.ModelProto` in float32."""
+    import tf2onnx
+
+    function = folded_function(scorer)
+    with quiet():
+        model, _ = tf2onnx.convert.from_function(function, function.input_signature, opset=OPSET)
+    return model
 
 
 def _name_dimensions(graph, outputs):

@@ -230,6 +230,7 @@ def test_the_contract_is_packed_with_the_file(small, fixed, tmp_path):
             assert json.loads(archive.read("contract.json")) == known(small)
 
 
+@pytest.mark.slow
 def test_an_encoder_without_head_answers_features(photo):
     scorer = small_scorer(quality=None, head=None)
     model = convert_tflite(scorer, None, "float32", known(scorer))
