@@ -5,7 +5,7 @@
  *
  *   cc score_photo.c -o score_photo -I$T/include $T/libtensorflow_cc.so.2 \
  *       $T/libtensorflow_framework.so.2 -Wl,-rpath,$T
- *   ./score_photo MODEL/1 serving_default_image_bytes StatefulPartitionedCall photo.jpg other.png
+ *   ./score_photo MODEL/1 serving_default_image_bytes StatefulPartitionedCall_2 photo.jpg
  *
  * The names of input and output are those that `saved_model_cli show --dir MODEL/1 --all` prints.
  * Each photo is a request of its own: a score on stdout, or the reason on stderr and exit code 1.

@@ -178,6 +178,8 @@ def test_without_python_bytes_in_and_keras_score_out_and_a_bad_photo_fails_its_o
         paths.append(tmp_path / str(i))
         paths[-1].write_bytes(contents)
     model = served / "quality/7"
+    for name in tensor_names(model):  # the names that the program's own example gives
+        assert f" {name.removesuffix(':0')} " in (DOCS / "score_photo.c").read_text()
     result = subprocess.run(
         [program, model, *tensor_names(model), *paths],
         capture_output=True,
