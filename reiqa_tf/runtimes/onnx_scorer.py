@@ -44,7 +44,8 @@ class OnnxScorer(ArtifactScorer):
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _FATAL
         options.intra_op_num_threads = self.threads or 0
-        # Idle threads would wait in circles: twice the processor time, and no photo sooner.
+        # Idle threads would wait in circles: on a busy machine up to 1.8 times the processor time,
+        # and no photo sooner.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session = onnxruntime.InferenceSession(
