@@ -361,6 +361,11 @@ def test_the_shipped_photos_are_cut_into_fifty_different_pictures_of_ten_sizes(m
     assert len({picture.image.tobytes() for picture in fixed}) == 40
 
 
+# Random weights spread their scores over the whole range, so that rounding shows more than it does
+# in trained ones, whose tolerances the table of formats has.
+_LIMITS = {"float32": 1e-4, "float16": 5e-3, "dynamic_range": 0.2, "full_integer": 0.5}
+
+
 @pytest.mark.slow
 def test_every_format_precision_and_size_is_written_measured_and_verified(
     preset, scores, tmp_path, capsys
@@ -384,8 +389,7 @@ def test_every_format_precision_and_size_is_written_measured_and_verified(
         ),
     }
     for name, entry in manifest["artifacts"].items():
-        limit = {"float32": 1e-4, "float16": 1e-3}.get(entry["precision"], 0.2)
-        assert entry["difference"]["worst"] <= limit, name
+        assert entry["difference"]["worst"] <= _LIMITS[entry["precision"]], name
         assert entry["srcc"]["photos"] == 8
         if entry["precision"] == "float32":
             assert entry["srcc"]["change"] == 0, name
