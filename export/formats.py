@@ -13,6 +13,7 @@ import numpy as np
 from reiqa_tf.errors import ReiqaError
 from reiqa_tf.export import contract
 from reiqa_tf.export.parity import cut_pictures
+from reiqa_tf.export.quiet import quiet
 from reiqa_tf.runtimes.errors import ArtifactError
 
 
@@ -167,7 +168,8 @@ def _write_tflite(precision):
 def _open_tflite(path, threads):
     from reiqa_tf.runtimes.litert_scorer import LiteRTScorer
 
-    scorer = LiteRTScorer(path, threads)
+    with quiet():  # LiteRT announces its delegates
+        scorer = LiteRTScorer(path, threads)
     return lambda picture: scorer.run(picture.image[np.newaxis])
 
 
