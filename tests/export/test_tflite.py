@@ -278,8 +278,15 @@ def shipped():
 
 
 def squares(folder, side=512):
-    photos = [np.asarray(Image.open(path).convert("RGB")) for path in sorted(folder.glob("*.*g"))]
-    return [photo[:side, left:][:, :side] for photo in photos for left in (0, 90, 180, 256)]
+    """Square parts of photos that are `side` pixels the shorter way."""
+    parts = []
+    for path in sorted(folder.glob("*.*g")):
+        photo = np.asarray(Image.open(path).convert("RGB"))
+        for offset in (0, 90, 180, 256):
+            upright = photo.shape[0] > photo.shape[1]
+            top, left = (offset, 0) if upright else (0, offset)
+            parts.append(photo[top : top + side, left : left + side])
+    return parts
 
 
 @pytest.mark.slow
