@@ -22,7 +22,7 @@ clean:
 
 .venv/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --editable .
+	$(BIN)/pip install --quiet --editable '.[onnx]'
 	touch $@
 
 .venv/tested: .venv/installed

@@ -18,18 +18,20 @@ _HOMES = {
     "EfficientNetLiteBackbone": "reiqa_tf.models.efficientnet_lite",
     "ImageError": "reiqa_tf.image.reading",
     "LinearHead": "reiqa_tf.models.head",
+    "LiteRTScorer": "reiqa_tf.runtimes.litert_scorer",
+    "OnnxScorer": "reiqa_tf.runtimes.onnx_scorer",
     "ReIQAEncoder": "reiqa_tf.models.encoder",
     "ReIQAScorer": "reiqa_tf.models.scorer",
     "ReiqaError": "reiqa_tf.errors",
     "ResNetBackbone": "reiqa_tf.models.resnet",
-    "Score": "reiqa_tf.models.scorer",
+    "Score": "reiqa_tf.score",
     "DISTORTIONS": "reiqa_tf.distortions.bank",
     "distort": "reiqa_tf.distortions.bank",
     "half_size": "reiqa_tf.image.scaling",
     "load_preset": "reiqa_tf.models.presets",
     "read_image": "reiqa_tf.image.reading",
     "save_preset": "reiqa_tf.models.presets",
-    "shipped_presets": "reiqa_tf.models.presets",
+    "shipped_presets": "reiqa_tf.presets.folders",
 }
 
 __all__ = ["__version__", *_HOMES]

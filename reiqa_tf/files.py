@@ -1,8 +1,9 @@
-"""Files that appear whole or not at all."""
+"""Files and folders that appear whole or not at all."""
 
 import contextlib
 import os
 import pathlib
+import shutil
 import tempfile
 
 from reiqa_tf.errors import ReiqaError
@@ -41,4 +42,52 @@ def written_whole(path):
     except OSError as error:
         raise OutputError(
             f"{path}: cannot be written ({error.strerror or error}). Nothing was left behind."
+        ) from error
+
+
+@contextlib.contextmanager
+def folder_written_whole(folder, mark):
+    """Gives a folder to write into, and puts it under its own name once it is complete.
+
+    What a process that was killed left behind is removed by the next one that writes the folder.
+
+    Args:
+        folder: the folder to be; an older one is replaced at the end.
+        mark: name of a file by which an older folder is known. A folder that is not empty and does
+            not hold it is refused.
+
+    Yields:
+        path of a temporary folder beside it.
+
+    Raises:
+        OutputError: if it is in the way or cannot be written. An older folder is then untouched.
+
+    Example:
+    ```python
+    with folder_written_whole("exported", mark="manifest.json") as scratch:
+        (scratch / "manifest.json").write_text("{}")
+    ```
+    """
+    folder = pathlib.Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder}: a file of that name exists. Name another folder.")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / mark).is_file():
+        raise OutputError(f"{folder}: a folder with other things in it. Name another one.")
+    partial = folder.parent / f".{folder.name}.partial"
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        if (partial / "replaced").exists() and not folder.exists():  # killed at the worst moment
+            os.replace(partial / "replaced", folder)
+        shutil.rmtree(partial, ignore_errors=True)
+        try:
+            (partial / folder.name).mkdir(parents=True)
+            yield partial / folder.name
+            if folder.exists():
+                os.replace(folder, partial / "replaced")
+            os.replace(partial / folder.name, folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: cannot be written ({error.strerror or error}). Nothing was left behind."
         ) from error

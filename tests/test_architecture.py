@@ -14,18 +14,20 @@ ARROWS = {
     "errors": set(),
     "version": set(),
     "files": set(),
+    "score": set(),
     "presets": set(),
     "metrics": set(),
     "regression": set(),
     "image": set(),
     "data": {"distortions", "image"},
     "distortions": {"image"},
-    "models": {"image", "presets"},
+    "models": {"image", "presets", "score"},
+    "runtimes": {"image", "presets", "score"},
     "config": set(),
     "configs": {"config"},
     "contrastive": set(),
     "convert": {"models"},
-    "scoring": {"data", "image", "metrics", "models"},
+    "scoring": {"data", "image", "metrics", "models", "runtimes", "score"},
     "training": {
         "config",
         "contrastive",
@@ -37,6 +39,7 @@ ARROWS = {
         "regression",
         "scoring",
     },
+    "export": {"image", "metrics", "models", "presets", "runtimes", "scoring"},
     "testing": {"image", "models"},
     "cli": {
         "config",
@@ -44,18 +47,21 @@ ARROWS = {
         "convert",
         "data",
         "distortions",
+        "export",
         "image",
         "metrics",
         "models",
         "presets",
         "regression",
+        "runtimes",
+        "score",
         "scoring",
         "training",
     },
 }
 
 # Rooms that lie beside the package and are installed inside it.
-OUTER = ("configs",)
+OUTER = ("configs", "export")
 
 # What a room never imports from outside, not even inside a function.
 FOREIGN = {
@@ -65,11 +71,15 @@ FOREIGN = {
     "data": {"keras", "absl"},
     "distortions": {"keras", "absl"},
     "models": {"absl"},
+    "presets": {"tensorflow", "keras", "absl"},
+    "score": {"tensorflow", "keras", "absl", "numpy"},
+    "runtimes": {"tensorflow", "keras", "h5py", "absl"},
     "contrastive": {"absl"},
     "metrics": {"tensorflow", "keras", "absl"},
     "regression": {"tensorflow", "keras", "absl"},
     "scoring": {"absl"},
     "training": {"absl"},
+    "export": {"absl"},
     "convert": {"torch", "pickle5", "absl"},
 }
 

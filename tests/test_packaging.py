@@ -37,14 +37,23 @@ def test_the_packages_that_are_installed_are_the_folders_on_disk(setup):
     assert sorted(folders) == sorted(listed)
 
 
-def test_every_file_of_a_shipped_preset_is_installed(setup):
-    pattern = setup["options.package_data"]["reiqa_tf.presets"]
-    presets = ROOT / "reiqa_tf" / "presets"
-    files = [path for path in presets.rglob("*") if path.is_file() and path.suffix != ".py"]
+@pytest.mark.parametrize(
+    ("package", "folder"), [("reiqa_tf.presets", "reiqa_tf/presets"), ("reiqa_tf.export", "export")]
+)
+def test_every_file_beside_the_code_is_installed(setup, package, folder):
+    patterns = setup["options.package_data"][package].split()
+    files = [path for path in (ROOT / folder).rglob("*") if path.is_file() and path.suffix != ".py"]
     files = [path for path in files if "__pycache__" not in path.parts]
     assert files
     for path in files:
-        assert fnmatch.fnmatch(path.relative_to(presets).as_posix(), pattern), path
+        name = path.relative_to(ROOT / folder)
+        assert any(_matches(name, pattern) for pattern in patterns), path
+
+
+def _matches(name, pattern):
+    """Whether a pattern covers a file; unlike in fnmatch, no star spans a slash."""
+    parts = pattern.split("/")
+    return len(parts) == len(name.parts) and all(map(fnmatch.fnmatch, name.parts, parts))
 
 
 def test_every_template_is_installed(setup):
@@ -56,24 +65,42 @@ def test_every_template_is_installed(setup):
 
 
 def test_shipped_presets_take_at_most_25_megabytes():
-    sizes = [p.stat().st_size for p in (ROOT / "reiqa_tf/presets").rglob("*.h5")]
+    files = [path for path in (ROOT / "reiqa_tf/presets").rglob("*") if path.is_file()]
+    sizes = [path.stat().st_size for path in files]  # weights and what was exported of them
     assert 0 < sum(sizes) <= 25e6
 
 
-def test_every_module_that_is_imported_is_required(setup):
-    required = {
-        re.split(r"[<>=\[ ]", line)[0]
-        for line in setup["options"]["install_requires"].strip().splitlines()
+def _distributions(setup, section, option):
+    lines = setup[section][option].strip().splitlines()
+    names = {re.split(r"[<>=\[ ]", line)[0] for line in lines if not line.startswith("#")}
+    for line in lines:
+        for extras in re.findall(r"^reiqa_tf\[(.*)\]", line):
+            for extra in extras.split(","):
+                names |= _distributions(setup, "options.extras_require", extra)
+    return names - {"reiqa_tf"}
+
+
+def test_every_module_that_is_imported_is_required_or_comes_with_an_extra(setup):
+    known_as = {
+        "absl": "absl-py",
+        "PIL": "pillow",
+        "sklearn": "scikit-learn",
+        "ai_edge_litert": "ai-edge-litert",
+        "ai_edge_quantizer": "ai-edge-quantizer",
+        "tensorflow_serving": "tensorflow-serving-api",
     }
-    known_as = {"absl": "absl-py", "PIL": "pillow", "sklearn": "scikit-learn"}
-    imported = set()
-    for path in (ROOT / "reiqa_tf").rglob("*.py"):
+    required = _distributions(setup, "options", "install_requires")
+    optional = _distributions(setup, "options.extras_require", "export")
+    imported = {}
+    for path in [*(ROOT / "reiqa_tf").rglob("*.py"), *(ROOT / "export").glob("*.py")]:
         if "testing" in path.parts:
             continue
         for name in re.findall(r"^\s*(?:import|from) (\w+)", path.read_text(), re.MULTILINE):
-            if name not in sys.stdlib_module_names and name != "reiqa_tf":
-                imported.add(known_as.get(name, name))
-    assert imported == required
+            if name not in sys.stdlib_module_names and name not in ("reiqa_tf", "google"):
+                imported.setdefault(known_as.get(name, name), set()).add(path.parent.name)
+    assert set(imported) == required | optional
+    for name in optional:  # nothing else may lean on what only an extra brings
+        assert imported[name] <= {"export", "runtimes"}, name
 
 
 def test_the_version_is_one():

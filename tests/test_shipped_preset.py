@@ -12,6 +12,7 @@ from reiqa_tf import presets
 from reiqa_tf.image.reading import read_image
 from reiqa_tf.models.inference import compile_features
 from reiqa_tf.models.presets import load_preset, read_metadata
+from reiqa_tf.runtimes.opening import open_scorer
 
 
 @pytest.fixture(scope="module")
@@ -94,11 +95,41 @@ def test_it_says_what_it_is_made_of(scorer):
 def test_another_process_gives_the_same_score_and_says_nothing_else(scorer, compute, photos_folder):
     command = [sys.executable, "-c", "from reiqa_tf.cli.main import run; run()"]
     arguments = ["score", str(photos_folder / "kodim19.png"), "--format", "json"]
-    result = subprocess.run([*command, *arguments], capture_output=True, text=True, check=True)
-    assert result.stderr == ""
-    (row,) = json.loads(result.stdout)["scores"]
     image = read_image(photos_folder / "kodim19.png", fit=scorer.working_size)
-    assert row["score"] == pytest.approx(_score(scorer, compute, image), rel=1e-5)
+    expected = _score(scorer, compute, image)
+    for runtime in ("keras", "onnx"):
+        options = [*arguments, "--runtime", runtime]
+        result = subprocess.run([*command, *options], capture_output=True, text=True, check=True)
+        assert result.stderr == ""
+        (row,) = json.loads(result.stdout)["scores"]
+        assert row["score"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_what_is_exported_of_it_is_of_its_weights_and_scores_as_keras_does(
+    scorer, compute, photos_folder
+):
+    light = open_scorer(presets.DEFAULT, "onnx")  # refuses the exports of other weights
+    assert light.score_range == scorer.score_range
+    assert light.working_size == scorer.working_size
+    for name in SCORES:
+        image = read_image(photos_folder / name, fit=scorer.working_size)
+        expected = scorer.judge(compute(image[None]))[0]
+        received = light.score_file(photos_folder / name)
+        for part in ("low", "high"):
+            assert getattr(received, part) == pytest.approx(getattr(expected, part), abs=1e-5)
+        assert received == pytest.approx(float(expected), abs=1e-5)
+        assert received.familiar == expected.familiar
+    noise = np.random.default_rng(0).integers(0, 256, (1, 512, 512, 3), np.uint8)
+    assert not light.judge(light.run(noise))[0].familiar
+
+
+def test_onnxruntime_scores_a_photo_alone_in_a_batch_and_in_another_order_alike(photo):
+    light = open_scorer(presets.DEFAULT, "onnx")
+    crops = np.stack([photo[i : i + 255, 2 * i : 2 * i + 321] for i in range(0, 120, 40)])
+    together = light.predict(crops)
+    np.testing.assert_allclose(light.predict(crops[::-1])[::-1], together, rtol=1e-5)
+    alone = np.concatenate([light.predict(crop[None]) for crop in crops])
+    np.testing.assert_allclose(alone, together, rtol=1e-5)
 
 
 @pytest.mark.slow

@@ -11,7 +11,18 @@ from absl.flags import argparse_flags
 from reiqa_tf.errors import ReiqaError
 from reiqa_tf.version import __version__
 
-COMMANDS = ("score", "fit", "evaluate", "convert", "presets", "distort", "views", "pretrain")
+COMMANDS = (
+    "score",
+    "fit",
+    "evaluate",
+    "convert",
+    "presets",
+    "export",
+    "verify",
+    "distort",
+    "views",
+    "pretrain",
+)
 
 _EPILOG = """\
 examples:
@@ -19,6 +30,7 @@ examples:
   reiqa score holiday/ --sort score               the worst photos of a folder first
   reiqa fit scores.csv --out my_preset            your own photos, your own scores
   reiqa evaluate scores.csv --preset my_preset    how well it agrees with people
+  reiqa export --format onnx --out exported       for servers, phones and browsers
   reiqa pretrain photos/ --out run                an encoder of your own
 
 `reiqa COMMAND --help` explains each command with examples of its own."""

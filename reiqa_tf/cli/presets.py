@@ -1,7 +1,6 @@
 """`reiqa presets`: what is shipped, and what a preset says about itself."""
 
 from reiqa_tf.cli import terminal
-from reiqa_tf.cli.startup import start_tensorflow
 
 _EXAMPLES = """\
   reiqa presets                            the presets that the package ships
@@ -19,10 +18,9 @@ def add_parser(subparsers):
 
 def run(arguments):
     """Prints the list or the description and answers the exit code."""
-    start_tensorflow()
     import json
 
-    from reiqa_tf.models.presets import read_metadata, shipped_presets
+    from reiqa_tf.presets.folders import read_metadata, shipped_presets
 
     if arguments.preset:
         print(json.dumps(read_metadata(arguments.preset), indent=2))

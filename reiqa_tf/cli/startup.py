@@ -1,8 +1,34 @@
-"""Start TensorFlow without its remarks about itself."""
+"""Start TensorFlow and other runtimes without their remarks about themselves."""
 
+import contextlib
 import os
 import sys
 import tempfile
+
+from reiqa_tf.errors import ReiqaError
+
+
+@contextlib.contextmanager
+def silenced():
+    """Keeps from the terminal what is written to stderr past Python; shows it if all fails.
+
+    An error of the package itself says what matters, and the remarks are not shown with it.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as remarks:
+        os.dup2(remarks.fileno(), 2)
+        try:
+            yield
+        except ReiqaError:
+            raise
+        except Exception:
+            remarks.seek(0)
+            os.write(kept, remarks.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def start_tensorflow(prepare=None):
@@ -21,24 +47,11 @@ def start_tensorflow(prepare=None):
     """
     if "tensorflow" in sys.modules:
         return prepare() if prepare else None
-    prepared = None
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what fails, fails in Python
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as remarks:
-        os.dup2(remarks.fileno(), 2)
-        try:
-            import tensorflow as tf
+    with silenced():
+        import tensorflow as tf
 
-            tf.get_logger().setLevel("ERROR")  # its hints on tracing are for us, not for users
-            if prepare:
-                prepared = prepare()
-            tf.config.list_logical_devices()  # the remarks about GPUs come with the first use
-        except Exception:
-            remarks.seek(0)
-            os.write(kept, remarks.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+        tf.get_logger().setLevel("ERROR")  # its hints on tracing are for us, not for users
+        prepared = prepare() if prepare else None
+        tf.config.list_logical_devices()  # the remarks about GPUs come with the first use
     return prepared

@@ -43,17 +43,13 @@ def progress(description, total):
     Returns:
         function from an iterable to an iterable of the same items.
     """
+    if not sys.stderr.isatty():
+        return iter
     from rich.console import Console
     from rich.progress import track
 
     console = Console(stderr=True)
-    return functools.partial(
-        track,
-        description=description,
-        total=total,
-        console=console,
-        disable=not console.is_terminal,
-    )
+    return functools.partial(track, description=description, total=total, console=console)
 
 
 def print_table(title, columns, rows, caption=None):

@@ -56,7 +56,7 @@ def decode_photo(contents):
     )
     photo = tf.cond(
         is_plain,
-        lambda: _turned(decode_jpeg(contents), jpeg_orientation(contents)),
+        lambda: turned(decode_jpeg(contents), jpeg_orientation(contents)),
         lambda: _by_pillow(contents),
     )
     size = tf.shape(photo)[:2]
@@ -97,12 +97,22 @@ def jpeg_orientation(contents):
     found = tf.reduce_all([levels[i : last + i] == byte for i, byte in enumerate(mark)], axis=0)
     return tf.cond(
         tf.reduce_any(found),
-        lambda: _tiff_orientation(levels[tf.argmax(found, output_type=tf.int32) + len(mark) :]),
+        lambda: tiff_orientation(levels[tf.argmax(found, output_type=tf.int32) + len(mark) :]),
         lambda: 1,
     )
 
 
-def _tiff_orientation(tiff):
+def tiff_orientation(tiff):
+    """Reads the orientation in EXIF data, however damaged they are.
+
+    Args:
+        tiff: int32 tensor `(L,)`, the bytes of the EXIF data, which are a TIFF directory; what
+            follows them does no harm.
+
+    Returns:
+        int32 tensor, 1 (upright, also where nothing is said) to 8.
+    """
+    tiff = tiff[:_HEAD]
     # Zeros behind the end make every offset below readable, however damaged the data are.
     tiff = tf.concat([tiff, tf.zeros((_HEAD + _MOST_ENTRIES * _ENTRY,), tf.int32)], 0)
     first_is_lowest = tiff[0] == ord("I")
@@ -122,8 +132,16 @@ def _tiff_orientation(tiff):
     return tf.where((value >= 1) & (value <= 8), value, 1)
 
 
-def _turned(photo, orientation):
-    """What EXIF calls 1 to 8, as in Pillow's `ImageOps.exif_transpose`."""
+def turned(photo, orientation):
+    """Turns a photo upright, as Pillow's `ImageOps.exif_transpose` does.
+
+    Args:
+        photo: tensor `(height, width, 3)`.
+        orientation: int32 tensor, what EXIF calls 1 to 8.
+
+    Returns:
+        tensor of the same dtype, `(height, width, 3)` or `(width, height, 3)`.
+    """
 
     def transposed(photo):
         return tf.transpose(photo, (1, 0, 2))

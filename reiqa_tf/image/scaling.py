@@ -6,12 +6,17 @@ fitting, fine-tuning, scoring and every export format see the same pixels: TFLit
 these operators built in.
 """
 
+import numpy as np
 import tensorflow as tf
 
 _LEVEL = 1 / 255
 """One 8-bit level. Multiplied, never divided by 255: a graph's optimiser rewrites such divisions,
 and eager code would then differ from it in the last bit."""
 
+
+_HALVING_TAPS = np.array([-3, -9, 29, 111, 111, 29, -9, -3], np.float32) / 256
+"""Weights of the 8 old pixels below a new one of half the size: the cubic convolution kernel with
+a = -1/2 at distances of 7/4, 5/4, 3/4 and 1/4 of a new pixel, divided by their sum."""
 
 _BLOCK = 32
 """How many rows are made by one matrix product: less is more overhead, more is more zeros."""
@@ -42,8 +47,8 @@ def half_size(images):
     authors could have used, the horizontal pass comes first.)
 
     Args:
-        images: float tensor `(..., H, W, 3)` in [0, 1], H and W at least 2; values are brought to
-            their nearest 8-bit level first.
+        images: tensor `(..., H, W, 3)`, H and W at least 2: floats in [0, 1], which are brought to
+            their nearest 8-bit level first, or integer levels 0 to 255.
 
     Returns:
         float32 tensor `(..., H // 2, W // 2, 3)` in [0, 1], on 8-bit levels.
@@ -56,7 +61,10 @@ def half_size(images):
 
     Reference: the Re-IQA authors' inference code halves photos with Pillow in this way.
     """
+    images = tf.convert_to_tensor(images)
     height, width = _size(images)
+    if isinstance(height, int) and isinstance(width, int) and height % 2 == width % 2 == 0:
+        return _half_of_even_size(images)
     return resize(images, height // 2, width // 2)
 
 
@@ -64,17 +72,17 @@ def resize(images, height, width):
     """Resizes pictures as Pillow's `resize((width, height), BICUBIC)` does.
 
     Args:
-        images: float tensor `(..., H, W, 3)` in [0, 1].
+        images: tensor `(..., H, W, 3)`: floats in [0, 1] or integer levels 0 to 255.
         height: new height in pixels, an integer or a scalar integer tensor.
         width: new width in pixels, likewise.
 
     Returns:
         float32 tensor `(..., height, width, 3)` in [0, 1], on 8-bit levels.
     """
-    images = tf.cast(images, tf.float32)
+    images = tf.convert_to_tensor(images)
     old_height, old_width = _size(images)
     leading = tf.shape(images)[:-3]
-    levels = tf.floor(images * 255.0 + 0.5)
+    levels = _levels(images)
     # Either pass runs over the rows of a matrix, so the first one takes the picture transposed.
     levels = _transposed(tf.reshape(levels, (-1, old_height, old_width, 3)))
     levels = _resize_rows(tf.reshape(levels, (-1, old_width, old_height * 3)), old_width, width)
@@ -84,6 +92,65 @@ def resize(images, height, width):
     if isinstance(height, int) and isinstance(width, int):
         resized = tf.ensure_shape(resized, (*images.shape[:-3], height, width, 3))
     return resized
+
+
+def fit_into(image, side):
+    """Shrinks a picture that does not fit into a square, as `read_image(fit=side)` does.
+
+    Args:
+        image: uint8 tensor `(H, W, 3)`.
+        side: side of the square in pixels.
+
+    Returns:
+        float32 tensor `(height, width, 3)` in [0, 1], at most `side` px high and wide.
+    """
+    size = tf.shape(image)[:2]
+    longer = tf.reduce_max(size)
+    # As `reiqa_tf.image.reading.size_to_fit`: to the nearest, halves up.
+    fitted = tf.maximum(1, (2 * size * side + longer) // (2 * longer))
+    shrunk = tf.cond(
+        longer > side,
+        lambda: resize(to_unit_range(image), fitted[0], fitted[1]),
+        lambda: to_unit_range(image),
+    )
+    return tf.ensure_shape(shrunk, (None, None, 3))
+
+
+def _half_of_even_size(images):
+    """`half_size` where both sides are known and even, by two strided convolutions.
+
+    Then every new pixel has the same weights, and these are whole numbers of 1/256: products are
+    summed without rounding, in whatever order, even of factors in bfloat16. It is faster than
+    `resize` where a converter folds constants, and made of operators that every accelerator has.
+    """
+    height, width, channels = images.shape[-3:]
+    halved = tf.concat([tf.shape(images)[:-3], [height // 2, width // 2, channels]], 0)
+    # Strides must be the same both ways, so either pass has but one pixel the other way: rows are
+    # pictures of their own, then columns are channels.
+    rows = tf.reshape(_levels(images), (-1, 1, width, channels))
+    columns = tf.reshape(_halve_axis(rows, 2), (-1, height, 1, width // 2 * channels))
+    return tf.ensure_shape(
+        tf.reshape(_halve_axis(columns, 1) * _LEVEL, halved),
+        (*images.shape[:-3], height // 2, width // 2, channels),
+    )
+
+
+def _halve_axis(levels, axis):
+    """Halves `(N, H, W, C)` levels along one axis, the other of which has length 1."""
+    kernel = _HALVING_TAPS.reshape((-1, 1, 1, 1) if axis == 1 else (1, -1, 1, 1))
+    kernel = np.tile(kernel, (1, 1, levels.shape[-1], 1))
+    sums = tf.nn.depthwise_conv2d(levels, kernel, (1, 2, 2, 1), "SAME")
+    # Weights that fall outside of the picture are left out; the others shall add up to 1.
+    inside = np.convolve(np.ones(levels.shape[axis]), _HALVING_TAPS)[4:-3:2]
+    correction = (1 / inside).astype(np.float32).reshape((-1, 1, 1) if axis == 1 else (-1, 1))
+    return tf.clip_by_value(tf.floor(sums * correction + 0.5), 0.0, 255.0)
+
+
+def _levels(images):
+    """Integer levels, or the nearest ones of floats in [0, 1], as float32."""
+    if images.dtype.is_integer:
+        return tf.cast(images, tf.float32)
+    return tf.floor(tf.cast(images, tf.float32) * 255.0 + 0.5)
 
 
 def _size(images):

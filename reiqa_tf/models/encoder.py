@@ -105,10 +105,9 @@ class ReIQAEncoder(keras.Model):
         Returns:
             float32 tensor `(N, feature_count)`.
         """
-        images = to_unit_range(images)
         return ops.concatenate(
             [
-                self.features_at_one_scale(images, training=training),
+                self.features_at_one_scale(to_unit_range(images), training=training),
                 self.features_at_one_scale(half_size(images), training=training),
             ],
             axis=-1,

@@ -7,10 +7,8 @@ package alone, and damaged files are recognised before they are opened.
 """
 
 import datetime
-import difflib
 import errno
 import hashlib
-import importlib.resources
 import json
 import os
 import pathlib
@@ -22,17 +20,21 @@ import h5py
 import keras
 import numpy as np
 
-from reiqa_tf.errors import ReiqaError
 from reiqa_tf.models.efficientnet_lite import EfficientNetLiteBackbone
 from reiqa_tf.models.encoder import ReIQAEncoder
 from reiqa_tf.models.head import LinearHead
 from reiqa_tf.models.resnet import ResNetBackbone
 from reiqa_tf.models.scorer import ReIQAScorer
+from reiqa_tf.presets.folders import (
+    CONFIG_FILE,
+    METADATA_FILE,
+    WEIGHTS_FILE,
+    PresetError,
+    preset_folder,
+    read_json,
+    read_metadata,
+)
 from reiqa_tf.version import __version__
-
-CONFIG_FILE = "config.json"
-WEIGHTS_FILE = "model.weights.h5"
-METADATA_FILE = "metadata.json"
 
 _OUR_CLASSES = {
     keras.saving.get_registered_name(each)
@@ -45,24 +47,6 @@ _OUR_CLASSES = {
     )
 }
 _KERAS_CLASSES = {"DTypePolicy"}
-_LARGEST_JSON = 10_000_000  # bytes; the texts of a real preset take some kilobytes
-
-
-class PresetError(ReiqaError):
-    """A preset that cannot be loaded or saved. The message says which, why, and the way out."""
-
-
-def shipped_presets():
-    """Names of the presets that the package ships.
-
-    Returns:
-        list of names, in alphabetical order.
-    """
-    return sorted(
-        entry.name
-        for entry in importlib.resources.files("reiqa_tf.presets").iterdir()
-        if entry.joinpath(METADATA_FILE).is_file()
-    )
 
 
 def load_preset(preset, dtype=None):
@@ -85,7 +69,7 @@ def load_preset(preset, dtype=None):
     scorer = load_preset("folder/of/my/preset", dtype="mixed_bfloat16")
     ```
     """
-    folder = _folder_of(preset)
+    folder = preset_folder(preset)
     digests = read_metadata(folder)["sha256"]
     for name in (CONFIG_FILE, WEIGHTS_FILE):
         path = folder / name
@@ -98,7 +82,7 @@ def load_preset(preset, dtype=None):
                 f"{path}: damaged or changed. Expected the SHA-256 {digests.get(name)} of "
                 f"{METADATA_FILE}, received {received}. Get a whole copy of the preset."
             )
-    config = _read_json(folder / CONFIG_FILE)
+    config = read_json(folder / CONFIG_FILE)
     _refuse_foreign_classes(config, folder / CONFIG_FILE)
     try:
         if dtype is not None:
@@ -128,27 +112,6 @@ def load_preset(preset, dtype=None):
         if not np.isfinite(keras.ops.convert_to_numpy(variable)).all():
             raise PresetError(f"{folder}: the weights of {variable.path} are not finite.")
     return scorer
-
-
-def read_metadata(preset):
-    """Reads what a preset says about itself.
-
-    Args:
-        preset: as in `load_preset`.
-
-    Returns:
-        dictionary; see `save_preset`.
-
-    Raises:
-        PresetError: if there is no such preset or its metadata are damaged.
-    """
-    path = _folder_of(preset) / METADATA_FILE
-    metadata = _read_json(path)
-    if not isinstance(metadata.get("sha256"), dict):
-        raise PresetError(
-            f"{path}: expected an entry `sha256` with the files' digests; none found."
-        )
-    return metadata
 
 
 def save_preset(scorer, folder, half_precision=False, **about):
@@ -287,34 +250,6 @@ def _to_half(array, name):
     if not np.isfinite(half).all():
         raise PresetError(f"{name}: does not fit into float16. Save with half_precision=False.")
     return half
-
-
-def _folder_of(preset):
-    folder = pathlib.Path(preset)
-    if folder.is_dir():
-        return folder
-    shipped = shipped_presets()
-    if str(preset) in shipped:
-        return pathlib.Path(str(importlib.resources.files("reiqa_tf.presets") / str(preset)))
-    close = difflib.get_close_matches(str(preset), shipped, n=1)
-    hint = f" Did you mean {close[0]}?" if close else f" Shipped are: {', '.join(shipped)}."
-    raise PresetError(f"{preset}: neither a folder nor the name of a shipped preset.{hint}")
-
-
-def _read_json(path):
-    try:
-        if path.stat().st_size > _LARGEST_JSON:
-            raise PresetError(f"{path}: larger than {_LARGEST_JSON:,} bytes; not a preset's file.")
-        content = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise PresetError(f"{path}: missing, so {path.parent} is no preset.") from None
-    except OSError as error:
-        raise PresetError(f"{path}: cannot be read ({error.strerror}).") from None
-    except (ValueError, RecursionError) as error:
-        raise PresetError(f"{path}: not the JSON of a preset ({error}).") from None
-    if not isinstance(content, dict):
-        raise PresetError(f"{path}: expected a JSON object. Received: {type(content).__name__}")
-    return content
 
 
 def _refuse_foreign_classes(config, path):

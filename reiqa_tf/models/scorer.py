@@ -4,53 +4,13 @@ import keras
 import numpy as np
 from keras import ops
 
-from reiqa_tf.errors import ReiqaError
 from reiqa_tf.image.reading import open_image, read_image
 from reiqa_tf.models.encoder import ReIQAEncoder
 from reiqa_tf.models.head import LinearHead
+from reiqa_tf.score import MissingHeadError, with_intervals
 
 TILE_SIDE = 1024
 """Largest side in pixels of the tiles that a photo is cut into when it is scored at native size."""
-
-
-class MissingHeadError(ReiqaError):
-    """A score was asked for where there are encoders and no head."""
-
-
-class Score(float):
-    """The score of one photo: a number, higher is better, that knows how sure it is.
-
-    Args:
-        value: the score.
-        low: lower end of its interval, which ends with the scale.
-        high: upper end of its interval, likewise.
-        familiar: False when the photo's features lie far outside what the head was fitted on, so
-            that neither score nor interval should be trusted.
-
-    Example:
-    ```python
-    score = Score(0.61, low=0.44, high=0.78, familiar=True)
-    assert score > 0.5 and score.low < score < score.high
-    ```
-    """
-
-    def __new__(cls, value, low, high, familiar):
-        """Makes the number; the rest are attributes."""
-        score = super().__new__(cls, value)
-        score.low = low
-        score.high = high
-        score.familiar = familiar
-        return score
-
-    def __getnewargs__(self):
-        """What a copy or an unpickled score is made of."""
-        return float(self), self.low, self.high, self.familiar
-
-    def __repr__(self):
-        return (
-            f"Score({float(self):.4g}, low={self.low:.4g}, high={self.high:.4g}, "
-            f"familiar={self.familiar})"
-        )
 
 
 @keras.saving.register_keras_serializable(package="reiqa_tf")
@@ -89,6 +49,7 @@ class ReIQAScorer(keras.Model):
     """
 
     higher_is_better = True
+    runtime = "keras"
 
     def __init__(
         self, content=None, quality=None, head=None, working_size=None, name="scorer", **kwargs
@@ -134,9 +95,19 @@ class ReIQAScorer(keras.Model):
         return order
 
     @property
+    def has_head(self):
+        """Whether the scorer answers scores, not features alone."""
+        return self.head is not None
+
+    @property
     def score_range(self):
         """`(low, high)`, the scale of the scores; see `LinearHead`."""
         return self.fitted_head().score_range
+
+    @property
+    def coverage(self):
+        """Share of held-out photos whose score lay within the interval; see `LinearHead`."""
+        return self.fitted_head().coverage
 
     def build(self, input_shape):
         """Creates the weights for images of `input_shape`, `(N, H, W, 3)`."""
@@ -188,18 +159,13 @@ class ReIQAScorer(keras.Model):
             MissingHeadError: if the scorer has no head.
         """
         head = self.fitted_head()
-        values = ops.convert_to_numpy(head(features))
-        distances = ops.convert_to_numpy(head.distance(features))
-        lowest, highest = head.score_range
-        return [
-            Score(
-                float(value),
-                low=min(max(float(value) - head.margin, lowest), highest),
-                high=max(min(float(value) + head.margin, highest), lowest),
-                familiar=bool(distance <= head.distance_limit),
-            )
-            for value, distance in zip(values, distances, strict=True)
-        ]
+        return with_intervals(
+            ops.convert_to_numpy(head(features)),
+            ops.convert_to_numpy(head.distance(features)),
+            head.score_range,
+            head.margin,
+            head.distance_limit,
+        )
 
     def score_file(self, path, native_size=False):
         """Scores one photo.
@@ -299,10 +265,7 @@ class ReIQAScorer(keras.Model):
             MissingHeadError: if there is none.
         """
         if self.head is None:
-            raise MissingHeadError(
-                "this preset has encoders but no head, so it answers features and no scores. "
-                "Fit a head on scored photos: reiqa fit scores.csv --preset THIS --out NEW"
-            )
+            raise MissingHeadError
         return self.head
 
 

@@ -1,4 +1,7 @@
-"""The presets that the package ships, a folder each. The code is in `reiqa_tf.models.presets`."""
+"""The presets that the package ships, a folder each, and how to find them.
+
+`reiqa_tf.models.presets` loads and saves presets; what needs no Keras is here, in `folders`.
+"""
 
 DEFAULT = "content_lite0_biq2021"
 """Name of the preset that the commands take unless a person names another."""

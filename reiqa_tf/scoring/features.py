@@ -1,15 +1,14 @@
 """Features of many photos: read ahead in threads, computed in batches by size, cached."""
 
 import collections
-import concurrent.futures
 import dataclasses
-import os
 
 import numpy as np
 
 from reiqa_tf.image.reading import ImageError, read_bytes, read_image
 from reiqa_tf.models.inference import compile_features
 from reiqa_tf.scoring.cache import photo_digest
+from reiqa_tf.scoring.reading_ahead import ahead
 
 BATCH_SIZE = 4
 """Photos of one size that are computed together. Ours, measured: see benchmarks/scoring.py."""
@@ -122,14 +121,7 @@ def _read_ahead(photos, fit, cache, depth):
         except ImageError as problem:
             return _Read(index, outcome=Outcome(index, problem=problem))
 
-    with concurrent.futures.ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:
-        ahead = collections.deque()
-        for index in range(len(photos)):
-            ahead.append(threads.submit(read, index))
-            if len(ahead) > depth:
-                yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()
+    return ahead(read, len(photos), depth)
 
 
 def _finish(batch, compute, cache):

@@ -1,0 +1,132 @@
+"""SavedModel for TensorFlow Serving: versioned, with warm-up requests and configuration files."""
+
+import pathlib
+
+import tensorflow as tf
+
+from reiqa_tf.errors import ReiqaError
+from reiqa_tf.export import contract
+from reiqa_tf.export.folding import FoldedScorer
+from reiqa_tf.export.quiet import quiet
+from reiqa_tf.export.serving import bytes_function
+from reiqa_tf.image.reading import read_image
+from reiqa_tf.image.scaling import to_unit_range
+
+SIGNATURES = ("serving_default", "images", "features")
+"""Names of the signatures; they never change."""
+
+MODELS_FILE = "models.config"
+BATCHING_FILE = "batching.config"
+WARM_UP_FILE = "assets.extra/tf_serving_warmup_requests"
+
+_WARM_UP_SIDE = 256
+"""Side in pixels of the square that the warm-up photo of the pixel signatures fits into."""
+
+_BATCHING = """\
+# For tensorflow_model_server --enable_batching --batching_parameters_file=THIS.
+# Requests are split into single photos, which the threads work on side by side, and never merged:
+# photos of different sizes cannot share a tensor, and a photo that cannot be read fails the
+# request that it came with and no other.
+max_batch_size { value: 256 }               # photos in the largest request
+enable_large_batch_splitting { value: true }
+max_execution_batch_size { value: 1 }
+batch_timeout_micros { value: 0 }
+num_batch_threads { value: 4 }              # set it to the number of cores
+max_enqueued_batches { value: 1024 }        # beyond it requests are refused at once
+"""
+
+
+class ServingError(ReiqaError):
+    """A SavedModel that cannot be made. The message says why and what to do."""
+
+
+def write_saved_model(scorer, folder, name, photos, version=1):
+    """Writes a SavedModel for TensorFlow Serving and the files that go with it.
+
+    In `folder`: `<name>/<version>/` with the model and its warm-up requests, `models.config` and
+    `batching.config`. Signatures, each answering `score` (or `features`, without a head) alone:
+
+    - `serving_default`: `image_bytes`, strings `(N,)`, JPEG or PNG of any sizes. Photos larger
+      than the scorer's working size are shrunk to it, as `reiqa score` does.
+    - `images`: `images`, uint8 RGB `(N, H, W, 3)`, scored at the size they have.
+    - `features`: `images` -> `features`, float32 `(N, feature_count)`.
+
+    Args:
+        scorer: a built `ReIQAScorer`.
+        folder: where to write; made if need be.
+        name: name of the model, part of its address on the server.
+        photos: list of the bytes of some JPEG or PNG photos, which become the warm-up requests.
+        version: version of the model, from 1 up.
+
+    Raises:
+        ServingError: if the extra `export` is not installed, or the files cannot be written.
+
+    Example:
+    ```python
+    write_saved_model(scorer, "served", "quality", [pathlib.Path("photo.jpg").read_bytes()])
+    ```
+    """
+    warm_up = list(_warm_up_requests(name, photos))
+    folded = FoldedScorer(scorer)
+    first, *_ = contract.output_names(scorer)
+    pictures = tf.TensorSpec((None, None, None, 3), tf.uint8, name=contract.IMAGES)
+
+    def from_images(images):
+        return {first: folded.compute(to_unit_range(images))[first]}
+
+    def features(images):
+        return {contract.FEATURES: folded.compute(to_unit_range(images))[contract.FEATURES]}
+
+    endpoints = (
+        bytes_function(scorer, folded.compute),
+        tf.function(from_images, input_signature=[pictures], autograph=False),
+        tf.function(features, input_signature=[pictures], autograph=False),
+    )
+    target = pathlib.Path(folder) / name / str(version)
+    signatures = dict(zip(SIGNATURES, endpoints, strict=True))
+    try:
+        with quiet():
+            tf.saved_model.save(folded, target, signatures=signatures)
+        (target / WARM_UP_FILE).parent.mkdir()
+        with tf.io.TFRecordWriter(str(target / WARM_UP_FILE)) as file:
+            for request in warm_up:
+                file.write(request)
+    except tf.errors.OpError as error:  # how TensorFlow says that a disk is full
+        raise ServingError(f"{target}: cannot be written ({error.message}).") from error
+    (pathlib.Path(folder) / MODELS_FILE).write_text(_models_config(name, version))
+    (pathlib.Path(folder) / BATCHING_FILE).write_text(_BATCHING)
+
+
+def _warm_up_requests(name, photos):
+    """Serialised requests like those to come: photos as files, then each signature of pixels."""
+    try:
+        from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
+    except ImportError:
+        raise ServingError(
+            "a SavedModel for TensorFlow Serving needs the package tensorflow-serving-api for its "
+            "warm-up requests. Install it: pip install 'reiqa_tf[export]'"
+        ) from None
+    pixels = read_image(photos[0], fit=_WARM_UP_SIDE)[None]
+    served, *others = SIGNATURES
+    inputs = [(served, contract.IMAGE_BYTES, [photo]) for photo in photos]
+    inputs += [(signature, contract.IMAGES, pixels) for signature in others]
+    for signature, argument, value in inputs:
+        log = PredictionLog()
+        request = log.predict_log.request
+        request.model_spec.name = name
+        request.model_spec.signature_name = signature
+        request.inputs[argument].CopyFrom(tf.make_tensor_proto(value))
+        yield log.SerializeToString()
+
+
+def _models_config(name, version):
+    from google.protobuf import text_format
+    from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
+
+    config = ModelServerConfig()
+    model = config.model_config_list.config.add(
+        name=name, base_path=f"/models/{name}", model_platform="tensorflow"
+    )
+    model.model_version_policy.specific.versions.append(version)
+    model.version_labels["stable"] = version
+    return text_format.MessageToString(config)

@@ -1,0 +1,119 @@
+"""The graph functions that are exported: uint8 pictures in, named answers out."""
+
+import keras
+import tensorflow as tf
+
+from reiqa_tf.export import contract
+from reiqa_tf.image.scaling import fit_into, to_unit_range
+from reiqa_tf.image.served_decoding import decode_served_photo
+
+
+def answers(scorer, images):
+    """What every artifact computes from pictures.
+
+    Args:
+        scorer: a built `ReIQAScorer`.
+        images: uint8 tensor `(N, H, W, 3)`, RGB.
+
+    Returns:
+        dictionary from the names of `contract.output_names` to float32 tensors: `score` and
+        `distance` `(N,)`, or `features` `(N, feature_count)` of a scorer without a head.
+    """
+    known = all_answers(scorer, images)
+    return {name: known[name] for name in contract.output_names(scorer)}
+
+
+def all_answers(scorer, images):
+    """As `answers`, with the features in any case.
+
+    Args:
+        scorer: a built `ReIQAScorer`.
+        images: `(N, H, W, 3)`, RGB, uint8 or floats in [0, 1].
+
+    Returns:
+        dictionary of float32 tensors: `features`, and with a head `score` and `distance`.
+    """
+    features = scorer.features(images, training=False)
+    known = {contract.FEATURES: features}
+    if scorer.head is not None:
+        known[contract.SCORE] = scorer.head(features)
+        known[contract.DISTANCE] = scorer.head.distance(features)
+    return known
+
+
+def folded_function(scorer, size=None, batch_size=None):
+    """Makes the graph function that the TFLite and ONNX converters take.
+
+    The weights are constants of its graph, so that the converters fold batch normalisation into
+    the convolutions. Later changes of the scorer's weights do not reach it.
+
+    Args:
+        scorer: a built `ReIQAScorer`.
+        size: `(height, width)` in pixels, or None for any size.
+        batch_size: number of pictures, or None for any.
+
+    Returns:
+        `tf.function` with one signature, from `images`, uint8 `(batch_size, *size, 3)`, to what
+        `answers` says.
+
+    Example:
+    ```python
+    function = folded_function(scorer, size=(384, 512), batch_size=1)
+    concrete = function.get_concrete_function()
+    ```
+    """
+    weights = [(variable, keras.ops.convert_to_numpy(variable)) for variable in scorer.variables]
+    shape = (batch_size, *(size or (None, None)), 3)
+    signature = [tf.TensorSpec(shape, tf.uint8, name=contract.IMAGES)]
+
+    @tf.function(input_signature=signature, autograph=False)
+    def folded(images):
+        constants = [(variable, tf.constant(array)) for variable, array in weights]
+        with keras.StatelessScope(state_mapping=constants):
+            return answers(scorer, images)
+
+    return folded
+
+
+def bytes_function(scorer, compute):
+    """Makes the graph function that takes whole files of mixed sizes.
+
+    Photo by photo: decoded, turned upright, shrunk to the scorer's working size if larger, judged.
+    Photos of different sizes cannot share a tensor, and padding them would change their scores.
+
+    Args:
+        scorer: a built `ReIQAScorer`.
+        compute: graph function from float pictures `(1, H, W, 3)` to a
+            dictionary as of `all_answers`.
+
+    Returns:
+        `tf.function` with one signature, from `image_bytes`, strings `(N,)`, to the first of
+        `contract.output_names` alone, `(N,)` or `(N, feature_count)`.
+    """
+    name = contract.output_names(scorer)[0]
+    shape = (scorer.feature_count,) if scorer.head is None else ()
+    signature = [tf.TensorSpec((None,), tf.string, name=contract.IMAGE_BYTES)]
+
+    @tf.function(input_signature=signature, autograph=False)
+    def from_bytes(image_bytes):
+        def judge(entry):
+            index, contents = entry
+            label = tf.strings.join([contract.IMAGE_BYTES, "[", tf.strings.as_string(index), "]"])
+            photo = decode_served_photo(contents, label)
+            if scorer.working_size is None:
+                photo = to_unit_range(photo)
+            else:
+                photo = fit_into(photo, scorer.working_size)
+            return tf.ensure_shape(compute(photo[tf.newaxis])[name][0], shape)
+
+        entries = (tf.range(tf.size(image_bytes)), image_bytes)
+        # One after the other: each photo is spread over all cores as it is.
+        rows = tf.map_fn(
+            judge,
+            entries,
+            fn_output_signature=tf.TensorSpec(shape, tf.float32),
+            parallel_iterations=1,
+        )
+        return {name: rows}
+
+    return from_bytes

@@ -1,0 +1,229 @@
+"""TFLite (LiteRT) files: one signature, built-in operators only, nothing left to preprocess."""
+
+import re
+import warnings
+
+import numpy as np
+import tensorflow as tf
+
+from reiqa_tf.errors import ReiqaError
+from reiqa_tf.export.contract import IMAGES
+from reiqa_tf.export.quiet import quiet
+from reiqa_tf.export.serving import folded_function
+from reiqa_tf.export.tflite_metadata import with_metadata
+
+SMALLEST_HALVED = 4096
+"""Smallest kernel, in numbers, that is stored in float16."""
+
+SIGNATURE = "serving_default"
+"""Name of the file's signature, from `images` to the names of `contract.output_names`."""
+
+
+class TFLiteError(ReiqaError):
+    """A scorer that cannot be converted as asked for. The message says why, and the way out."""
+
+
+def convert_tflite(scorer, size, precision, contract, calibration=None):
+    """Converts a scorer to a TFLite file.
+
+    Args:
+        scorer: a built `ReIQAScorer`.
+        size: `(height, width)` of the pictures in pixels, at least 32; the accelerators of phones
+            want it fixed. None makes a file for any size, whose input the runtime resizes.
+        precision: one of `PRECISIONS`:
+
+            - `"float32"`;
+            - `"float16"`: weights in float16, half the file;
+            - `"dynamic_range"`: weights in 8 bits, and activations too while they are multiplied;
+            - `"full_integer"`: the encoders' convolutions in 8-bit integers throughout, for a
+              fixed size. Input uint8 and outputs float32 are the same as ever; so are the
+              half-size picture, the pooling and the head, which computed in 8 bits would lose
+              what the score is made of.
+        contract: what `contract.contract` answered; it is packed with the file.
+        calibration: list of photos, uint8 `(height, width, 3)`, from which `"full_integer"` learns
+            the ranges of the activations; some 30 of the kind that will be scored. Real photos:
+            noise has other ranges.
+
+    Returns:
+        bytes of the file.
+
+    Raises:
+        TFLiteError: if the arguments do not go together, or the converter used an operator that
+            is not built in.
+
+    Example:
+    ```python
+    model = convert_tflite(scorer, (512, 512), "float16", contract(scorer, ...))
+    pathlib.Path("model.tflite").write_bytes(model)
+    ```
+    """
+    if precision not in PRECISIONS:
+        raise TFLiteError(
+            f"precision: expected one of {', '.join(PRECISIONS)}. Received: {precision!r}"
+        )
+    if size is not None:
+        size = tuple(size)
+        if len(size) != 2 or not all(isinstance(n, int) and n >= 32 for n in size):
+            raise TFLiteError(
+                "size: expected (height, width) in pixels, at least 32, or None for any size. "
+                f"Received: {size}"
+            )
+    from ai_edge_quantizer.quantizer import Quantizer
+
+    with quiet(), warnings.catch_warnings():
+        # That a runtime keeps all tensors is for debugging, it says; calibration lives by it.
+        warnings.filterwarnings("ignore", message=".*experimental_preserve_all_tensors")
+        # A channel whose kernel is all zeros has no scale to round its bias on. What that costs is
+        # part of the measured difference.
+        warnings.filterwarnings("ignore", message="invalid value encountered in cast")
+        model = _convert(scorer, size)
+        quantizer = Quantizer(bytearray(model))
+        ranges = PRECISIONS[precision](quantizer, model, scorer, size, calibration)
+        if quantizer.get_quantization_recipe():
+            model = bytes(quantizer.quantize(ranges).quantized_model)
+    _require_builtin_operators(model)
+    return with_metadata(model, contract, _outputs(model))
+
+
+def operators(model):
+    """Names of the operators in a TFLite file.
+
+    Args:
+        model: bytes of the file.
+
+    Returns:
+        sorted list of names, such as `CONV_2D`; those that are not built in begin with `custom`.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    codes = vars(schema.BuiltinOperator).items()
+    names = {code: name for name, code in codes if isinstance(code, int)}
+    content = schema.Model.GetRootAs(model, 0)
+    found = set()
+    for index in range(content.OperatorCodesLength()):
+        operator = content.OperatorCodes(index)
+        # Codes up to 127 once had a byte of their own, and converters fill in both.
+        name = names[max(operator.BuiltinCode(), operator.DeprecatedBuiltinCode())]
+        custom = (operator.CustomCode() or b"").decode()
+        found.add(f"custom {custom}" if name == "CUSTOM" else name)
+    return sorted(found)
+
+
+def _as_it_is(_quantizer, _model, _scorer, _size, _calibration):
+    """The converter's own file, in float32."""
+
+
+def _with_half_weights(quantizer, model, scorer, _size, _calibration):
+    # The small kernels of the first stages and of the depthwise convolutions are a hundredth of
+    # all weights, and rounding them costs more than rounding all others.
+    large = "|".join(map(re.escape, _large_convolutions(model)))
+    for names in _names_of_backbones(scorer):
+        quantizer.add_weight_only_config(
+            f"(?={names})({large})", "CONV_2D", num_bits=16, algorithm_key="float_casting"
+        )
+
+
+def _large_convolutions(model):
+    """Names of the outputs of the convolutions whose kernels are worth halving."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    content = schema.Model.GetRootAs(model, 0)
+    graph = content.Subgraphs(0)
+    for index in range(graph.OperatorsLength()):
+        operator = graph.Operators(index)
+        code = content.OperatorCodes(operator.OpcodeIndex())
+        kinds = (code.BuiltinCode(), code.DeprecatedBuiltinCode())
+        if max(kinds) == schema.BuiltinOperator.CONV_2D:
+            kernel = graph.Tensors(operator.Inputs(1)).ShapeAsNumpy()
+            if kernel.prod() >= SMALLEST_HALVED:
+                yield graph.Tensors(operator.Outputs(0)).Name().decode()
+
+
+def _with_dynamic_range(quantizer, _model, scorer, _size, _calibration):
+    for names in _names_of_backbones(scorer):
+        quantizer.add_dynamic_config(names, "CONV_2D", num_bits=8)
+
+
+def _with_integers(quantizer, _model, scorer, size, calibration):
+    if size is None:
+        raise TFLiteError("full_integer: expected a fixed size, such as (512, 512). Received: None")
+    photos = [] if calibration is None else [np.asarray(photo) for photo in calibration]
+    wrong = [photo for photo in photos if photo.shape != (*size, 3) or photo.dtype != np.uint8]
+    if not photos or wrong:
+        received = f"{wrong[0].dtype} {wrong[0].shape}" if wrong else "no photos"
+        raise TFLiteError(
+            f"calibration: expected real photos, uint8 {(*size, 3)}, some 30 of the kind that will "
+            f"be scored. Received: {received}"
+        )
+    for names in _names_of_backbones(scorer):
+        for operator in ("CONV_2D", "DEPTHWISE_CONV_2D", "ADD", "PAD", "MAX_POOL_2D"):
+            quantizer.add_static_config(names, operator, activation_num_bits=8, weight_num_bits=8)
+    # One by one, because over several photos the library averages what it finds; the extremes of
+    # all photos judge far better than their averages.
+    found = [quantizer.calibrate({SIGNATURE: [{IMAGES: photo[None]}]}) for photo in photos]
+    return {
+        name: {
+            **ranges,
+            **{
+                key: extreme([each[name][key] for each in found], axis=0)
+                for key, extreme in (("min", np.min), ("max", np.max))
+                if key in ranges
+            },
+        }
+        for name, ranges in found[0].items()
+    }
+
+
+PRECISIONS = {
+    "float32": _as_it_is,
+    "float16": _with_half_weights,
+    "dynamic_range": _with_dynamic_range,
+    "full_integer": _with_integers,
+}
+"""What `convert_tflite` can make of the weights and activations, by name.
+
+Each function tells the quantiser what to do with which operators, and answers the ranges of the
+activations if it needs them. Operators outside of the backbones are left in float32 by all.
+"""
+
+
+def _names_of_backbones(scorer):
+    """One pattern for each encoder, of the names of its backbone's tensors."""
+    return [
+        f".*/{re.escape(encoder.backbone.name)}(_[0-9]+)?/.*"
+        for encoder in scorer.experts().values()
+    ]
+
+
+def _convert(scorer, size):
+    """The scorer as a TFLite file in float32."""
+    # A module, because the converter saves it first and takes the signature's names from there.
+    module = tf.Module()
+    module.function = folded_function(scorer, size, batch_size=1)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [module.function.get_concrete_function()], module
+    )
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    return converter.convert()
+
+
+def _require_builtin_operators(model):
+    foreign = [name for name in operators(model) if name.startswith("custom")]
+    if foreign:
+        raise TFLiteError(
+            f"expected built-in operators alone. Received: {', '.join(foreign)}. Runtimes on "
+            "phones lack them; compute the encoder with other operations."
+        )
+
+
+def _outputs(model):
+    """Names of the outputs in the order of the file's tensors, in which metadata are written."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    content = schema.Model.GetRootAs(model, 0)
+    signature = content.SignatureDefs(0)
+    names = {}
+    for index in range(signature.OutputsLength()):
+        output = signature.Outputs(index)
+        names[output.TensorIndex()] = output.Name().decode()
+    return [names[index] for index in content.Subgraphs(0).OutputsAsNumpy()]

@@ -1,0 +1,210 @@
+"""TFLite metadata: what a `.tflite` file says about itself, in the form that its tools read."""
+
+import io
+import json
+import zipfile
+
+import flatbuffers
+import numpy as np
+
+from reiqa_tf.export.contract import DISTANCE, FEATURES, IMAGES, SCORE
+from reiqa_tf.version import __version__
+
+METADATA_NAME = "TFLITE_METADATA"
+"""Name under which a model file holds its metadata."""
+
+CONTRACT_FILE = "contract.json"
+"""Name of the file with the contract that is packed with the model."""
+
+# Published with the TFLite Support library: `metadata_schema.fbs`, tables and the numbers of the
+# fields that are used here, enumerations and unions.
+_FIELDS = {
+    "ModelMetadata": {
+        "name": 0,
+        "description": 1,
+        "version": 2,
+        "subgraph_metadata": 3,
+        "author": 4,
+        "license": 5,
+        "associated_files": 6,
+        "min_parser_version": 7,
+    },
+    "SubGraphMetadata": {
+        "name": 0,
+        "description": 1,
+        "input_tensor_metadata": 2,
+        "output_tensor_metadata": 3,
+    },
+    "TensorMetadata": {"name": 0, "description": 1, "content": 3, "process_units": 4, "stats": 5},
+    "Content": {"content_properties_type": 0, "content_properties": 1},
+    "FeatureProperties": {},
+    "ImageProperties": {"color_space": 0},
+    "ProcessUnit": {"options_type": 0, "options": 1},
+    "NormalizationOptions": {"mean": 0, "std": 1},
+    "Stats": {"max": 0, "min": 1},
+    "AssociatedFile": {"name": 0, "description": 1, "type": 2},
+}
+_FEATURE_PROPERTIES, _IMAGE_PROPERTIES = 1, 2
+_NORMALIZATION_OPTIONS = 1
+_RGB = 1
+_DESCRIPTIONS = 1
+_IDENTIFIER = b"M001"
+
+_DESCRIPTIONS_OF = {
+    IMAGES: "The picture as it was decoded: RGB, 8 bits, rows from the top. Subtract and divide "
+    "nothing: scaling, mean, deviation and the half-size picture are inside of the model.",
+    SCORE: "Quality of the picture; higher is better.",
+    DISTANCE: "How far the picture is from those that the score was fitted on; above "
+    "distance_limit of contract.json the score should not be trusted.",
+    FEATURES: "What the encoders see in the picture, for a regressor of your own.",
+}
+
+
+def with_metadata(model, contract, outputs):
+    """Puts metadata and the contract into a model file.
+
+    The metadata are a table of TFLite's metadata schema, as tools for TFLite models read them; the
+    contract is packed with the file as they pack labels: as a ZIP archive at its end.
+
+    Args:
+        model: the file, bytes.
+        contract: what `contract.contract` answered.
+        outputs: names of the output tensors, in the order of the file's signature.
+
+    Returns:
+        bytes of the file with both.
+
+    Example:
+    ```python
+    archive = zipfile.ZipFile("model.tflite")
+    contract = json.loads(archive.read("contract.json"))
+    ```
+    """
+    from ai_edge_litert import schema_py_generated as schema
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    content = flatbuffer_utils.read_model_from_bytearray(model)
+    buffer = schema.BufferT()
+    buffer.data = _metadata(contract, outputs)
+    content.buffers.append(buffer)
+    for each in content.buffers:
+        if each.data is not None:  # anything but an array is written byte by byte
+            each.data = np.frombuffer(each.data, np.uint8)
+    entry = schema.MetadataT()
+    entry.name = METADATA_NAME
+    entry.buffer = len(content.buffers) - 1
+    content.metadata = [*(content.metadata or []), entry]
+    file = io.BytesIO(flatbuffer_utils.convert_object_to_bytearray(content))
+    with zipfile.ZipFile(file, "a") as archive:
+        # A date of its own would make two exports of the same model differ.
+        member = zipfile.ZipInfo(CONTRACT_FILE, (1980, 1, 1, 0, 0, 0))
+        archive.writestr(member, json.dumps(contract, indent=2) + "\n")
+    return file.getvalue()
+
+
+def _metadata(contract, outputs):
+    image = {
+        "content_properties_type": _IMAGE_PROPERTIES,
+        "content_properties": ("ImageProperties", {"color_space": _RGB}),
+    }
+    unchanged = {
+        "options_type": _NORMALIZATION_OPTIONS,
+        "options": ("NormalizationOptions", {"mean": [0.0], "std": [1.0]}),
+    }
+    feature = {
+        "content_properties_type": _FEATURE_PROPERTIES,
+        "content_properties": ("FeatureProperties", {}),
+    }
+    limits = {}
+    if SCORE in outputs:
+        limits[SCORE] = {"stats": ("Stats", _range(contract["score_low"], contract["score_high"]))}
+    table = {
+        "name": contract["preset"],
+        "description": contract.get("description", "No-reference quality of photos"),
+        "version": __version__,
+        "author": contract["producer"],
+        "license": contract.get("license", "not stated"),
+        "min_parser_version": "1.0.0",
+        "associated_files": [
+            (
+                "AssociatedFile",
+                {
+                    "name": CONTRACT_FILE,
+                    "description": "What a user of the model must know, as JSON",
+                    "type": _DESCRIPTIONS,
+                },
+            )
+        ],
+        "subgraph_metadata": [
+            (
+                "SubGraphMetadata",
+                {
+                    "name": "serving_default",
+                    "input_tensor_metadata": [
+                        (
+                            "TensorMetadata",
+                            {
+                                "name": IMAGES,
+                                "description": _DESCRIPTIONS_OF[IMAGES],
+                                "content": ("Content", image),
+                                "process_units": [("ProcessUnit", unchanged)],
+                                "stats": ("Stats", _range(0.0, 255.0)),
+                            },
+                        )
+                    ],
+                    "output_tensor_metadata": [
+                        (
+                            "TensorMetadata",
+                            {
+                                "name": name,
+                                "description": _DESCRIPTIONS_OF[name],
+                                "content": ("Content", feature),
+                                **limits.get(name, {}),
+                            },
+                        )
+                        for name in outputs
+                    ],
+                },
+            )
+        ],
+    }
+    builder = flatbuffers.Builder()
+    builder.Finish(_write(builder, "ModelMetadata", table), _IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def _range(low, high):
+    return {"min": [low], "max": [high]}
+
+
+def _write(builder, kind, values):
+    """Writes a table and what it refers to, which a FlatBuffer wants first."""
+    references = {}
+    for name, value in values.items():
+        if isinstance(value, str):
+            references[name] = builder.CreateString(value)
+        elif isinstance(value, tuple):
+            references[name] = _write(builder, *value)
+        elif isinstance(value, list):
+            references[name] = _write_vector(builder, value)
+    fields = _FIELDS[kind]
+    builder.StartObject(max(fields.values(), default=-1) + 1)
+    for name, value in values.items():
+        if name in references:
+            builder.PrependUOffsetTRelativeSlot(fields[name], references[name], 0)
+        else:
+            builder.PrependUint8Slot(fields[name], value, 0)
+    return builder.EndObject()
+
+
+def _write_vector(builder, values):
+    """Writes a vector of numbers or of tables."""
+    are_tables = isinstance(values[0], tuple)
+    written = [_write(builder, *value) for value in values] if are_tables else values
+    builder.StartVector(4, len(values), 4)
+    for value in reversed(written):
+        if are_tables:
+            builder.PrependUOffsetTRelative(value)
+        else:
+            builder.PrependFloat32(value)
+    return builder.EndVector()

@@ -1,0 +1,105 @@
+"""Presets as folders: where they lie and what they say about themselves, without loading one.
+
+Plain Python, so that the runtimes that do without TensorFlow and Keras find what they need.
+"""
+
+import difflib
+import importlib.resources
+import json
+import pathlib
+
+from reiqa_tf.errors import ReiqaError
+
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "model.weights.h5"
+METADATA_FILE = "metadata.json"
+
+_LARGEST_JSON = 10_000_000  # bytes; the texts of a real preset take some kilobytes
+
+
+class PresetError(ReiqaError):
+    """A preset that cannot be loaded or saved. The message says which, why, and the way out."""
+
+
+def shipped_presets():
+    """Names of the presets that the package ships.
+
+    Returns:
+        list of names, in alphabetical order.
+    """
+    return sorted(
+        entry.name
+        for entry in importlib.resources.files("reiqa_tf.presets").iterdir()
+        if entry.joinpath(METADATA_FILE).is_file()
+    )
+
+
+def read_metadata(preset):
+    """Reads what a preset says about itself.
+
+    Args:
+        preset: as in `load_preset`.
+
+    Returns:
+        dictionary; see `save_preset`.
+
+    Raises:
+        PresetError: if there is no such preset or its metadata are damaged.
+    """
+    path = preset_folder(preset) / METADATA_FILE
+    metadata = read_json(path)
+    if not isinstance(metadata.get("sha256"), dict):
+        raise PresetError(
+            f"{path}: expected an entry `sha256` with the files' digests; none found."
+        )
+    return metadata
+
+
+def preset_folder(preset):
+    """Finds the folder of a preset.
+
+    Args:
+        preset: as in `load_preset`.
+
+    Returns:
+        `pathlib.Path`.
+
+    Raises:
+        PresetError: if it is neither a folder nor the name of a shipped preset.
+    """
+    folder = pathlib.Path(preset)
+    if folder.is_dir():
+        return folder
+    shipped = shipped_presets()
+    if str(preset) in shipped:
+        return pathlib.Path(str(importlib.resources.files("reiqa_tf.presets") / str(preset)))
+    close = difflib.get_close_matches(str(preset), shipped, n=1)
+    hint = f" Did you mean {close[0]}?" if close else f" Shipped are: {', '.join(shipped)}."
+    raise PresetError(f"{preset}: neither a folder nor the name of a shipped preset.{hint}")
+
+
+def read_json(path):
+    """Reads one of the texts of a preset.
+
+    Args:
+        path: `pathlib.Path` of the file.
+
+    Returns:
+        dictionary.
+
+    Raises:
+        PresetError: if it cannot be read or holds something else.
+    """
+    try:
+        if path.stat().st_size > _LARGEST_JSON:
+            raise PresetError(f"{path}: larger than {_LARGEST_JSON:,} bytes; not a preset's file.")
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise PresetError(f"{path}: missing, so {path.parent} is no preset.") from None
+    except OSError as error:
+        raise PresetError(f"{path}: cannot be read ({error.strerror}).") from None
+    except (ValueError, RecursionError) as error:
+        raise PresetError(f"{path}: not the JSON of a preset ({error}).") from None
+    if not isinstance(content, dict):
+        raise PresetError(f"{path}: expected a JSON object. Received: {type(content).__name__}")
+    return content

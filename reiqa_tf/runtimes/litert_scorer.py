@@ -1,0 +1,125 @@
+"""A `.tflite` file in LiteRT, which was TensorFlow Lite."""
+
+import io
+import json
+import os
+import zipfile
+
+import numpy as np
+
+from reiqa_tf.image.reading import MINIMUM_SIDE
+from reiqa_tf.runtimes.artifact_scorer import ArtifactScorer
+from reiqa_tf.runtimes.contract import Contract
+from reiqa_tf.runtimes.errors import ArtifactError, MissingRuntimeError
+from reiqa_tf.runtimes.manifest import read_artifact
+
+_CONTRACT_FILE = "contract.json"
+_LARGEST_CONTRACT = 1_000_000  # bytes; a real one takes some hundred
+
+
+class LiteRTScorer(ArtifactScorer):
+    """Scores photos with an exported `.tflite` file, without TensorFlow.
+
+    A file of a fixed size takes photos of that size alone; one for any size takes them all.
+
+    Args:
+        path: the file, as `reiqa export --format tflite` writes it. If its `manifest.json` stands
+            beside it, the file must be as that says. Keep it there: LiteRT trusts what it opens,
+            and a damaged file can end the process.
+        threads: number of threads that share the work on a photo; None takes all cores.
+
+    Raises:
+        MissingRuntimeError: if ai-edge-litert is not installed.
+        ArtifactError: if the file is missing, damaged or foreign.
+
+    Example:
+    ```python
+    scorer = LiteRTScorer("exported/model.tflite", threads=2)
+    scorer.score_file("photo.jpg")        # Score(0.61, low=0.37, high=0.85, familiar=True)
+    scorer.predict(images)                # (N,) scores of uint8 (N, H, W, 3)
+    ```
+    """
+
+    runtime = "tflite"
+
+    def _open(self):
+        try:
+            from ai_edge_litert.interpreter import Interpreter
+        except ImportError as error:
+            raise MissingRuntimeError(
+                f"ai_edge_litert cannot be imported ({error}). Install it: pip install "
+                "'reiqa_tf[tflite]'"
+            ) from None
+        contents = read_artifact(self.path)
+        contract = Contract.read(_packed_contract(contents, self.path), self.path)
+        try:
+            interpreter = Interpreter(
+                model_content=contents, num_threads=self.threads or os.cpu_count() or 1
+            )
+            _prepare(interpreter)
+            (signature,) = interpreter.get_signature_list()
+            self._runner = interpreter.get_signature_runner(signature)
+            inputs = self._runner.get_input_details()
+            outputs = self._runner.get_output_details()
+        except (RuntimeError, ValueError) as error:
+            raise ArtifactError(
+                f"{self.path}: not a model that LiteRT can load ({' '.join(str(error).split())})."
+            ) from None
+        known = {"images"} == set(inputs) and set(contract.outputs) == set(outputs)
+        if not known or inputs["images"]["dtype"] != np.uint8:
+            raise ArtifactError(
+                f"{self.path}: expected the input images, uint8 (1, H, W, 3), and the outputs "
+                f"{', '.join(contract.outputs)}. Received: {sorted(inputs)}, {sorted(outputs)}"
+            )
+        self._shape = [int(size) for size in inputs["images"]["shape_signature"]]
+        return contract
+
+    def _run(self, images):
+        _, *size, _ = self._shape
+        if any(
+            fixed not in (-1, received)
+            for fixed, received in zip(size, images.shape[1:3], strict=True)
+        ):
+            raise ArtifactError(
+                f"{self.path}: takes pictures of {size[0]} x {size[1]} px (height x width) alone. "
+                f"Received: {images.shape[1]} x {images.shape[2]} px. Export one for any size: "
+                "reiqa export --preset PRESET --format tflite"
+            )
+        try:
+            rows = [self._runner(images=image[None]) for image in images]
+        except (RuntimeError, ValueError) as error:
+            raise ArtifactError(
+                f"{self.path}: fails for pictures of the shape {images.shape} "
+                f"({' '.join(str(error).split())})."
+            ) from None
+        return {name: np.concatenate([row[name] for row in rows]) for name in self.contract.outputs}
+
+
+def _packed_contract(contents, path):
+    """What the file says about itself, in the archive at its end in which TFLite tools look."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(contents)) as archive:
+            if archive.getinfo(_CONTRACT_FILE).file_size > _LARGEST_CONTRACT:
+                raise ValueError(f"{_CONTRACT_FILE} is too large")
+            entries = json.loads(archive.read(_CONTRACT_FILE))
+            if not isinstance(entries, dict):
+                raise ValueError(f"{_CONTRACT_FILE} holds a {type(entries).__name__}")
+    except Exception as error:  # any type: what damaged archives raise is not written down
+        raise ArtifactError(
+            f"{path}: no TFLite file of this package, or a damaged one "
+            f"({' '.join(str(error).split())}). Export it again: reiqa export --preset PRESET "
+            "--format tflite"
+        ) from None
+    return entries
+
+
+def _prepare(interpreter):
+    """Lets LiteRT plan its work here, so that a graph that it cannot run fails at once.
+
+    It would do so at the first photo otherwise, and its remark about that would stand in the
+    middle of what a person reads.
+    """
+    (details,) = interpreter.get_input_details()
+    shape = [MINIMUM_SIDE if size == -1 else size for size in details["shape_signature"]]
+    interpreter.resize_tensor_input(details["index"], shape)
+    interpreter.allocate_tensors()

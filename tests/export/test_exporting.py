@@ -1,0 +1,417 @@
+"""`reiqa export` and `reiqa verify`: what appears, what it says, and that it is whole."""
+
+import dataclasses
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from reiqa_tf.cli.main import main, parse
+from reiqa_tf.export import exporting, formats, measuring, parity
+from reiqa_tf.export.manifest import (
+    ManifestError,
+    describe_artifact,
+    find_damage,
+    read_manifest,
+)
+from reiqa_tf.files import folder_written_whole
+from reiqa_tf.models.presets import load_preset, save_preset
+from reiqa_tf.testing.models import small_scorer
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_pictures():
+    """Six pictures and two repeats: what is tested is that they are counted."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parity.cut_pictures, "__defaults__", (None, None, 6))
+        patch.setattr(measuring, "REPEATS", 2)
+        yield
+
+
+@pytest.fixture(scope="module")
+def preset(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("preset") / "small"
+    save_preset(small_scorer(quality=None), folder, description="for tests", license="CC0-1.0")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def scores(photo, tmp_path_factory):
+    """Eight photos with scores, one of which cannot be read."""
+    folder = tmp_path_factory.mktemp("scored")
+    lines = ["image,mos"]
+    for i in range(8):
+        Image.fromarray(photo[40 * i :][:100, 60 * i :][:120]).save(folder / f"{i}.jpg")
+        lines.append(f"{i}.jpg,{i}")
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff")
+    (folder / "scores.csv").write_text("\n".join([*lines, "broken.jpg,3"]) + "\n")
+    return folder / "scores.csv"
+
+
+def run(*arguments):
+    return main(parse(["reiqa", *map(str, arguments)]))
+
+
+@pytest.fixture(scope="module")
+def exported(preset, scores, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("exported") / "artifacts"
+    arguments = ("--preset", preset, "--out", folder, "--scores", scores)
+    code = run("export", *arguments, "--format", "tflite")
+    assert code == 1  # for the photo that cannot be read
+    return folder
+
+
+@pytest.fixture
+def copy(exported, tmp_path):
+    return shutil.copytree(exported, tmp_path / "copy")
+
+
+def test_the_manifest_says_what_was_measured(exported, preset):
+    manifest = read_manifest(exported)
+    assert set(manifest["artifacts"]) == {"model.tflite"}
+    assert {path.name for path in exported.iterdir()} == {*manifest["artifacts"], "manifest.json"}
+    assert list(exported.parent.iterdir()) == [exported]
+    weights = json.loads((preset / "metadata.json").read_text())["sha256"]["model.weights.h5"]
+    for name, entry in manifest["artifacts"].items():
+        assert entry["bytes"] == (exported / name).stat().st_size
+        assert entry["contract"]["weights_sha256"] == weights
+        assert entry["contract"]["description"] == "for tests"
+        assert {"tensorflow", "keras", "numpy", "ai-edge-litert"} <= set(entry["versions"])
+        assert 0 < entry["difference"]["mean"] <= entry["difference"]["worst"] < 1e-4
+        assert entry["difference"]["pictures"] == 6
+        assert entry["srcc"]["photos"] == 8
+        assert set(entry["latency"]["milliseconds"]) == {"1", "2"}
+        assert min(entry["latency"]["milliseconds"].values()) > 0
+
+
+def test_the_figures_are_those_of_a_comparison_by_hand(exported, preset, scores):
+    from reiqa_tf.runtimes.litert_scorer import LiteRTScorer
+
+    scorer, artifact = load_preset(preset), LiteRTScorer(exported / "model.tflite")
+    entry = read_manifest(exported)["artifacts"]["model.tflite"]
+    photos = [str(scores.parent / f"{i}.jpg") for i in range(8)]
+    # Six of the nine rows, evenly spread; the broken ninth is not among them.
+    images = [each.image for each in parity.cut_pictures([*photos, "gone"], scorer.working_size)]
+    apart = [
+        abs(float(artifact.predict(image[None])[0]) - float(scorer(image[None])[0]))
+        for image in images
+    ]
+    assert len({image.shape for image in images}) >= 4
+    assert entry["difference"]["worst"] == pytest.approx(max(apart), abs=1e-6)
+    ranks = np.argsort(np.argsort([float(artifact.score_file(path)) for path in photos]))
+    expected = 1 - 6 * np.sum((ranks - np.arange(8)) ** 2) / (8 * 63)
+    assert entry["srcc"]["artifact"] == pytest.approx(expected)
+
+
+def test_what_was_exported_is_verified_with_and_without_the_preset(
+    exported, preset, scores, capsys
+):
+    photos = scores.parent / "*.jpg"
+    assert run("verify", exported, "--photos", photos) == 0
+    assert "Keras's answers of then" in capsys.readouterr().out
+    assert run("verify", exported, "--preset", preset) == 0
+    assert "compared with Keras\n" in capsys.readouterr().out
+    assert run("verify", exported) == 1  # Kodak's photos are not those of the export
+    assert "whole, but not compared with Keras" in capsys.readouterr().err
+
+
+def test_a_preset_with_other_weights_is_refused(exported, tmp_path, capsys):
+    save_preset(small_scorer(quality=None, seed=1), tmp_path / "small")
+    assert run("verify", exported, "--preset", tmp_path / "small") == 1
+    assert "has other weights than the artifacts were made of" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
+def test_a_damaged_file_is_named_and_never_opened(copy, damage, capsys):
+    path = copy / "model.tflite"
+    contents = bytearray(path.read_bytes())
+    contents[len(contents) // 2] ^= 1
+    {
+        "flip": lambda: path.write_bytes(contents),
+        "cut": lambda: path.write_bytes(contents[:-100]),
+        "remove": path.unlink,
+    }[damage]()
+    assert run("verify", copy) == 1
+    reason = {
+        "flip": "damaged or changed; the SHA-256 is another",
+        "cut": "damaged or changed; expected",
+        "remove": "missing",
+    }[damage]
+    assert f"{path}: {reason}" in capsys.readouterr().err
+
+
+def test_a_damaged_manifest_is_refused_whatever_is_wrong_with_it(copy):
+    path = copy / "manifest.json"
+    whole = json.loads(path.read_text())
+
+    def refused(manifest, message="damaged, or of another version"):
+        path.write_text(manifest if isinstance(manifest, str) else json.dumps(manifest))
+        with pytest.raises(ManifestError, match=message):
+            read_manifest(copy)
+
+    refused("{", "not the JSON of a manifest")
+    for nonsense in (None, "x", [], {}, -1):
+        for key in ("manifest", "artifacts", "reference", "preset"):
+            if type(nonsense) is not type(whole[key]) or key in ("manifest", "artifacts"):
+                refused({**whole, key: nonsense})
+        for key, value in whole["artifacts"]["model.tflite"].items():
+            if key in ("format", "precision", "bytes", "sha256", "contract", "tolerance"):
+                if type(nonsense) is type(value):
+                    continue
+                entry = {**whole["artifacts"]["model.tflite"], key: nonsense}
+                refused({**whole, "artifacts": {"model.tflite": entry}})
+    entry = whole["artifacts"]["model.tflite"]
+    refused({**whole, "artifacts": {"../model.tflite": entry}})
+    refused({**whole, "artifacts": {"model.tflite": {**entry, "size": [512]}}})
+    refused({**whole, "artifacts": {"model.tflite": {**entry, "files": {"a": None}}}})
+    path.write_text(json.dumps(whole))
+    assert read_manifest(copy) == whole
+    path.unlink()
+    with pytest.raises(ManifestError, match="missing, so"):
+        read_manifest(copy)
+
+
+def test_a_manifest_that_promises_the_impossible_is_reported(copy, capsys):
+    path = copy / "manifest.json"
+    manifest = json.loads(path.read_text())
+    for change, complaint in [
+        ({"precision": "int4"}, "expected one of saved_model"),
+        ({"contract": {"outputs": "score,distance"}}, "its entry preset should be"),
+    ]:
+        entry = {**manifest["artifacts"]["model.tflite"], **change}
+        path.write_text(json.dumps({**manifest, "artifacts": {"model.tflite": entry}}))
+        assert run("verify", copy) == 1
+        assert complaint in capsys.readouterr().err
+
+
+def test_files_within_a_folder_are_named_one_by_one(tmp_path):
+    folder = tmp_path / "saved_model"
+    (folder / "quality/7").mkdir(parents=True)
+    for name in ("batching.config", "quality/7/saved_model.pb", "quality/7/fingerprint.pb"):
+        (folder / name).write_text(name)
+    entry = describe_artifact(folder)
+    assert find_damage(folder, entry) == []
+    (folder / "batching.config").write_text("max_batch_size { value: 1 }")
+    (folder / "quality/7/fingerprint.pb").unlink()
+    (folder / "quality/8").mkdir()
+    (folder / "quality/8/saved_model.pb").write_bytes(b"")
+    complaints = find_damage(folder, entry)
+    assert [each.split(": ")[0] for each in complaints] == [
+        str(folder / "quality/7/fingerprint.pb"),
+        str(folder / "quality/8/saved_model.pb"),
+        str(folder / "batching.config"),
+    ]
+    assert describe_artifact(folder)["sha256"] != entry["sha256"]
+
+
+def test_an_artifact_outside_its_tolerance_is_reported(exported):
+    (entry,) = read_manifest(exported)["artifacts"].values()
+    assert exporting.outside_tolerance(entry) == []
+    entry["difference"]["worst"] = 2e-4
+    entry["srcc"]["change"] = -0.001
+    complaints = exporting.outside_tolerance(entry)
+    assert "0.0002 of the range, more than 0.0001" in complaints[0]
+    assert "changes SRCC by -0.001, more than 0.0005" in complaints[1]
+    entry["difference"]["worst"] = float("nan")
+    assert len(exporting.outside_tolerance(entry)) == 2
+
+
+def interrupted():
+    raise KeyboardInterrupt
+
+
+def full():
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize(
+    ("blow", "code", "message"),
+    [
+        (interrupted, 130, "interrupted"),
+        (lambda: signal.raise_signal(signal.SIGTERM), 130, "interrupted"),
+        (full, 1, "No space left on device"),
+    ],
+)
+def test_an_export_that_stops_leaves_the_older_one_as_it_was(
+    copy, preset, monkeypatch, capsys, blow, code, message
+):
+    def write(order, path, size):
+        path.write_bytes(b"half of")
+        blow()
+
+    before = {path.name: path.read_bytes() for path in copy.iterdir()}
+    failing = dataclasses.replace(formats.find_format("onnx", "float32"), write=write)
+    monkeypatch.setattr(formats, "FORMATS", (failing,))
+    assert run("export", "--preset", preset, "--format", "onnx", "--out", copy) == code
+    assert message in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
+    assert list(copy.parent.iterdir()) == [copy]
+
+
+def test_a_killed_export_leaves_nothing_under_its_name_and_the_next_one_cleans_up(tmp_path):
+    folder = tmp_path / "artifacts"
+    code = (
+        "import sys, time\n"
+        "from reiqa_tf.files import folder_written_whole\n"
+        f"with folder_written_whole({str(folder)!r}, mark='manifest.json') as scratch:\n"
+        "    (scratch / 'model.onnx').write_bytes(b'half of')\n"
+        "    print('writing', flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "writing\n"
+    process.kill()
+    process.communicate()
+    assert not folder.exists()
+    with folder_written_whole(folder, mark="manifest.json") as scratch:
+        assert not any(scratch.iterdir())
+        (scratch / "manifest.json").write_text("{}")
+    assert [path.name for path in tmp_path.iterdir()] == ["artifacts"]
+    assert [path.name for path in folder.iterdir()] == ["manifest.json"]
+
+
+def test_a_folder_killed_between_old_and_new_is_put_back(tmp_path):
+    replaced = tmp_path / ".artifacts.partial/replaced"
+    replaced.mkdir(parents=True)
+    (replaced / "manifest.json").write_text("older")
+    with (
+        pytest.raises(KeyboardInterrupt),
+        folder_written_whole(tmp_path / "artifacts", mark="manifest.json"),
+    ):
+        raise KeyboardInterrupt
+    assert (tmp_path / "artifacts/manifest.json").read_text() == "older"
+    assert [path.name for path in tmp_path.iterdir()] == ["artifacts"]
+
+
+def test_a_folder_with_other_things_in_it_is_refused(preset, tmp_path, capsys):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    assert run("export", "--preset", preset, "--format", "tflite", "--out", tmp_path) == 1
+    assert "a folder with other things in it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("--format", "coreml"), "expected some of saved_model, onnx, tflite"),
+        (("--precision", "int4"), "expected some of float32, float16"),
+        (("--size", "31"), "expected pixels from 32 up, such as 512 or 384x512"),
+        (("--size", "384x"), "expected pixels from 32 up"),
+        (
+            ("--precision", "full_integer", "--format", "tflite", "--size", "any"),
+            "needs a fixed size",
+        ),
+        (("--format", "saved_model", "--precision", "float16"), "nothing to make in float16"),
+        (("--model-version", "0"), "expected 1 or more"),
+    ],
+)
+def test_what_cannot_be_exported_is_refused_before_anything_is_done(
+    preset, tmp_path, capsys, arguments, complaint
+):
+    assert run("export", "--preset", preset, "--out", tmp_path / "out", *arguments) == 1
+    assert complaint in capsys.readouterr().err
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_format_whose_packages_are_missing_is_refused_with_the_way_out(
+    preset, tmp_path, monkeypatch, capsys
+):
+    foreign = dataclasses.replace(formats.FORMATS[1], packages=("a-package-of-tomorrow",))
+    monkeypatch.setattr(formats, "FORMATS", (foreign,))
+    assert run("export", "--preset", preset, "--format", "onnx", "--out", tmp_path / "out") == 1
+    error = capsys.readouterr().err
+    assert "a-package-of-tomorrow is not installed. Install it: pip install" in error
+
+
+def test_a_shipped_preset_needs_a_place_for_its_exports(capsys):
+    assert run("export") == 1
+    assert "Say where its exports go: --out DIR" in capsys.readouterr().err
+
+
+def test_formats_are_made_in_the_precisions_and_sizes_that_they_have():
+    chosen = formats.choose(
+        ["saved_model", "tflite", "onnx"],
+        ["float32", "full_integer"],
+        formats.parse_sizes("any,512,384x512"),
+    )
+    assert [row.path_for(size) for row, size in chosen] == [
+        "saved_model",
+        "model.onnx",
+        "model.tflite",
+        "model_512x512.tflite",
+        "model_384x512.tflite",
+        "model_full_integer_512x512.tflite",
+        "model_full_integer_384x512.tflite",
+    ]
+
+
+def test_the_shipped_photos_are_cut_into_fifty_different_pictures_of_ten_sizes(monkeypatch):
+    photos = parity.shipped_photos()
+    pictures = parity.cut_pictures(photos, 512, count=50)
+    assert len({picture.image.shape for picture in pictures}) == 10
+    assert len({picture.image.tobytes() for picture in pictures}) == 50
+    fixed = parity.cut_pictures(photos, size=(64, 80), count=40)
+    assert {picture.image.shape for picture in fixed} == {(64, 80, 3)}
+    assert len({picture.image.tobytes() for picture in fixed}) == 40
+
+
+# Random weights spread their scores over the whole range, so that rounding shows more than it does
+# in trained ones, whose tolerances the table of formats has.
+_LIMITS = {"float32": 1e-4, "float16": 5e-3, "dynamic_range": 0.2, "full_integer": 0.5}
+
+
+@pytest.mark.slow
+def test_every_format_precision_and_size_is_written_measured_and_verified(
+    preset, scores, tmp_path, capsys
+):
+    rows = scores.read_text().replace("broken.jpg,3\n", "")
+    (scores.parent / "whole.csv").write_text(rows)
+    arguments = ("--scores", scores.parent / "whole.csv", "--size", "any,64x96")
+    everything = ("--format", ",".join(formats.NAMES), "--precision", ",".join(formats.PRECISIONS))
+    # Few photos have few ranks, and quantised random weights exchange some of them.
+    run("export", "--preset", preset, *arguments, *everything)
+    folder = exporting.default_folder(preset)
+    manifest = read_manifest(folder)
+    assert set(manifest["artifacts"]) == {
+        "saved_model",
+        "model.onnx",
+        "model_float16.onnx",
+        *(f"model{precision}.tflite" for precision in ("", "_float16", "_dynamic_range")),
+        *(
+            f"model{precision}_64x96.tflite"
+            for precision in ("", "_float16", "_dynamic_range", "_full_integer")
+        ),
+    }
+    for name, entry in manifest["artifacts"].items():
+        assert entry["difference"]["worst"] <= _LIMITS[entry["precision"]], name
+        assert entry["srcc"]["photos"] == 8
+        if entry["precision"] == "float32":
+            assert entry["srcc"]["change"] == 0, name
+    capsys.readouterr()
+    (folder / "model.onnx").write_bytes(b"")
+    assert run("verify", folder, "--preset", preset, "--photos", scores.parent / "?.jpg") == 1
+    output = capsys.readouterr()
+    assert f"{folder / 'model.onnx'}: damaged or changed; expected" in output.err
+    for name in manifest["artifacts"]:
+        assert name in output.out
+
+
+@pytest.mark.slow
+def test_encoders_alone_are_compared_by_their_features(tmp_path, capsys):
+    save_preset(small_scorer(quality=None, head=None), tmp_path / "bare")
+    arguments = ("--preset", tmp_path / "bare", "--format", "saved_model,tflite,onnx")
+    assert run("export", *arguments, "--out", tmp_path / "out") == 0
+    manifest = read_manifest(tmp_path / "out")
+    for entry in manifest["artifacts"].values():
+        assert entry["contract"]["outputs"] == "features"
+        assert 0 < entry["difference"]["worst"] < 1e-4
+        assert entry["srcc"] is None
+    assert run("verify", tmp_path / "out", "--preset", tmp_path / "bare") == 0
+    assert run("verify", tmp_path / "out") == 1
+    assert "whole, but not compared" in capsys.readouterr().err

@@ -1,0 +1,336 @@
+"""TFLite files in LiteRT, against Keras, on real photos."""
+
+import functools
+import json
+import zipfile
+
+import flatbuffers
+import numpy as np
+import pytest
+import tensorflow as tf
+from flatbuffers import number_types
+from PIL import Image
+
+from reiqa_tf.export import tflite
+from reiqa_tf.export.contract import contract
+from reiqa_tf.export.quiet import quiet
+from reiqa_tf.export.tflite import PRECISIONS, TFLiteError, convert_tflite, operators
+from reiqa_tf.models.encoder import ReIQAEncoder
+from reiqa_tf.models.head import LinearHead
+from reiqa_tf.models.presets import load_preset
+from reiqa_tf.models.resnet import ResNetBackbone
+from reiqa_tf.models.scorer import ReIQAScorer
+from reiqa_tf.testing.models import small_scorer
+from reiqa_tf.testing.weights import randomise
+
+interpreters = pytest.importorskip("ai_edge_litert.interpreter")
+schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
+
+SIZE = (96, 128)
+SIZES = [(96, 128), (97, 131), (200, 99), (64, 64), (131, 300)]
+
+
+def known(scorer):
+    about = {"description": "for tests", "license": "CC0-1.0"}
+    return contract(scorer, "small", "0" * 64, about)
+
+
+def crops(photo, size, count):
+    height, width = size
+    return [photo[37 * i :][:height, 61 * i :][:, :width] for i in range(count)]
+
+
+def open_file(model, threads=1):
+    interpreter = interpreters.Interpreter(model_content=model, num_threads=threads)
+    interpreter.allocate_tensors()
+    return interpreter.get_signature_runner("serving_default")
+
+
+def by_keras(scorer, photos):
+    return np.array([float(scorer(photo[None])[0]) for photo in photos])
+
+
+def by_file(model, photos, name="score"):
+    run = open_file(model)
+    return np.array([run(images=photo[None])[name][0] for photo in photos])
+
+
+@pytest.fixture(scope="module")
+def small():
+    """A scorer with some kernels large enough to be halved."""
+    return small_scorer(quality=ReIQAEncoder(ResNetBackbone((1, 1), width=16), name="quality"))
+
+
+@pytest.fixture(scope="module")
+def fixed(small, photo):
+    """The small scorer at a fixed size, in all precisions, of one conversion."""
+    photos = crops(photo, SIZE, 6)[:4]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tflite, "_convert", functools.cache(tflite._convert))
+        return {
+            precision: convert_tflite(small, SIZE, precision, known(small), calibration=photos)
+            for precision in PRECISIONS
+        }
+
+
+@pytest.fixture(scope="module")
+def any_size(small):
+    return convert_tflite(small, None, "float32", known(small))
+
+
+@pytest.mark.parametrize(
+    ("precision", "tolerance"),
+    # Of random weights: the shipped preset's, in the slow tests, come nearer.
+    [("float32", 1e-4), ("float16", 3e-3), ("dynamic_range", 0.1), ("full_integer", 0.1)],
+)
+def test_a_file_of_a_fixed_size_agrees_with_keras(small, fixed, photo, precision, tolerance):
+    photos = crops(photo, SIZE, 6)
+    difference = by_file(fixed[precision], photos) - by_keras(small, photos)
+    assert np.abs(difference).max() <= tolerance
+    expected = np.array([float(small.head.distance(small.features(p[None]))[0]) for p in photos])
+    distances = by_file(fixed[precision], photos, "distance")
+    np.testing.assert_allclose(distances, expected, rtol=10 * tolerance)
+
+
+def test_a_file_for_any_size_agrees_with_keras_at_every_size(small, any_size, photo):
+    photos = [crops(photo, size, 1)[0] for size in SIZES]
+    difference = by_file(any_size, photos) - by_keras(small, photos)
+    assert np.abs(difference).max() <= 1e-4
+
+
+def test_the_input_takes_bytes_and_the_outputs_are_floats_in_every_precision(fixed):
+    for model in fixed.values():
+        run = open_file(model)
+        assert run.get_input_details()["images"]["dtype"] == np.uint8
+        assert list(run.get_input_details()["images"]["shape"]) == [1, *SIZE, 3]
+        outputs = run.get_output_details()
+        assert {name: each["dtype"] for name, each in outputs.items()} == {
+            "score": np.float32,
+            "distance": np.float32,
+        }
+
+
+def kinds_of_kernels(model, operator):
+    content = schema.ModelT.InitFromPackedBuf(model, 0)
+    graph = content.subgraphs[0]
+    code = getattr(schema.BuiltinOperator, operator)
+    codes = [max(each.builtinCode, each.deprecatedBuiltinCode) for each in content.operatorCodes]
+    found = [op for op in graph.operators if codes[op.opcodeIndex] == code]
+    return {graph.tensors[operator.inputs[1]].type for operator in found}
+
+
+def test_full_integer_computes_convolutions_in_8_bits_and_the_half_size_in_floats(fixed):
+    kinds = schema.TensorType
+    assert kinds_of_kernels(fixed["full_integer"], "CONV_2D") == {kinds.INT8}
+    assert kinds_of_kernels(fixed["full_integer"], "DEPTHWISE_CONV_2D") == {
+        kinds.INT8,
+        kinds.FLOAT32,
+    }
+    assert kinds_of_kernels(fixed["float32"], "DEPTHWISE_CONV_2D") == {kinds.FLOAT32}
+    assert len(fixed["float16"]) < len(fixed["float32"])
+
+
+def test_operators_are_built_in(fixed, any_size):
+    for model in (*fixed.values(), any_size):
+        found = operators(model)
+        assert "CONV_2D" in found
+        assert not [name for name in found if name.startswith("custom")]
+
+
+def test_an_operator_that_is_not_built_in_is_refused(small, monkeypatch):
+    def not_built_in(*_):
+        @tf.function(input_signature=[tf.TensorSpec((1, 32, 32, 3), tf.uint8, name="images")])
+        def function(images):
+            return {"score": tf.linalg.det(tf.cast(images[..., 0], tf.float32))}
+
+        module = tf.Module()
+        module.function = function
+        converter = tf.lite.TFLiteConverter.from_concrete_functions(
+            [function.get_concrete_function()], module
+        )
+        converter.allow_custom_ops = True
+        return converter.convert()
+
+    monkeypatch.setattr(tflite, "_convert", not_built_in)
+    with pytest.raises(TFLiteError, match="custom MatrixDeterminant"):
+        convert_tflite(small, (32, 32), "float32", known(small))
+
+
+def field(table, number):
+    """Position of a table's field by its number in the published schema."""
+    offset = table.Offset(4 + 2 * number)
+    return None if offset == 0 else table.Pos + offset
+
+
+def text(table, number):
+    return table.String(field(table, number)).decode()
+
+
+def tables(table, number):
+    start = table.Vector(field(table, number) - table.Pos)
+    count = table.VectorLen(field(table, number) - table.Pos)
+    return [
+        flatbuffers.table.Table(table.Bytes, table.Indirect(start + 4 * i)) for i in range(count)
+    ]
+
+
+def below(table, number):
+    return flatbuffers.table.Table(table.Bytes, table.Indirect(field(table, number)))
+
+
+def floats(table, number):
+    start = table.Vector(field(table, number) - table.Pos)
+    count = table.VectorLen(field(table, number) - table.Pos)
+    return [table.Get(number_types.Float32Flags, start + 4 * i) for i in range(count)]
+
+
+def test_the_metadata_are_those_that_tools_for_tflite_read(small, fixed):
+    for model in (fixed["float32"], fixed["full_integer"]):
+        content = schema.Model.GetRootAs(model, 0)
+        entries = [content.Metadata(i) for i in range(content.MetadataLength())]
+        (entry,) = (each for each in entries if each.Name() == b"TFLITE_METADATA")
+        written = content.Buffers(entry.Buffer()).DataAsNumpy().tobytes()
+        assert written[4:8] == b"M001"
+        root = flatbuffers.table.Table(
+            written, flatbuffers.encode.Get(number_types.UOffsetTFlags.packer_type, written, 0)
+        )
+        assert text(root, 0) == "small"
+        assert text(root, 1) == "for tests"
+        assert text(root, 5) == "CC0-1.0"
+        (packed,) = tables(root, 6)
+        assert text(packed, 0) == "contract.json"
+        (graph,) = tables(root, 3)
+        (images,) = tables(graph, 2)
+        assert text(images, 0) == "images"
+        image = below(below(images, 3), 1)
+        assert image.Get(number_types.Uint8Flags, field(image, 0)) == 1  # RGB
+        (unit,) = tables(images, 4)
+        assert floats(below(unit, 1), 0) == [0.0]  # mean
+        assert floats(below(unit, 1), 1) == [1.0]  # standard deviation
+        assert (floats(below(images, 5), 1), floats(below(images, 5), 0)) == ([0.0], [255.0])
+        outputs = {text(each, 0): each for each in tables(graph, 3)}
+        assert set(outputs) == {"score", "distance"}
+        limits = below(outputs["score"], 5)
+        assert (floats(limits, 1), floats(limits, 0)) == ([0.0], [1.0])
+        # Tools match the metadata of tensors by their place.
+        names = {
+            content.SignatureDefs(0).Outputs(i).TensorIndex(): content.SignatureDefs(0)
+            .Outputs(i)
+            .Name()
+            .decode()
+            for i in range(2)
+        }
+        assert list(outputs) == [names[i] for i in content.Subgraphs(0).OutputsAsNumpy()]
+
+
+def test_the_contract_is_packed_with_the_file(small, fixed, tmp_path):
+    for precision, model in fixed.items():
+        (tmp_path / precision).write_bytes(model)
+        with zipfile.ZipFile(tmp_path / precision) as archive:
+            assert json.loads(archive.read("contract.json")) == known(small)
+
+
+@pytest.mark.slow
+def test_an_encoder_without_head_answers_features(photo):
+    scorer = small_scorer(quality=None, head=None)
+    model = convert_tflite(scorer, None, "float32", known(scorer))
+    levels = photo[:97, :131]
+    received = open_file(model)(images=levels[None])
+    assert list(received) == ["features"]
+    expected = scorer.features(levels[None]).numpy()
+    np.testing.assert_allclose(received["features"], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("size", "precision", "calibration", "message"),
+    [
+        ((96, 96), "int8", None, "full_integer. Received: 'int8'"),
+        ((96, 31), "float32", None, r"at least 32.* Received: \(96, 31\)"),
+        (None, "full_integer", [], "a fixed size"),
+        ((96, 96), "full_integer", None, "Received: no photos"),
+        ((96, 96), "full_integer", [np.zeros((96, 97, 3), np.uint8)], r"uint8 \(96, 97, 3\)"),
+    ],
+)
+def test_wrong_arguments_are_explained(small, monkeypatch, size, precision, calibration, message):
+    def empty(*_):
+        return b""
+
+    monkeypatch.setattr(tflite, "_convert", empty)
+    monkeypatch.setattr("ai_edge_quantizer.quantizer.Quantizer", bytearray)
+    with pytest.raises(TFLiteError, match=message):
+        convert_tflite(small, size, precision, known(small), calibration=calibration)
+
+
+def test_remarks_are_shown_when_something_fails(capfd):
+    with quiet():
+        print("a remark")  # noqa: T201
+        tf.print("another")
+    assert capfd.readouterr() == ("", "")
+    with pytest.raises(RuntimeError), quiet():  # noqa: PT012
+        tf.print("what one needs")
+        raise RuntimeError
+    assert "what one needs" in capfd.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return load_preset("content_lite0_biq2021")
+
+
+def squares(folder, side=512):
+    """Square parts of photos that are `side` pixels the shorter way."""
+    parts = []
+    for path in sorted(folder.glob("*.*g")):
+        photo = np.asarray(Image.open(path).convert("RGB"))
+        for offset in (0, 90, 180, 256):
+            upright = photo.shape[0] > photo.shape[1]
+            top, left = (offset, 0) if upright else (0, offset)
+            parts.append(photo[top : top + side, left : left + side])
+    return parts
+
+
+@pytest.mark.slow
+def test_the_shipped_preset_agrees_at_512(shipped, photos_folder):
+    photos = squares(photos_folder)
+    expected = by_keras(shipped, photos)
+    for precision, tolerance in (("float32", 1e-4), ("float16", 1e-3)):
+        model = convert_tflite(shipped, (512, 512), precision, known(shipped))
+        assert np.abs(by_file(model, photos) - expected).max() <= tolerance
+
+
+@pytest.mark.slow
+def test_the_shipped_preset_in_integers_is_small_and_near(shipped, photos_folder):
+    import reiqa_tf.export
+
+    folder = reiqa_tf.export.__path__[0]
+    photos = squares(photos_folder)
+    seen = squares(type(photos_folder)(folder) / "photos")
+    model = convert_tflite(shipped, (512, 512), "full_integer", known(shipped), calibration=seen)
+    assert len(model) <= 12e6
+    difference = by_file(model, photos) - by_keras(shipped, photos)
+    # On photos like those of the preset the differences have a deviation of 0.013.
+    assert np.abs(difference).max() <= 0.06
+
+
+@pytest.mark.slow
+def test_a_pair_of_resnet50_converts_in_every_precision(photo):
+    scorer = ReIQAScorer(
+        ReIQAEncoder(ResNetBackbone(), name="content"),
+        ReIQAEncoder(ResNetBackbone(), name="quality"),
+        LinearHead((0, 1), margin=0.1, distance_limit=2.0),
+    )
+    scorer.build((None, None, None, 3))
+    randomise(scorer, 0)
+    scorer.head.feature_scale.assign(scorer.head.feature_scale * 0 + 1)
+    photos = crops(photo, (64, 96), 3)
+    expected = by_keras(scorer, photos)
+    scale = np.abs(expected).max()  # random weights have no range
+    for precision, tolerance in (
+        ("float32", 1e-4),
+        ("float16", 2e-3),
+        ("dynamic_range", 0.1),
+        ("full_integer", 0.2),
+    ):
+        model = convert_tflite(scorer, (64, 96), precision, known(scorer), calibration=photos)
+        difference = np.abs(by_file(model, photos) - expected).max() / scale
+        assert difference <= tolerance, precision
