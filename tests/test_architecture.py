@@ -25,6 +25,7 @@ ARROWS = {
     "configs": {"config"},
     "contrastive": set(),
     "convert": {"models"},
+    "benchmark": {"data", "image", "metrics", "models", "regression", "scoring"},
     "scoring": {"data", "image", "metrics", "models"},
     "training": {
         "config",
@@ -39,6 +40,7 @@ ARROWS = {
     },
     "testing": {"image", "models"},
     "cli": {
+        "benchmark",
         "config",
         "contrastive",
         "convert",
@@ -69,6 +71,7 @@ FOREIGN = {
     "metrics": {"tensorflow", "keras", "absl"},
     "regression": {"tensorflow", "keras", "absl"},
     "scoring": {"absl"},
+    "benchmark": {"absl"},
     "training": {"absl"},
     "convert": {"torch", "pickle5", "absl"},
 }

@@ -57,7 +57,12 @@ def test_every_module_that_is_imported_is_required(setup):
         re.split(r"[<>=\[ ]", line)[0]
         for line in setup["options"]["install_requires"].strip().splitlines()
     }
-    known_as = {"absl": "absl-py", "PIL": "pillow", "sklearn": "scikit-learn"}
+    known_as = {
+        "absl": "absl-py",
+        "apache_beam": "apache-beam",
+        "PIL": "pillow",
+        "sklearn": "scikit-learn",
+    }
     imported = set()
     for path in (ROOT / "reiqa_tf").rglob("*.py"):
         if "testing" in path.parts:
@@ -67,7 +72,7 @@ def test_every_module_that_is_imported_is_required(setup):
                 imported.add(known_as.get(name, name))
     extras = {
         re.split(r"[<>=\[ ]", line)[0]
-        for name in ("benchmark",)
+        for name in ("beam", "benchmark", "brisque")
         for line in setup["options.extras_require"][name].strip().splitlines()
     }
     assert imported == required | extras

@@ -11,7 +11,18 @@ from absl.flags import argparse_flags
 from reiqa_tf.errors import ReiqaError
 from reiqa_tf.version import __version__
 
-COMMANDS = ("score", "fit", "evaluate", "convert", "presets", "distort", "views", "pretrain")
+COMMANDS = (
+    "score",
+    "fit",
+    "evaluate",
+    "benchmark",
+    "beam_score",
+    "convert",
+    "presets",
+    "distort",
+    "views",
+    "pretrain",
+)
 
 _EPILOG = """\
 examples:
