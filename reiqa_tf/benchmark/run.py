@@ -86,6 +86,7 @@ def run_benchmark(
     cache_file=None,
     workers=None,
     seed=0,
+    resamples=1000,
     progress=lambda description, total: iter,  # noqa: ARG005
 ):
     """Judges contestants on databases.
@@ -103,6 +104,7 @@ def run_benchmark(
         cache_file: SQLite file for what is computed of photos, or None.
         workers: processes for functions of photos; None takes one a core.
         seed: seed of the bootstraps.
+        resamples: of the bootstraps over photos.
         progress: function from a description and a total to a wrapper of iterators.
 
     Returns:
@@ -119,6 +121,7 @@ def run_benchmark(
                 f"expected at least one {what}, with different names. Received: {', '.join(names)}"
             )
     parts = Parts(out / "parts")
+    bootstrap = {"seed": seed, "resamples": resamples}
     trials, described = [], {}
     for entry in entries:
         trial, about = _prepare(entry, contestants, cache_file, workers, progress)
@@ -136,7 +139,7 @@ def run_benchmark(
             judged = judge(contestant, trial, others, regression, variants, parts, bar)
             table = predictions(trial.splits, judged[WHOLE], len(trial.manifest))
             predicted[trial.name][contestant.name] = table
-            results[trial.name][contestant.name] = _account(trial, judged, table, seed)
+            results[trial.name][contestant.name] = _account(trial, judged, table, bootstrap)
             for other in others if contestant.is_fitted else ():
                 figures = [result["cross"][other.name] for result in judged[WHOLE]]
                 cross.setdefault(trial.name, {}).setdefault(other.name, {})[contestant.name] = {
@@ -148,7 +151,7 @@ def run_benchmark(
         "versions": _versions(),
         "protocol": {
             "shares": SHARES,
-            "seed": seed,
+            **bootstrap,
             "regressor": regression.kind,
             "strengths": [min(regression.strengths), max(regression.strengths)],
             "strengths_tried": len(regression.strengths),
@@ -158,7 +161,7 @@ def run_benchmark(
         "contestants": {each.name: each.describe() for each in contestants},
         "results": results,
         "cross": cross,
-        "differences": _differences(trials, predicted, contestants, seed, parts),
+        "differences": _differences(trials, predicted, contestants, bootstrap, parts),
         "published": {name: PUBLISHED[name] for name in described if name in PUBLISHED},
     }
     return Benchmark(document, trials, predicted)
@@ -233,7 +236,7 @@ def _renumbered(rows, kept):
     return np.searchsorted(kept, np.intersect1d(rows, kept))
 
 
-def _account(trial, judged, table, seed):
+def _account(trial, judged, table, bootstrap):
     """What the document says about one contestant on one database."""
     manifest = trial.manifest
     account = {"variants": {}}
@@ -247,7 +250,7 @@ def _account(trial, judged, table, seed):
         test = trial.splits[0].test
         groups = None if manifest.groups is None else manifest.groups[test]
         intervals = metrics.bootstrap_intervals(
-            table[0, test], manifest.scores[test], groups=groups, seed=seed
+            table[0, test], manifest.scores[test], groups=groups, **bootstrap
         )
         for name, (low, high) in intervals.items():
             account["variants"][WHOLE]["summary"][name].update(low=low, high=high)
@@ -257,7 +260,7 @@ def _account(trial, judged, table, seed):
     return account
 
 
-def _differences(trials, predicted, contestants, seed, parts):
+def _differences(trials, predicted, contestants, bootstrap, parts):
     """Every pair of presets on every database, and whether the difference is one."""
     fitted = [each.name for each in contestants if each.is_fitted]
     rows = []
@@ -269,7 +272,7 @@ def _differences(trials, predicted, contestants, seed, parts):
                 predicted[trial.name][second],
                 trial.manifest.scores,
                 groups=trial.manifest.groups,
-                seed=seed,
+                **bootstrap,
             )
             return dataclasses.asdict(found)
 
@@ -278,7 +281,7 @@ def _differences(trials, predicted, contestants, seed, parts):
             "difference": [_digest(predicted[trial.name][name]) for name in (first, second)],
             "scores": _digest(trial.manifest.scores),
             "groups": None if groups is None else [str(group) for group in groups],
-            "seed": seed,
+            **bootstrap,
         }
         found = parts.get_or_make(ingredients, make)
         rows.append(
