@@ -52,7 +52,7 @@ def fill_cache(preset, photos, cache_file, workers):
     processes = [
         context.Process(
             target=_work,
-            args=(preset, shard_of(photos, number, workers), cache_file, threads),
+            args=(threads, preset, shard_of(photos, number, workers), cache_file),
             daemon=True,
         )
         for number in range(1, workers + 1)
@@ -64,10 +64,14 @@ def fill_cache(preset, photos, cache_file, workers):
     return sum(process.exitcode != 0 for process in processes)
 
 
-def _work(preset, photos, cache_file, threads):
-    import tensorflow as tf
+def compute_shard(preset, photos, cache_file):
+    """Computes features into a cache, without keeping them in memory.
 
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    Args:
+        preset: a folder or the name of a shipped preset.
+        photos: list of paths.
+        cache_file: SQLite file of a `FeatureCache`.
+    """
     from reiqa_tf.models.presets import encoders_fingerprint, load_preset
     from reiqa_tf.scoring.cache import FeatureCache
     from reiqa_tf.scoring.features import compute_features
@@ -76,3 +80,10 @@ def _work(preset, photos, cache_file, threads):
     with FeatureCache(cache_file, encoders_fingerprint(scorer)) as cache:
         for _ in compute_features(scorer, photos, cache=cache):
             pass
+
+
+def _work(threads, *shard):
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    compute_shard(*shard)

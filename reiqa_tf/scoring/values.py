@@ -21,6 +21,9 @@ from reiqa_tf.image.reading import ImageError, read_bytes, read_image
 from reiqa_tf.scoring.cache import photo_digest
 from reiqa_tf.version import __version__
 
+_FEW = 100
+"""Up to so many photos are judged here: to start processes would take longer."""
+
 
 class FunctionError(ReiqaError):
     """A function that cannot be found, or that does not answer numbers."""
@@ -103,7 +106,7 @@ def value_table(function, photos, cache=None, fit=None, workers=None, progress=i
         photos: list of paths.
         cache: an open `FeatureCache` whose fingerprint is the function's, or None.
         fit: side of the square that photos are brought into first; None takes them as they are.
-        workers: number of processes; None takes one a core.
+        workers: number of processes; None takes one a core where there are photos enough.
         progress: wraps the iterator over photos, to show how far the work is.
 
     Returns:
@@ -139,7 +142,9 @@ def value_table(function, photos, cache=None, fit=None, workers=None, progress=i
 
 
 def _answers(function, photos, waiting, fit, workers):
-    workers = min(workers or os.cpu_count() or 1, len(waiting))
+    if workers is None:
+        workers = 1 if len(waiting) <= _FEW else os.cpu_count() or 1
+    workers = min(workers, len(waiting))
     if workers < 2:
         yield from ((index, _answer(function, photos[index], fit)) for index in waiting)
         return
