@@ -146,7 +146,7 @@ def run(arguments):
     if arguments.shard:
         return _compute_shard(arguments.shard, entries, contestants, cache_file, arguments)
     try:
-        if arguments.workers > 1 and cache_file is not None:
+        if arguments.workers > 1:
             photos = [path for entry in entries for path in entry.manifest.paths]
             for preset in chosen.values():
                 fill_cache(preset, photos, cache_file, arguments.workers)
@@ -247,8 +247,8 @@ def _cache_file(arguments, contestants):
     from reiqa_tf.scoring.cache import FeatureCache, default_cache_file
 
     if arguments.no_cache:
-        if arguments.take or arguments.shard:
-            raise ReiqaError("--take and --shard need a cache: leave --no-cache out.")
+        if arguments.take or arguments.shard or arguments.workers > 1:
+            raise ReiqaError("--take, --shard and --workers need a cache: leave --no-cache out.")
         return None
     file = arguments.cache or default_cache_file()
     for path in arguments.take:

@@ -34,7 +34,7 @@ class Simulated:
         return {"kind": kind, "fingerprint": self.fingerprint, "features": 6}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def simulated():
     """Builds a database of 200 photos in groups of 4, its splits, and the photos' features."""
 

@@ -207,3 +207,15 @@ def test_a_name_that_does_not_say_its_distortion_is_refused(tmp_path):
     table.write_text(table.read_text().replace("I01_17_2", "I01_25_2"))
     with pytest.raises(DatabaseError, match=r"distortion \(1 to 24\).*I01_25_2"):
         read_database(miniature.database, miniature.folder)
+
+
+def test_the_documentation_says_of_every_database_what_the_table_says():
+    text = (pathlib.Path(__file__).parents[2] / "docs" / "databases.md").read_text()
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    assert len(rows) == len(DATABASES)
+    for row, database in zip(rows, DATABASES, strict=True):
+        parts = (database.title, database.paper, f"{database.count:,}", database.files,
+                 database.source, database.terms)  # fmt: skip
+        assert row.startswith(f"| `{database.name}` |")
+        assert all(part in row for part in parts)
+        assert ("lower is better" in row) == database.lower_is_better
