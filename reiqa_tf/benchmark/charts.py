@@ -60,7 +60,7 @@ def scatter_chart(predicted, scores, score_range, title):
     Returns:
         SVG text.
     """
-    figure = Figure(figsize=(3.5, 3.2), layout="constrained")
+    figure = Figure(figsize=(3.25, 3.0), layout="constrained")
     with matplotlib.rc_context(_STYLE):
         axes = figure.add_subplot()
         many = len(scores) > _MANY_POINTS

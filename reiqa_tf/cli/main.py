@@ -30,6 +30,7 @@ examples:
   reiqa score holiday/ --sort score               the worst photos of a folder first
   reiqa fit scores.csv --out my_preset            your own photos, your own scores
   reiqa evaluate scores.csv --preset my_preset    how well it agrees with people
+  reiqa benchmark --database csv=scores.csv --out judged    the same as papers do it
   reiqa pretrain photos/ --out run                an encoder of your own
 
 `reiqa COMMAND --help` explains each command with examples of its own."""
