@@ -246,6 +246,82 @@ def paired_bootstrap(
     return PairedDifference(float(difference(slice(None))), *_interval(drawn))
 
 
+def paired_bootstrap_over_splits(
+    predicted_a, predicted_b, scores, metric=srcc, groups=None, resamples=1000, seed=0
+):
+    """Compares two contestants over several splits of the same rows.
+
+    The figure is the median over the splits of the difference of the metric. A row is tested in
+    several splits, so splits are no independent trials: rows (or groups) are resampled, each with
+    all its predictions, and the figure is computed anew from every resample.
+
+    Args:
+        predicted_a: array-like `(S, N)`, predictions of the first; NaN where a split does not test
+            a row. Both must test the same rows.
+        predicted_b: array-like `(S, N)`, predictions of the second.
+        scores: array-like `(N,)` of people's scores.
+        metric: as in `paired_bootstrap`.
+        groups: as in `bootstrap_intervals`.
+        resamples: as in `bootstrap_intervals`.
+        seed: as in `bootstrap_intervals`.
+
+    Returns:
+        A `PairedDifference`.
+
+    Raises:
+        ValueError: as `bootstrap_intervals` does; also if the two test different rows.
+    """
+    predicted_a, predicted_b = (np.asarray(each, np.float64) for each in (predicted_a, predicted_b))
+    scores = _finite("scores", scores)
+    tested = ~np.isnan(predicted_a)
+    if tested.shape != (len(tested), len(scores)) or (tested != ~np.isnan(predicted_b)).any():
+        raise MetricError(
+            "Expected predictions of the same rows in the same splits, arrays of shape "
+            f"(splits, {len(scores)}). Received: {predicted_a.shape} and {predicted_b.shape}."
+        )
+    ever = np.flatnonzero(tested.any(axis=0))
+
+    def difference(rows):
+        differences = []
+        for a, b, here in zip(predicted_a, predicted_b, tested, strict=True):
+            some = rows[here[rows]]
+            if len(some) >= MINIMUM_ROWS:
+                differences.append(metric(a[some], scores[some]) - metric(b[some], scores[some]))
+        defined = [each for each in differences if not np.isnan(each)]
+        return np.median(defined) if defined else np.nan
+
+    groups = None if groups is None else np.asarray(groups)[ever]
+    drawn = [difference(ever[rows]) for rows in _resampled_rows(len(ever), groups, resamples, seed)]
+    return PairedDifference(float(difference(ever)), *_interval(drawn))
+
+
+def median_interval(values, resamples=10_000, seed=0):
+    """Median of a figure over splits, with its 95 % bootstrap interval (percentiles).
+
+    Args:
+        values: array-like `(S,)`, the figure of each split. NaN (not defined) does not count.
+        resamples: how many times splits are drawn.
+        seed: seed of the draws.
+
+    Returns:
+        Dict with `median`, `low` and `high`: NaN where no value is defined.
+
+    Example:
+    ```python
+    from reiqa_tf.metrics import median_interval
+
+    median_interval([0.80, 0.82, 0.81])["median"]  # 0.81
+    ```
+    """
+    values = np.asarray(values, np.float64)
+    defined = values[~np.isnan(values)]
+    if not defined.size:
+        return dict.fromkeys(("median", "low", "high"), float("nan"))
+    draws = np.random.default_rng(seed).integers(defined.size, size=(resamples, defined.size))
+    low, high = _interval(np.median(defined[draws], axis=1))
+    return {"median": float(np.median(defined)), "low": low, "high": high}
+
+
 def _pair(predicted, scores):
     predicted, scores = _finite("predicted", predicted), _finite("scores", scores)
     if len(predicted) != len(scores):
@@ -285,7 +361,8 @@ def _is_constant(values):
 def _srcc(predicted, scores):
     if _is_constant(predicted) or _is_constant(scores):
         return float("nan")
-    return float(stats.spearmanr(predicted, scores).statistic)
+    # What SciPy's spearmanr answers, in a tenth of its time: its p-value is not used.
+    return _plcc(stats.rankdata(predicted), stats.rankdata(scores))
 
 
 def _krcc(predicted, scores):
@@ -298,7 +375,8 @@ def _krcc(predicted, scores):
 def _plcc(predicted, scores):
     if _is_constant(predicted) or _is_constant(scores):
         return float("nan")
-    return float(stats.pearsonr(predicted, scores).statistic)
+    predicted, scores = predicted - predicted.mean(), scores - scores.mean()
+    return float(predicted @ scores / np.sqrt((predicted @ predicted) * (scores @ scores)))
 
 
 def _deviation(mapped, scores):

@@ -27,6 +27,7 @@ ARROWS = {
     "configs": {"config"},
     "contrastive": set(),
     "convert": {"models"},
+    "benchmark": {"data", "image", "metrics", "models", "regression", "scoring"},
     "scoring": {"data", "image", "metrics", "models", "runtimes", "score"},
     "training": {
         "config",
@@ -42,6 +43,7 @@ ARROWS = {
     "export": {"image", "metrics", "models", "presets", "runtimes", "scoring"},
     "testing": {"image", "models"},
     "cli": {
+        "benchmark",
         "config",
         "contrastive",
         "convert",
@@ -78,6 +80,7 @@ FOREIGN = {
     "metrics": {"tensorflow", "keras", "absl"},
     "regression": {"tensorflow", "keras", "absl"},
     "scoring": {"absl"},
+    "benchmark": {"absl"},
     "training": {"absl"},
     "export": {"absl"},
     "convert": {"torch", "pickle5", "absl"},

@@ -11,7 +11,9 @@ from reiqa_tf.metrics import (
     bootstrap_intervals,
     fit_logistic,
     krcc,
+    median_interval,
     paired_bootstrap,
+    paired_bootstrap_over_splits,
     plcc,
     plcc_logistic,
     rmse,
@@ -303,3 +305,69 @@ def test_bootstraps_refuse_what_gives_no_interval(scored, arguments, message):
         bootstrap_intervals(predicted, scores, **arguments)
     with pytest.raises(ValueError, match=message):
         paired_bootstrap(predicted, predicted, scores, **arguments)
+
+
+@pytest.fixture
+def two_over_splits(scored):
+    """Two contestants on four splits of the same rows, each testing a random half."""
+    predicted, scores = scored
+    generator = np.random.default_rng(8)
+    first, second = np.full((2, 4, 120), np.nan)
+    for a, b in zip(first, second, strict=True):
+        tested = generator.permutation(120)[:60]
+        a[tested] = predicted[tested] + generator.normal(scale=0.1, size=60)
+        b[tested] = a[tested] + generator.normal(scale=0.7, size=60)
+    return first, second, scores
+
+
+def test_over_one_split_the_paired_bootstrap_is_the_plain_one(scored):
+    predicted, scores = scored
+    worse = predicted + np.random.default_rng(0).normal(scale=0.5, size=120)
+    plain = paired_bootstrap(predicted, worse, scores, resamples=60, seed=3)
+    split = paired_bootstrap_over_splits(predicted[None], worse[None], scores, resamples=60, seed=3)
+    assert split == plain
+
+
+def test_over_splits_the_difference_is_the_median_of_the_splits(two_over_splits):
+    first, second, scores = two_over_splits
+    expected = []
+    for a, b in zip(first, second, strict=True):
+        rows = ~np.isnan(a)
+        expected.append(
+            stats.spearmanr(a[rows], scores[rows])[0] - stats.spearmanr(b[rows], scores[rows])[0]
+        )
+    found = paired_bootstrap_over_splits(first, second, scores, resamples=200)
+    assert found.difference == pytest.approx(np.median(expected), abs=1e-12)
+    assert 0 < found.low < found.difference < found.high
+
+
+def test_the_same_split_many_times_adds_no_certainty(two_over_splits):
+    first, second, scores = (each[:1] if each.ndim == 2 else each for each in two_over_splits)
+    once = paired_bootstrap_over_splits(first, second, scores, resamples=100)
+    often = paired_bootstrap_over_splits(
+        np.repeat(first, 9, axis=0), np.repeat(second, 9, axis=0), scores, resamples=100
+    )
+    assert often == once
+
+
+def test_contestants_that_test_different_rows_are_refused(two_over_splits):
+    first, second, scores = two_over_splits
+    with pytest.raises(ValueError, match="the same rows in the same splits"):
+        paired_bootstrap_over_splits(first, second[::-1], scores)
+
+
+def test_the_interval_of_a_median_agrees_with_scipy():
+    values = np.random.default_rng(2).normal(0.8, 0.02, size=10)
+    found = median_interval(values)
+    theirs = stats.bootstrap(
+        (values,), np.median, n_resamples=20_000, method="percentile",
+        rng=np.random.default_rng(1),
+    ).confidence_interval  # fmt: skip
+    assert found["median"] == np.median(values)
+    assert found["low"] == pytest.approx(theirs.low, abs=2e-3)
+    assert found["high"] == pytest.approx(theirs.high, abs=2e-3)
+
+
+def test_the_median_leaves_out_splits_in_which_a_figure_is_not_defined():
+    assert median_interval([np.nan, 0.5, 0.5]) == {"median": 0.5, "low": 0.5, "high": 0.5}
+    assert all(np.isnan(value) for value in median_interval([np.nan]).values())

@@ -83,6 +83,7 @@ def _distributions(setup, section, option):
 def test_every_module_that_is_imported_is_required_or_comes_with_an_extra(setup):
     known_as = {
         "absl": "absl-py",
+        "apache_beam": "apache-beam",
         "PIL": "pillow",
         "sklearn": "scikit-learn",
         "ai_edge_litert": "ai-edge-litert",
@@ -90,7 +91,13 @@ def test_every_module_that_is_imported_is_required_or_comes_with_an_extra(setup)
         "tensorflow_serving": "tensorflow-serving-api",
     }
     required = _distributions(setup, "options", "install_requires")
-    optional = _distributions(setup, "options.extras_require", "export")
+    rooms = {  # nothing else may lean on what only an extra brings
+        "export": {"export", "runtimes"},
+        "beam": {"scoring"},
+        "benchmark": {"data", "databases"},
+        "brisque": {"benchmark"},
+    }
+    optional = {extra: _distributions(setup, "options.extras_require", extra) for extra in rooms}
     imported = {}
     for path in [*(ROOT / "reiqa_tf").rglob("*.py"), *(ROOT / "export").glob("*.py")]:
         if "testing" in path.parts:
@@ -98,9 +105,11 @@ def test_every_module_that_is_imported_is_required_or_comes_with_an_extra(setup)
         for name in re.findall(r"^\s*(?:import|from) (\w+)", path.read_text(), re.MULTILINE):
             if name not in sys.stdlib_module_names and name not in ("reiqa_tf", "google"):
                 imported.setdefault(known_as.get(name, name), set()).add(path.parent.name)
-    assert set(imported) == required | optional
-    for name in optional:  # nothing else may lean on what only an extra brings
-        assert imported[name] <= {"export", "runtimes"}, name
+    assert set(imported) == required.union(*optional.values())
+    for extra, names in optional.items():
+        assert not required & names
+        for name in names:
+            assert imported[name] <= rooms[extra], name
 
 
 def test_the_version_is_one():

@@ -101,7 +101,7 @@ def run(arguments):
     scorer, sources = _encoders(arguments)
     features, manifest, problems = features_of(scorer, manifest, arguments)
     regressors = {"ridge": RidgeRegressor, "elastic-net": ElasticNetRegressor}
-    regressor = regressors[arguments.regressor](strengths=_strengths(arguments))
+    regressor = regressors[arguments.regressor](strengths=strengths_of(arguments))
     fitted = fit_head(scorer, features, manifest, regressor)
     seen = fitted.held_out == fitted.held_out  # not NaN
     held_out = evaluate(manifest.scores[seen], fitted.held_out[seen])
@@ -131,7 +131,8 @@ def run(arguments):
     return 1 if problems else 0
 
 
-def _strengths(arguments):
+def strengths_of(arguments):
+    """The 100 strengths between the ends of `--strengths`; `reiqa benchmark` has it too."""
     import numpy as np
 
     from reiqa_tf.errors import ReiqaError

@@ -15,6 +15,8 @@ COMMANDS = (
     "score",
     "fit",
     "evaluate",
+    "benchmark",
+    "beam_score",
     "convert",
     "presets",
     "export",
@@ -30,6 +32,7 @@ examples:
   reiqa score holiday/ --sort score               the worst photos of a folder first
   reiqa fit scores.csv --out my_preset            your own photos, your own scores
   reiqa evaluate scores.csv --preset my_preset    how well it agrees with people
+  reiqa benchmark --database csv=scores.csv --out judged    the same as papers do it
   reiqa export --format onnx --out exported       for servers, phones and browsers
   reiqa pretrain photos/ --out run                an encoder of your own
 

@@ -27,6 +27,8 @@ class Manifest:
         score_range: `(low, high)` of the scale.
         splits: array of `"train"`, `"val"` and `"test"`, or None.
         groups: array of names; photos of one group must not be torn apart by a split. Or None.
+        distortions: array of names: what was done to each photo, for tables of results. Or None.
+        levels: float array: how strongly, higher is stronger. Or None.
     """
 
     paths: list[str]
@@ -34,6 +36,8 @@ class Manifest:
     score_range: tuple[float, float]
     splits: np.ndarray | None = None
     groups: np.ndarray | None = None
+    distortions: np.ndarray | None = None
+    levels: np.ndarray | None = None
 
     def __len__(self):
         return len(self.paths)
@@ -48,12 +52,13 @@ class Manifest:
             `Manifest`, of the same scale.
         """
         indices = np.arange(len(self))[chosen]
+        columns = ("splits", "groups", "distortions", "levels")
+        present = {name: getattr(self, name) for name in columns}
         return dataclasses.replace(
             self,
             paths=[self.paths[i] for i in indices],
             scores=self.scores[indices],
-            splits=None if self.splits is None else self.splits[indices],
-            groups=None if self.groups is None else self.groups[indices],
+            **{name: column[indices] for name, column in present.items() if column is not None},
         )
 
     def split(self, *names):
@@ -80,7 +85,8 @@ def read_manifest(path, score_range=None, lower_is_better=False):
     """Reads a CSV file of scored photos.
 
     Columns: `image` (a path relative to the CSV file) and `mos` (a number); optionally `split`
-    (train, val or test) and `group` (any text). Other columns are ignored.
+    (train, val or test), `group` and `distortion` (any text) and `level` (a number). Other columns
+    are ignored.
 
     Args:
         path: path of the CSV file, UTF-8, with a header line; comma, semicolon or tab.
@@ -131,6 +137,14 @@ def read_manifest(path, score_range=None, lower_is_better=False):
         score_range=(float(low), float(high)),
         splits=_splits(rows, path) if "split" in header else None,
         groups=np.array([row["group"] for _, row in rows]) if "group" in header else None,
+        distortions=(
+            np.array([row["distortion"] for _, row in rows]) if "distortion" in header else None
+        ),
+        levels=(
+            np.array([_number(row["level"], f"{path}, line {n}", "level") for n, row in rows])
+            if "level" in header
+            else None
+        ),
     )
 
 
@@ -187,13 +201,13 @@ def _read_rows(path):
     return header, rows
 
 
-def _number(text, place):
+def _number(text, place, column="mos"):
     try:
         number = float(text)
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise ManifestError(f"{place}: expected a number as mos. Received: {text!r}")
+        raise ManifestError(f"{place}: expected a number as {column}. Received: {text!r}")
     return number
 
 

@@ -95,6 +95,32 @@ class FeatureCache:
                 (self.fingerprint, photo, np.asarray(features, np.float32).tobytes()),
             )
 
+    def take(self, path):
+        """Takes over the rows of another cache, of whatever encoders: the work of other machines.
+
+        Args:
+            path: the other's SQLite file.
+
+        Returns:
+            number of rows that were not known before.
+
+        Raises:
+            CacheError: if it is no such cache.
+        """
+        path = pathlib.Path(path)
+        if not path.is_file():
+            raise CacheError(f"{path}: no such file. Expected a cache of another run.")
+        with self._explained():
+            self._commands.execute("ATTACH DATABASE ? AS other", (str(path),))
+            try:
+                before = self._commands.total_changes
+                self._commands.execute(
+                    "INSERT OR IGNORE INTO features SELECT encoders, photo, row FROM other.features"
+                )
+                return self._commands.total_changes - before
+            finally:
+                self._commands.execute("DETACH DATABASE other")
+
     @contextlib.contextmanager
     def _explained(self):
         try:

@@ -32,7 +32,9 @@ class Outcome:
     problem: ImageError | None = None
 
 
-def compute_features(scorer, photos, native_size=False, cache=None, batch_size=BATCH_SIZE):
+def compute_features(
+    scorer, photos, native_size=False, cache=None, batch_size=BATCH_SIZE, compute=None
+):
     """Computes the features of many photos, in memory that does not grow with their number.
 
     Args:
@@ -42,6 +44,8 @@ def compute_features(scorer, photos, native_size=False, cache=None, batch_size=B
             brought to the scorer's working size.
         cache: an open `FeatureCache`, or None. Features at native size are not cached.
         batch_size: most photos that are computed together.
+        compute: what `compile_features` answered for the scorer, for those who call often; None
+            compiles anew.
 
     Yields:
         one `Outcome` for each photo, in the order in which they are finished.
@@ -52,7 +56,7 @@ def compute_features(scorer, photos, native_size=False, cache=None, batch_size=B
         print(outcome.index, outcome.problem or scorer.judge(outcome.features[None])[0])
     ```
     """
-    compute = compile_features(scorer)
+    compute = compute or compile_features(scorer)
     if native_size:
         yield from _one_by_one(scorer, photos, compute)
         return

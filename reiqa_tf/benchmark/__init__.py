@@ -1,0 +1,1 @@
+"""Judge scorers on databases: splits, regressors, figures, reports."""

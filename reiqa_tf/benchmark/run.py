@@ -1,0 +1,308 @@
+"""A whole benchmark: databases and contestants in, one document with all numbers out."""
+
+import dataclasses
+import hashlib
+import itertools
+import platform
+import sys
+
+import keras
+import numpy as np
+import scipy
+import sklearn
+import tensorflow as tf
+from PIL import __version__ as pillow_version
+
+from reiqa_tf import metrics
+from reiqa_tf.benchmark.baselines import hash_bits
+from reiqa_tf.benchmark.contestants import WHOLE
+from reiqa_tf.benchmark.parts import Parts
+from reiqa_tf.benchmark.protocol import (
+    Regression,
+    Trial,
+    by_label,
+    judge,
+    predictions,
+    summarise,
+)
+from reiqa_tf.benchmark.published import PUBLISHED
+from reiqa_tf.data.manifests import Manifest
+from reiqa_tf.data.near_duplicates import DISTANCE, HASH_NAME, find_leaks
+from reiqa_tf.data.splits import SHARES, Split, photo_names
+from reiqa_tf.errors import ReiqaError
+from reiqa_tf.scoring.cache import FeatureCache
+from reiqa_tf.scoring.values import PhotoFunction, value_table
+from reiqa_tf.version import __version__
+
+FORMAT = 1
+"""Version of the document."""
+
+
+class BenchmarkError(ReiqaError):
+    """A benchmark that cannot be run on what it was given."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Entry:
+    """A database that takes part.
+
+    Attributes:
+        name: what the report calls it.
+        title: what papers call it.
+        manifest: `Manifest`.
+        splits: list of `Split` of the manifest's rows.
+        splits_are: how the splits were made, for the report.
+    """
+
+    name: str
+    title: str
+    manifest: Manifest
+    splits: list[Split]
+    splits_are: str
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Benchmark:
+    """What came of a benchmark.
+
+    Attributes:
+        document: everything that the result file holds, as JSON values.
+        trials: list of `Trial`.
+        predicted: `{database: {contestant: array (splits, rows)}}`, NaN where a split does not
+            test a row.
+    """
+
+    document: dict
+    trials: list[Trial]
+    predicted: dict
+
+
+def run_benchmark(
+    entries,
+    contestants,
+    out,
+    regression=None,
+    ablation=False,
+    cache_file=None,
+    workers=None,
+    seed=0,
+    resamples=1000,
+    progress=lambda description, total: iter,  # noqa: ARG005
+):
+    """Judges contestants on databases.
+
+    Whatever is finished is kept: features and scores of photos in the cache, every split of every
+    contestant in `out/parts`. After an interruption the same call goes on where it was and ends
+    with the same numbers.
+
+    Args:
+        entries: list of `Entry`.
+        contestants: list of `PresetContestant` and `FunctionContestant`.
+        out: folder for the parts.
+        regression: `Regression`; None takes ridge with the strengths of the paper.
+        ablation: whether experts and sizes are also judged by themselves.
+        cache_file: SQLite file for what is computed of photos, or None.
+        workers: processes for functions of photos; None takes one a core.
+        seed: seed of the bootstraps.
+        resamples: of the bootstraps over photos.
+        progress: function from a description and a total to a wrapper of iterators.
+
+    Returns:
+        `Benchmark`.
+
+    Raises:
+        BenchmarkError: if names are not different, or hardly a photo can be read.
+    """
+    regression = regression or Regression()
+    for what, items in (("database", entries), ("contestant", contestants)):
+        names = [each.name for each in items]
+        if not names or len(set(names)) < len(names):
+            raise BenchmarkError(
+                f"expected at least one {what}, with different names. Received: {', '.join(names)}"
+            )
+    parts = Parts(out / "parts")
+    bootstrap = {"seed": seed, "resamples": resamples}
+    trials, described = [], {}
+    for entry in entries:
+        trial, about = _prepare(entry, contestants, cache_file, workers, progress)
+        trials.append(trial)
+        described[entry.name] = about
+    results, predicted, cross = {}, {}, {}
+    for trial in trials:
+        others = [each for each in trials if each is not trial]
+        results[trial.name], predicted[trial.name] = {}, {}
+        for contestant in contestants:
+            variants = contestant.variants()
+            if not ablation:
+                variants = {WHOLE: variants[WHOLE]}
+            bar = progress(f"{contestant.name} on {trial.name}", len(variants) * len(trial.splits))
+            judged = judge(contestant, trial, others, regression, variants, parts, bar)
+            table = predictions(trial.splits, judged[WHOLE], len(trial.manifest))
+            predicted[trial.name][contestant.name] = table
+            results[trial.name][contestant.name] = _account(trial, judged, table, bootstrap)
+            for other in others if contestant.is_fitted else ():
+                figures = [result["cross"][other.name] for result in judged[WHOLE]]
+                cross.setdefault(trial.name, {}).setdefault(other.name, {})[contestant.name] = {
+                    "summary": summarise(figures),
+                    "splits": figures,
+                }
+    document = {
+        "format": FORMAT,
+        "versions": _versions(),
+        "protocol": {
+            "shares": SHARES,
+            **bootstrap,
+            "regressor": regression.kind,
+            "strengths": [min(regression.strengths), max(regression.strengths)],
+            "strengths_tried": len(regression.strengths),
+            "confidence": metrics.CONFIDENCE,
+        },
+        "databases": described,
+        "contestants": {each.name: each.describe() for each in contestants},
+        "results": results,
+        "cross": cross,
+        "differences": _differences(trials, predicted, contestants, bootstrap, parts),
+        "published": {name: PUBLISHED[name] for name in described if name in PUBLISHED},
+    }
+    return Benchmark(document, trials, predicted)
+
+
+def _prepare(entry, contestants, cache_file, workers, progress):
+    """Computes what every contestant needs, leaves out unreadable photos, looks for leaks."""
+    photos = entry.manifest.paths
+    tables, problems = {}, {}
+    for contestant in contestants:
+        bar = progress(f"{contestant.name}: {entry.name}", len(photos))
+        tables[contestant.name], here = contestant.table(photos, cache_file, bar, workers)
+        problems.update(here)
+    bar = progress(f"hashes: {entry.name}", len(photos))
+    bits, here = _hashes(photos, cache_file, bar, workers)
+    problems.update(here)
+    kept = np.setdiff1d(np.arange(len(photos)), list(problems))
+    if len(kept) < metrics.MINIMUM_ROWS:
+        raise BenchmarkError(
+            f"{entry.name}: {len(problems)} of {len(photos)} photos could not be judged, such as: "
+            f"{next(iter(problems.values()))}"
+        )
+    splits = [
+        Split(*(_renumbered(part, kept) for part in (split.train, split.val, split.test)))
+        for split in entry.splits
+    ]
+    manifest = entry.manifest.rows(kept)
+    trial = Trial(entry.name, manifest, splits, {n: table[kept] for n, table in tables.items()})
+    leaks = find_leaks(np.packbits(bits[kept].astype(bool), axis=1).view(">u8")[:, 0], splits)
+    names = photo_names(manifest)
+    about = {
+        "title": entry.title,
+        "photos": len(kept),
+        "score_range": list(manifest.score_range),
+        "groups": None if manifest.groups is None else len(np.unique(manifest.groups)),
+        "splits_are": entry.splits_are,
+        "splits": [
+            {
+                "digest": split.digest(),
+                "rows": [len(split.train), len(split.val), len(split.test)],
+            }
+            for split in splits
+        ],
+        "leaks": {
+            "by": HASH_NAME,
+            "distance": DISTANCE,
+            "pairs": [
+                {
+                    "photos": [names[leak.first], names[leak.second]],
+                    "distance": leak.distance,
+                    "splits": [number + 1 for number in leak.splits],
+                }
+                for leak in leaks
+            ],
+        },
+        "problems": [str(problems[index]) for index in sorted(problems)],
+    }
+    return trial, about
+
+
+def _hashes(photos, cache_file, progress, workers):
+    function = PhotoFunction("hash", hash_bits, HASH_NAME)
+    options = {"fit": 512, "progress": progress, "workers": workers}
+    if cache_file is None:
+        return value_table(function, photos, **options)
+    with FeatureCache(cache_file, function.fingerprint) as cache:
+        return value_table(function, photos, cache=cache, **options)
+
+
+def _renumbered(rows, kept):
+    """Numbers of rows among those that are kept; the others are dropped."""
+    return np.searchsorted(kept, np.intersect1d(rows, kept))
+
+
+def _account(trial, judged, table, bootstrap):
+    """What the document says about one contestant on one database."""
+    manifest = trial.manifest
+    account = {"variants": {}}
+    for name, results in judged.items():
+        kept = ("figures", "strength", "at_edge")
+        account["variants"][name] = {
+            "summary": summarise([result["figures"] for result in results]),
+            "splits": [{key: result[key] for key in kept if key in result} for result in results],
+        }
+    if len(trial.splits) == 1:  # then there is no spread over splits, but one over photos
+        test = trial.splits[0].test
+        groups = None if manifest.groups is None else manifest.groups[test]
+        intervals = metrics.bootstrap_intervals(
+            table[0, test], manifest.scores[test], groups=groups, **bootstrap
+        )
+        for name, (low, high) in intervals.items():
+            account["variants"][WHOLE]["summary"][name].update(low=low, high=high)
+    for key, labels in (("distortions", manifest.distortions), ("levels", manifest.levels)):
+        if labels is not None:
+            account[key] = by_label(labels, table, manifest.scores)
+    return account
+
+
+def _differences(trials, predicted, contestants, bootstrap, parts):
+    """Every pair of presets on every database, and whether the difference is one."""
+    fitted = [each.name for each in contestants if each.is_fitted]
+    rows = []
+    for trial, (first, second) in itertools.product(trials, itertools.combinations(fitted, 2)):
+
+        def make(trial=trial, first=first, second=second):
+            found = metrics.paired_bootstrap_over_splits(
+                predicted[trial.name][first],
+                predicted[trial.name][second],
+                trial.manifest.scores,
+                groups=trial.manifest.groups,
+                **bootstrap,
+            )
+            return dataclasses.asdict(found)
+
+        groups = trial.manifest.groups
+        ingredients = {
+            "difference": [_digest(predicted[trial.name][name]) for name in (first, second)],
+            "scores": _digest(trial.manifest.scores),
+            "groups": None if groups is None else [str(group) for group in groups],
+            **bootstrap,
+        }
+        found = parts.get_or_make(ingredients, make)
+        rows.append(
+            {"database": trial.name, "metric": "srcc", "first": first, "second": second, **found}
+        )
+    return rows
+
+
+def _digest(table):
+    return hashlib.sha256(table.tobytes()).hexdigest()
+
+
+def _versions():
+    return {
+        "reiqa_tf": __version__,
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+        "scipy": scipy.__version__,
+        "scikit-learn": sklearn.__version__,
+        "pillow": pillow_version,
+        "platform": f"{sys.platform}, {platform.machine()}",
+    }

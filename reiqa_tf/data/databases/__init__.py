@@ -1,0 +1,1 @@
+"""The databases of the field, read as they are distributed."""

@@ -1,0 +1,84 @@
+"""The files below the folder that a database was unpacked into."""
+
+import collections
+import os
+import pathlib
+
+from reiqa_tf.data.databases.tables import DatabaseError
+
+
+class Folder:
+    """Finds tables and photos below a folder by the ends of their paths, whatever their capitals.
+
+    Archives are unpacked in different ways, and TID2013 alone writes `I` and `i` for the same
+    letter.
+
+    Args:
+        path: the folder.
+
+    Raises:
+        DatabaseError: if it is no folder.
+    """
+
+    def __init__(self, path):
+        self.path = pathlib.Path(path)
+        if not self.path.is_dir():
+            raise DatabaseError(f"{path}: no such folder.")
+        self._by_name = collections.defaultdict(list)
+        for folder, _, names in os.walk(self.path, followlinks=True):
+            for name in names:
+                self._by_name[name.lower()].append(pathlib.Path(folder, name))
+
+    def find(self, name):
+        """Finds a file.
+
+        Args:
+            name: the end of its path, such as `dmos.csv` or `jp2k/img1.bmp`.
+
+        Returns:
+            path, the one nearest to the folder if there are several; None if there is none.
+        """
+        parts = tuple(pathlib.PurePosixPath(name.lower()).parts)
+        found = [
+            path
+            for path in self._by_name.get(parts[-1], ())
+            if tuple(part.lower() for part in path.parts[-len(parts) :]) == parts
+        ]
+        return min(found, key=lambda path: (len(path.parts), str(path)), default=None)
+
+    def table(self, *names):
+        """Finds the first of some files.
+
+        Args:
+            *names: ends of paths, the best first.
+
+        Returns:
+            path.
+
+        Raises:
+            DatabaseError: if none is there.
+        """
+        for name in names:
+            path = self.find(name)
+            if path is not None:
+                return path
+        raise DatabaseError(f"{self.path}: no {' or '.join(names)} in this folder or below it.")
+
+    def tables(self, ending):
+        """Finds all files whose paths end as a pattern does.
+
+        Args:
+            ending: such as `Train_Label/*.txt`.
+
+        Returns:
+            list of paths in alphabetical order.
+
+        Raises:
+            DatabaseError: if there is none.
+        """
+        found = sorted(
+            path for paths in self._by_name.values() for path in paths if path.match(ending)
+        )
+        if not found:
+            raise DatabaseError(f"{self.path}: no {ending} in this folder or below it.")
+        return found
