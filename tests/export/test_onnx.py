@@ -145,7 +145,9 @@ def test_the_shipped_preset_agrees_and_its_halves_lose_nothing(photo):
     scorer = load_preset("content_lite0_biq2021")
     whole = convert_onnx(scorer, "float32", known(scorer))
     halved = convert_onnx(scorer, "float16", known(scorer))
-    assert len(halved) <= 0.56 * len(whole)
+    # Its kernels are float16 numbers, which either file stores as such: see `half_kernels`.
+    assert len(halved) <= 2.2 * scorer.count_params()
+    assert len(whole) <= 2.2 * scorer.count_params()
     for height, width in ((512, 512), (384, 512), (225, 301)):
         levels = photo[None, :height, :width]
         expected = scorer(levels).numpy()
