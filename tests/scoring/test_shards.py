@@ -1,5 +1,6 @@
 """Shards: every photo once, nothing lost with a process, caches joined."""
 
+import contextlib
 import itertools
 import os
 import signal
@@ -87,9 +88,12 @@ def test_what_a_killed_process_leaves_undone_is_all_that_is_done_again(
         while not killed:
             for process in shards.multiprocessing.active_children():
                 known = 0
-                if file.exists():
-                    with sqlite3.connect(file) as commands:
-                        (known,) = commands.execute("SELECT count(*) FROM features").fetchone()
+                # The file is there before its table, and is locked while it is being made.
+                with (
+                    contextlib.suppress(sqlite3.OperationalError),
+                    sqlite3.connect(f"file:{file}?mode=ro", uri=True) as commands,
+                ):
+                    (known,) = commands.execute("SELECT count(*) FROM features").fetchone()
                 if known >= 5:
                     os.kill(process.pid, signal.SIGKILL)
                     killed.append(known)
