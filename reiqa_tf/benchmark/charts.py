@@ -143,7 +143,7 @@ def _draw_levels(axes, name, about, clean):
     if about["means"][0]["low"] is not None:
         ends = [[each[end] for each in about["means"]] for end in ("low", "high")]
         axes.fill_between(places, *ends, color=colour, alpha=0.15, lw=0)
-    axes.set_xticks(places, [f"{level:g}" for level in about["levels"]])
+    axes.set_xticks(places, [f"{level:g}" for level in about["levels"]], fontsize=7)
     axes.set_xlabel(about["unit"], fontsize=8)
     axes.set_title(name if about["ordered"] else f"{name} (not ordered)", fontsize=9, loc="left")
     axes.text(

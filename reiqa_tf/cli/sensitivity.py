@@ -1,5 +1,6 @@
 """`reiqa sensitivity`: does a preset's score fall as a photo gets worse?"""
 
+import math
 import pathlib
 import sys
 
@@ -107,11 +108,13 @@ def _find(arguments):
 
 
 def _print_results(document):
-    distortions = document["distortions"]
+    distortions, preset = document["distortions"], document["preset"]
+    low, high = preset["score_range"]
+    in_scale = f".{max(0, 3 - int(math.log10(high - low)))}f"
     rows = [
         [
             name if about["ordered"] else f"{name} *",
-            *(f"{each['mean']:.3g}" for each in about["means"]),
+            *(f"{each['mean']:{in_scale}}" for each in about["means"]),
             "yes" if about["means_fall"] else "no",
             _with_interval(about["tau"], ".2f"),
             f"{about['falls_strictly']:.0%}",
@@ -119,15 +122,13 @@ def _print_results(document):
         for name, about in distortions.items()
     ]
     columns = ["distortion", *map(str, range(5)), "means fall", "tau", "strictly"]
-    preset, clean = document["preset"], _with_interval(document["clean"], ".3g")
-    low, high = preset["score_range"]
     ordered = [about for about in distortions.values() if about["ordered"]]
     falling = sum(about["means_fall"] for about in ordered)
     terminal.print_table(
         f"{preset['name']}: mean score by level",
         [(heading, "right" if number else "left") for number, heading in enumerate(columns)],
         rows,
-        caption=f"{len(document['photos'])} photos, clean {clean}; {low:g} to {high:g}, higher is "
+        caption=f"{len(document['photos'])} photos, clean {_with_interval(document['clean'], in_scale)}; {low:g} to {high:g}, higher is "
         f"better; means of {falling} of {len(ordered)} ordered distortions fall; "
         "* not ordered",
     )
