@@ -122,15 +122,15 @@ def _print_results(document):
         for name, about in distortions.items()
     ]
     columns = ["distortion", *map(str, range(5)), "means fall", "tau", "strictly"]
+    clean = _with_interval(document["clean"], in_scale)
     ordered = [about for about in distortions.values() if about["ordered"]]
     falling = sum(about["means_fall"] for about in ordered)
     terminal.print_table(
         f"{preset['name']}: mean score by level",
         [(heading, "right" if number else "left") for number, heading in enumerate(columns)],
         rows,
-        caption=f"{len(document['photos'])} photos, clean {_with_interval(document['clean'], in_scale)}; {low:g} to {high:g}, higher is "
-        f"better; means of {falling} of {len(ordered)} ordered distortions fall; "
-        "* not ordered",
+        caption=f"{len(document['photos'])} photos, clean {clean}; {low:g} to {high:g}, higher is "
+        f"better; means of {falling} of {len(ordered)} ordered distortions fall; * not ordered",
     )
 
 
