@@ -134,9 +134,9 @@ def report(counted, seconds, side):
                 1e3 * tflite,
             )
         )
-        rows.append((name, *(f"{figure:.2f}" for figure in figures[-1])))
+        rows.append((name, *(f"{figure:.4g}" for figure in figures[-1])))
         rows += [
-            (f"  {expert}", f"{count / 1e9:.2f}", f"{own / 1e6:.2f}", "", "", "", "")
+            (f"  {expert}", f"{count / 1e9:.4g}", f"{own / 1e6:.4g}", "", "", "", "")
             for expert, (count, own) in about["experts"].items()
         ]
     ratios = [f"{theirs / ours:.1f}" for ours, theirs in zip(*figures, strict=True)]

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 
-from reiqa_tf.cli.startup import start_tensorflow
+from reiqa_tf.cli.startup import silenced, start_tensorflow
 
 
 def in_its_own_process(function, *arguments):
@@ -35,8 +35,9 @@ def litert(path, threads):
     """A TFLite file as a function of a batch of photos, and what LiteRT says of its input."""
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(str(path), num_threads=threads)
-    interpreter.allocate_tensors()
+    with silenced():  # it tells what it is about to do
+        interpreter = Interpreter(str(path), num_threads=threads)
+        interpreter.allocate_tensors()
     (image,) = interpreter.get_input_details()
 
     def run(photo):
