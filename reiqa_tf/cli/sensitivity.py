@@ -17,7 +17,7 @@ Each photo is distorted in all 26 ways at all five levels (`reiqa distort` shows
 131 pictures in all, at the preset's working size and without a file in between. A distortion is
 drawn once for each photo: its levels differ in strength alone. For each of them the table says
 
-  0 to 4           the mean score at each level, mildest first; for clean photos see below it
+  0 to 4           the mean score at each level, mildest first; below the table, of the clean photos
   means fall       whether that is lower at each level than at the one before
   tau              Kendall's tau-b between level and falling score within a photo, on average: 1
                    where the score always falls; a photo whose score does not move counts 0
