@@ -5,21 +5,18 @@ Keras's `predict` in float32, the yardstick. All take turns, photo by photo, so 
 the machine does meets them alike. A process is bound to as many cores as it may use threads.
 
 The limit is a large matrix product: of float32 numbers by NumPy's BLAS, of 8-bit integers by
-LiteRT, in the same process. Multiply-adds are counted in the convolutions of the float32 file.
+LiteRT, in the same process. Multiply-adds are those of the encoders' convolutions.
 
     python benchmarks/export_latency.py
     python benchmarks/export_latency.py --photos FOLDER --threads 1 --rounds 40
 """
 
 import argparse
-import concurrent.futures
-import multiprocessing
-import os
 import pathlib
 import tempfile
-import time
 
 import numpy as np
+from turns import in_its_own_process, litert, median_seconds, start_on
 
 from reiqa_tf import presets
 from reiqa_tf.cli.startup import start_tensorflow
@@ -44,6 +41,7 @@ def convert(folder, preset, size, photos):
     from reiqa_tf.export.contract import contract
     from reiqa_tf.export.onnx import convert_onnx
     from reiqa_tf.export.tflite import convert_tflite
+    from reiqa_tf.models.counting import multiply_adds
     from reiqa_tf.models.presets import load_preset, read_metadata
 
     scorer, about = load_preset(preset), read_metadata(preset)
@@ -56,28 +54,7 @@ def convert(folder, preset, size, photos):
             contents = convert_tflite(scorer, size, precision, known, calibration=photos)
         (folder / name).write_bytes(contents)
     (folder / PRODUCTS[1]).write_bytes(integer_product())
-    return multiply_adds((folder / "tflite float32").read_bytes())
-
-
-def multiply_adds(model):
-    """Multiply-adds of the convolutions of a TFLite file of a fixed size."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    content = schema.Model.GetRootAs(model, 0)
-    graph = content.Subgraphs(0)
-    kinds = schema.BuiltinOperator
-    count = 0
-    for i in range(graph.OperatorsLength()):
-        operator = graph.Operators(i)
-        code = content.OperatorCodes(operator.OpcodeIndex())
-        kind = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
-        if kind in (kinds.CONV_2D, kinds.DEPTHWISE_CONV_2D):
-            outputs = graph.Tensors(operator.Outputs(0)).ShapeAsNumpy()
-            kernel = graph.Tensors(operator.Inputs(1)).ShapeAsNumpy()
-            # (out, h, w, in) of a convolution, (1, h, w, out) of a depthwise one
-            each = kernel[1:] if kind == kinds.CONV_2D else kernel[1:3]
-            count += int(np.prod(outputs)) * int(np.prod(each))
-    return count
+    return sum(multiply_adds(expert, *size) for expert in scorer.experts().values())
 
 
 def integer_product():
@@ -109,32 +86,10 @@ def integer_product():
 
 def measure(threads, folder, preset, photos, rounds):
     """Medians in seconds, by what was measured, in a process of `threads` cores."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
-
-    def limit_tensorflow():
-        import tensorflow as tf
-
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
-
-    start_tensorflow(limit_tensorflow)
+    start_on(threads)
     import onnxruntime
-    import threadpoolctl
-    from ai_edge_litert.interpreter import Interpreter
 
     from reiqa_tf.models.presets import load_preset
-
-    def litert(name):
-        interpreter = Interpreter(str(folder / name), num_threads=threads)
-        interpreter.allocate_tensors()
-        (image,) = interpreter.get_input_details()
-
-        def run(photo):
-            interpreter.set_tensor(image["index"], photo)
-            interpreter.invoke()
-
-        return run, image
 
     def onnx(name):
         options = onnxruntime.SessionOptions()
@@ -145,24 +100,14 @@ def measure(threads, folder, preset, photos, rounds):
     scorer = load_preset(preset)
     runs = {PREDICT: lambda photo: scorer.predict(photo, verbose=0)}
     for name, (kind, _) in FILES.items():
-        runs[name] = onnx(name) if kind == "onnx" else litert(name)[0]
+        runs[name] = onnx(name) if kind == "onnx" else litert(folder / name, threads)[0]
     matrix = np.random.default_rng(0).normal(size=(SIDE, SIDE)).astype(np.float32)
-    multiply, details = litert(PRODUCTS[1])
+    multiply, details = litert(folder / PRODUCTS[1], threads)
     scale, zero = details["quantization"]
     levels = np.clip(np.rint(matrix / scale) + zero, -128, 127).astype(details["dtype"])
     runs[PRODUCTS[0]] = lambda _: matrix @ matrix
     runs[PRODUCTS[1]] = lambda _: multiply(levels)
-
-    seconds = {name: [] for name in runs}
-    with threadpoolctl.threadpool_limits(threads):
-        for turn in range(-2, rounds):  # two to warm up
-            photo = photos[turn % len(photos)][None]
-            for name, run in runs.items():
-                start = time.perf_counter()
-                run(photo)
-                if turn >= 0:
-                    seconds[name].append(time.perf_counter() - start)
-    return {name: float(np.median(each)) for name, each in seconds.items()}
+    return median_seconds(runs, photos, rounds, threads)
 
 
 def main():
@@ -190,13 +135,9 @@ def main():
         megabytes = {name: (folder / name).stat().st_size / 1e6 for name in FILES}
         print(f"{work / 1e9:.3f} thousand million multiply-adds at {size[0]} x {size[1]}")
         for threads in arguments.threads:
-            # A process of its own: TensorFlow's threads are set once.
-            with concurrent.futures.ProcessPoolExecutor(
-                1, multiprocessing.get_context("spawn")
-            ) as pool:
-                seconds = pool.submit(
-                    measure, threads, folder, arguments.preset, photos, arguments.rounds
-                ).result()
+            seconds = in_its_own_process(
+                measure, threads, folder, arguments.preset, photos, arguments.rounds
+            )
             report(threads, seconds, work, megabytes)
 
 

@@ -313,13 +313,38 @@ def median_interval(values, resamples=10_000, seed=0):
     median_interval([0.80, 0.82, 0.81])["median"]  # 0.81
     ```
     """
+    return _with_interval("median", np.median, values, resamples, seed)
+
+
+def mean_interval(values, resamples=1000, seed=0):
+    """Mean of a figure over photos, with its 95 % bootstrap interval (percentiles).
+
+    Args:
+        values: array-like `(N,)`, the figure of each photo. NaN (not defined) does not count.
+        resamples: how many times photos are drawn.
+        seed: seed of the draws.
+
+    Returns:
+        Dict with `mean`, `low` and `high`: NaN where no value is defined.
+
+    Example:
+    ```python
+    from reiqa_tf.metrics import mean_interval
+
+    mean_interval([0.6, 1.0, 0.8])["mean"]  # 0.8
+    ```
+    """
+    return _with_interval("mean", np.mean, values, resamples, seed)
+
+
+def _with_interval(name, statistic, values, resamples, seed):
     values = np.asarray(values, np.float64)
     defined = values[~np.isnan(values)]
     if not defined.size:
-        return dict.fromkeys(("median", "low", "high"), float("nan"))
+        return dict.fromkeys((name, "low", "high"), float("nan"))
     draws = np.random.default_rng(seed).integers(defined.size, size=(resamples, defined.size))
-    low, high = _interval(np.median(defined[draws], axis=1))
-    return {"median": float(np.median(defined)), "low": low, "high": high}
+    low, high = _interval(statistic(defined[draws], axis=1))
+    return {name: float(statistic(defined)), "low": low, "high": high}
 
 
 def _pair(predicted, scores):

@@ -27,7 +27,16 @@ ARROWS = {
     "configs": {"config"},
     "contrastive": set(),
     "convert": {"models"},
-    "benchmark": {"data", "image", "metrics", "models", "regression", "scoring"},
+    "benchmark": {
+        "data",
+        "distortions",
+        "image",
+        "metrics",
+        "models",
+        "presets",
+        "regression",
+        "scoring",
+    },
     "scoring": {"data", "image", "metrics", "models", "runtimes", "score"},
     "training": {
         "config",

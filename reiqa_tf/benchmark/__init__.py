@@ -1,1 +1,1 @@
-"""Judge scorers on databases: splits, regressors, figures, reports."""
+"""Judge scorers: on databases, with splits, regressors and reports; and on the distortions."""

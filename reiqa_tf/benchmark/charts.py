@@ -1,4 +1,4 @@
-"""Charts of a benchmark as SVG texts, to stand inside a page."""
+"""Charts: those of a benchmark as SVG texts, to stand inside a page; sensitivity as a picture."""
 
 import io
 
@@ -104,6 +104,52 @@ def residuals_chart(groups, unit):
         axes.set_xlabel(unit)
         axes.grid(axis="x", alpha=0.25)
         return _svg(figure, "Residuals by distortion")
+
+
+_PANELS_IN_A_ROW = 7
+
+
+def draw_sensitivity(document, path):
+    """Draws how the mean score moves with the level, a panel a distortion.
+
+    Args:
+        document: what `sensitivity.measure_sensitivity` made.
+        path: picture to write, PNG.
+    """
+    distortions = document["distortions"]
+    rows = -(-len(distortions) // _PANELS_IN_A_ROW)
+    figure = Figure(figsize=(15, 0.8 + 2.2 * rows), layout="constrained")
+    with matplotlib.rc_context(_STYLE):
+        panels = figure.subplots(rows, _PANELS_IN_A_ROW, sharey=True).ravel()
+        for axes, (name, about) in zip(panels, distortions.items(), strict=False):
+            _draw_levels(axes, name, about, document["clean"]["mean"])
+        for axes in panels[len(distortions) :]:
+            axes.axis("off")
+        photos = len(document["photos"])
+        figure.suptitle(
+            f"{document['preset']['name']}: mean score of {photos} photos at five levels of each "
+            "distortion\nband: 95 % interval; dashed: clean photos; \u03c4: Kendall's, of level "
+            "and falling score, mean over photos; red: the mean does not fall at every step",
+            fontsize=11,
+        )
+        figure.savefig(path, format="png", dpi=110)
+
+
+def _draw_levels(axes, name, about, clean):
+    places = range(len(about["levels"]))
+    colour = GREY if not about["ordered"] else BLUE if about["means_fall"] else RED
+    axes.axhline(clean, color=GREY, lw=0.8, ls="--")
+    axes.plot(places, [each["mean"] for each in about["means"]], "o-", ms=3, lw=1.4, color=colour)
+    if about["means"][0]["low"] is not None:
+        ends = [[each[end] for each in about["means"]] for end in ("low", "high")]
+        axes.fill_between(places, *ends, color=colour, alpha=0.15, lw=0)
+    axes.set_xticks(places, [f"{level:g}" for level in about["levels"]], fontsize=7)
+    axes.set_xlabel(about["unit"], fontsize=8)
+    axes.set_title(name if about["ordered"] else f"{name} (not ordered)", fontsize=9, loc="left")
+    axes.text(
+        0.04, 0.06, f"\u03c4 {about['tau']['mean']:.2f}", transform=axes.transAxes, fontsize=9
+    )
+    axes.grid(axis="y", alpha=0.25)
 
 
 def _svg(figure, description):

@@ -3,15 +3,8 @@
 import dataclasses
 import hashlib
 import itertools
-import platform
-import sys
 
-import keras
 import numpy as np
-import scipy
-import sklearn
-import tensorflow as tf
-from PIL import __version__ as pillow_version
 
 from reiqa_tf import metrics
 from reiqa_tf.benchmark.baselines import hash_bits
@@ -26,13 +19,13 @@ from reiqa_tf.benchmark.protocol import (
     summarise,
 )
 from reiqa_tf.benchmark.published import PUBLISHED
+from reiqa_tf.benchmark.versions import versions
 from reiqa_tf.data.manifests import Manifest
 from reiqa_tf.data.near_duplicates import DISTANCE, HASH_NAME, find_leaks
 from reiqa_tf.data.splits import SHARES, Split, photo_names
 from reiqa_tf.errors import ReiqaError
 from reiqa_tf.scoring.cache import FeatureCache
 from reiqa_tf.scoring.values import PhotoFunction, value_table
-from reiqa_tf.version import __version__
 
 FORMAT = 1
 """Version of the document."""
@@ -148,7 +141,7 @@ def run_benchmark(
                 }
     document = {
         "format": FORMAT,
-        "versions": _versions(),
+        "versions": versions(),
         "protocol": {
             "shares": SHARES,
             **bootstrap,
@@ -292,17 +285,3 @@ def _differences(trials, predicted, contestants, bootstrap, parts):
 
 def _digest(table):
     return hashlib.sha256(table.tobytes()).hexdigest()
-
-
-def _versions():
-    return {
-        "reiqa_tf": __version__,
-        "python": platform.python_version(),
-        "tensorflow": tf.__version__,
-        "keras": keras.__version__,
-        "numpy": np.__version__,
-        "scipy": scipy.__version__,
-        "scikit-learn": sklearn.__version__,
-        "pillow": pillow_version,
-        "platform": f"{sys.platform}, {platform.machine()}",
-    }

@@ -16,6 +16,7 @@ COMMANDS = (
     "fit",
     "evaluate",
     "benchmark",
+    "sensitivity",
     "beam_score",
     "convert",
     "presets",
@@ -33,6 +34,7 @@ examples:
   reiqa fit scores.csv --out my_preset            your own photos, your own scores
   reiqa evaluate scores.csv --preset my_preset    how well it agrees with people
   reiqa benchmark --database csv=scores.csv --out judged    the same as papers do it
+  reiqa sensitivity photos/ --out fall            does the score fall as a photo gets worse?
   reiqa export --format onnx --out exported       for servers, phones and browsers
   reiqa pretrain photos/ --out run                an encoder of your own
 

@@ -148,25 +148,31 @@ def read_manifest(path, score_range=None, lower_is_better=False):
     )
 
 
-def read_photo_list(path, *splits):
+def read_photo_list(path, *splits, needs_split=False):
     """Reads the photos of a CSV file, scored or not.
 
     Args:
         path: path of the CSV file, with at least a column `image`, otherwise as `read_manifest`.
         *splits: out of `"train"`, `"val"` and `"test"`: the rows to take where there is a column
             `split`. Without any, all rows are taken.
+        needs_split: whether a file without a column `split` is refused.
 
     Returns:
         list of paths, in the order of the file.
 
     Raises:
-        ManifestError: if there is no file, no column `image` or no such row.
+        ManifestError: if there is no file, no column that is needed or no such row.
     """
     path = pathlib.Path(path)
     header, rows = _read_rows(path)
     if "image" not in header:
         raise ManifestError(
             f"{path}: no column 'image' in the first line. Received {','.join(header)}."
+        )
+    if needs_split and "split" not in header:
+        raise ManifestError(
+            f"{path}: no column 'split', so no rows of {' or '.join(splits)}. "
+            f"Received {','.join(header)}."
         )
     if splits and "split" in header:
         names = _splits(rows, path)

@@ -1,5 +1,6 @@
-"""Find the photos that a person means by files, folders and patterns."""
+"""Find the photos that a person means by files, folders and patterns, and name them shortly."""
 
+import collections
 import glob
 import os
 import pathlib
@@ -49,3 +50,21 @@ def find_photos(source):
             return found
         raise ImageError(f"{source}: no file matches this pattern.")
     raise ImageError(f"{source}: no such file or folder.")
+
+
+def short_names(paths, root=None):
+    """Names of photos that are the same on every machine.
+
+    Args:
+        paths: list of paths.
+        root: folder that the names are relative to; None takes the photos' common one.
+
+    Returns:
+        list of texts with forward slashes.
+    """
+    paths = [pathlib.PurePath(path) for path in paths]
+    if root is None:
+        shared = collections.Counter(parent for path in set(paths) for parent in path.parents)
+        everywhere = [parent for parent, count in shared.items() if count == len(set(paths))]
+        root = max(everywhere, key=lambda parent: len(parent.parts), default="")
+    return [path.relative_to(root).as_posix() for path in paths]

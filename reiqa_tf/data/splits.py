@@ -8,6 +8,7 @@ import pathlib
 
 import numpy as np
 
+from reiqa_tf.data.photos import short_names
 from reiqa_tf.errors import ReiqaError
 from reiqa_tf.files import written_whole
 
@@ -218,12 +219,7 @@ def photo_names(manifest, root=None):
     Raises:
         SplitError: if a name stands for two rows.
     """
-    paths = [pathlib.PurePath(path) for path in manifest.paths]
-    if root is None:
-        shared = collections.Counter(parent for path in set(paths) for parent in path.parents)
-        everywhere = [parent for parent, count in shared.items() if count == len(set(paths))]
-        root = max(everywhere, key=lambda parent: len(parent.parts), default="")
-    names = [path.relative_to(root).as_posix() for path in paths]
+    names = short_names(manifest.paths, root)
     repeated = [name for name, count in collections.Counter(names).items() if count > 1]
     if repeated:
         raise SplitError(f"{repeated[0]} stands in two rows: expected each photo once.")

@@ -1,4 +1,4 @@
-"""Models for tests: built as the real ones are, small enough for a moment."""
+"""Models with random weights, for tests and benchmarks, built as the real ones are."""
 
 from reiqa_tf.models.efficientnet_lite import EfficientNetLiteBackbone
 from reiqa_tf.models.encoder import EFFICIENTNET_LITE, ReIQAEncoder
@@ -36,3 +36,21 @@ def small_scorer(working_size=96, seed=0, **kwargs):
     if scorer.head is not None:
         scorer.head.feature_scale.assign(scorer.head.feature_scale * 0 + 1)
     return scorer
+
+
+def resnet50_pair(working_size=None, seed=0):
+    """A scorer of the paper's size: two ResNet-50, means of their last stage, random weights.
+
+    Args:
+        working_size: as in `ReIQAScorer`.
+        seed: seed of the weights.
+
+    Returns:
+        built `ReIQAScorer`.
+    """
+    return small_scorer(
+        working_size,
+        seed,
+        content=ReIQAEncoder(ResNetBackbone(), name="content"),
+        quality=ReIQAEncoder(ResNetBackbone(), name="quality"),
+    )

@@ -9,12 +9,9 @@ from reiqa_tf.export import onnx as onnx_export
 from reiqa_tf.export.contract import contract
 from reiqa_tf.export.onnx import OPSET, ONNXError, convert_onnx
 from reiqa_tf.models.encoder import ReIQAEncoder
-from reiqa_tf.models.head import LinearHead
 from reiqa_tf.models.presets import load_preset
 from reiqa_tf.models.resnet import ResNetBackbone
-from reiqa_tf.models.scorer import ReIQAScorer
-from reiqa_tf.testing.models import small_scorer
-from reiqa_tf.testing.weights import randomise
+from reiqa_tf.testing.models import resnet50_pair, small_scorer
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -158,14 +155,7 @@ def test_the_shipped_preset_agrees_and_its_halves_lose_nothing(photo):
 
 @pytest.mark.slow
 def test_a_pair_of_resnet50_converts(photo):
-    scorer = ReIQAScorer(
-        ReIQAEncoder(ResNetBackbone(), name="content"),
-        ReIQAEncoder(ResNetBackbone(), name="quality"),
-        LinearHead((0, 1), margin=0.1, distance_limit=2.0),
-    )
-    scorer.build((None, None, None, 3))
-    randomise(scorer, 0)
-    scorer.head.feature_scale.assign(scorer.head.feature_scale * 0 + 1)
+    scorer = resnet50_pair()
     levels = photo[None, :97, :131]
     expected = scorer(levels).numpy()  # random weights have no range
     for precision, tolerance in (("float32", 1e-4), ("float16", 2e-3)):

@@ -16,12 +16,9 @@ from reiqa_tf.export.contract import contract
 from reiqa_tf.export.quiet import quiet
 from reiqa_tf.export.tflite import PRECISIONS, TFLiteError, convert_tflite, operators
 from reiqa_tf.models.encoder import ReIQAEncoder
-from reiqa_tf.models.head import LinearHead
 from reiqa_tf.models.presets import load_preset
 from reiqa_tf.models.resnet import ResNetBackbone
-from reiqa_tf.models.scorer import ReIQAScorer
-from reiqa_tf.testing.models import small_scorer
-from reiqa_tf.testing.weights import randomise
+from reiqa_tf.testing.models import resnet50_pair, small_scorer
 
 interpreters = pytest.importorskip("ai_edge_litert.interpreter")
 schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
@@ -314,14 +311,7 @@ def test_the_shipped_preset_in_integers_is_small_and_near(shipped, photos_folder
 
 @pytest.mark.slow
 def test_a_pair_of_resnet50_converts_in_every_precision(photo):
-    scorer = ReIQAScorer(
-        ReIQAEncoder(ResNetBackbone(), name="content"),
-        ReIQAEncoder(ResNetBackbone(), name="quality"),
-        LinearHead((0, 1), margin=0.1, distance_limit=2.0),
-    )
-    scorer.build((None, None, None, 3))
-    randomise(scorer, 0)
-    scorer.head.feature_scale.assign(scorer.head.feature_scale * 0 + 1)
+    scorer = resnet50_pair()
     photos = crops(photo, (64, 96), 3)
     expected = by_keras(scorer, photos)
     scale = np.abs(expected).max()  # random weights have no range
