@@ -49,12 +49,17 @@ class Normalization:
 
 @dataclasses.dataclass(frozen=True)
 class Encoder:
-    """`reiqa_tf.models.encoder.ReIQAEncoder`."""
+    """`reiqa_tf.models.encoder.ReIQAEncoder`.
+
+    `start` is a preset, by name or folder, whose backbone's weights the training begins with; of
+    two experts the one that is trained, or else the other one. None begins with random weights.
+    """
 
     backbone: ResNet | EfficientNetLite
     normalization: Normalization | None = None
     stages: tuple[str, ...] | None = None
     pooling: str = "mean"
+    start: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +68,7 @@ class QualityPairs:
 
     patch: int = 160
     distorted: int = 11
+    levels_each: int = 1
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,7 +19,7 @@ PyTorch is not needed, and nothing in a checkpoint is run: whatever is no tensor
 or number is refused by name. The preset has no head yet: it answers features (content first, then
 quality; each at full and at half size) and waits for `reiqa fit`."""
 
-_POOLINGS = ("mean", "mean_and_deviation")
+_POOLINGS = ("mean", "mean_and_deviation", "mean_deviation_and_center")
 
 
 def add_parser(subparsers):
@@ -45,8 +45,8 @@ def add_parser(subparsers):
         "--stages",
         nargs="+",
         metavar="STAGE",
-        help="of EfficientNet-Lite0 that are pooled, out of stem, stage1 ... stage7, head "
-        "(default: head)",
+        help="of EfficientNet-Lite0 that are pooled, out of stem, stage1 ... stage7, head and the "
+        "maps inside their blocks, such as stage3_block2_depthwise (default: head)",
     )
     parser.add_argument(
         "--pooling",

@@ -109,10 +109,10 @@ def _units(backbone):
 
 
 def _last(stages):
-    """The deepest of some stages, or None if that is none in particular."""
+    """The stage in which the deepest of some maps lies, or None if that is none in particular."""
     order = EfficientNetLiteBackbone().stage_names
     known = [stage for stage in order if stage in (stages or ())]
-    return known[-1] if known else None  # what is unknown, the encoder names
+    return known[-1].split("_")[0] if known else None  # what is unknown, the encoder names
 
 
 def _is_later(name, backbone):

@@ -50,6 +50,9 @@ class QualityViews:
         patch: side of a crop in pixels. The authors train with 160.
         distorted: distorted versions beside the clean one, drawn without replacement from the bank.
             Odd, so that half of all versions can be swapped. The authors use 11.
+        levels_each: how many of the distorted versions share a distortion, each at another level.
+            1 is the authors' way; with more, the levels of one distortion of one photo are each
+            other's negatives, which only a network that measures distortions can tell apart.
 
     Example:
     ```python
@@ -60,8 +63,13 @@ class QualityViews:
 
     patch: int = 160
     distorted: int = 11
+    levels_each: int = 1
 
     def __post_init__(self):
+        if not 1 <= self.levels_each <= LEVELS:
+            raise ValueError(
+                f"Expected 1 to {LEVELS} levels of each distortion. Received: {self.levels_each}"
+            )
         if not 1 <= self.distorted <= len(DISTORTIONS) or self.distorted % 2 == 0:
             raise ValueError(
                 f"Expected an odd number of distorted versions from 1 to {len(DISTORTIONS)}. "
@@ -130,14 +138,17 @@ class QualityViews:
             the `QualityPlan`.
         """
         seeds = tf.random.split(tf.convert_to_tensor(seed, tf.int32), 6)
-        chosen = _shuffled(seeds[0], len(DISTORTIONS))[: self.distorted]
-        levels = tf.random.stateless_uniform((self.versions,), seeds[1], 0, LEVELS, tf.int32)
+        chosen = -(-self.distorted // self.levels_each)
+        distortions = _shuffled(seeds[0], len(DISTORTIONS))[:chosen]
+        distortions = tf.repeat(distortions, self.levels_each)[: self.distorted]
+        levels = _shuffled(seeds[1], (1 + chosen, LEVELS))[:, : self.levels_each]
+        levels = tf.reshape(levels, [-1])[self.levels_each - 1 :][: self.versions]
         full = draw_crop_pair(seeds[2], height, width, self.patch)
         half = draw_crop_pair(seeds[3], height // 2, width // 2, self.patch)
         swapped = _shuffled(seeds[4], self.versions) < self.versions // 2
         swapped = tf.stack([swapped, ~swapped])
         return QualityPlan(
-            distortions=tf.concat([[CLEAN], chosen], 0),
+            distortions=tf.concat([[CLEAN], distortions], 0),
             levels=levels,
             seeds=tf.random.split(seeds[5], self.versions),
             tops=tf.stack([full.tops, half.tops]),
@@ -215,6 +226,6 @@ def _pairs(full, half, swapped):
     )
 
 
-def _shuffled(seed, count):
-    """The integers from 0 to `count` - 1 in a random order."""
-    return tf.argsort(tf.random.stateless_uniform((count,), seed))
+def _shuffled(seed, shape):
+    """The integers from 0 to n - 1 in random orders along the last axis, n long."""
+    return tf.argsort(tf.random.stateless_uniform(tf.TensorShape(shape), seed))

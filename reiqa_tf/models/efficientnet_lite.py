@@ -31,7 +31,9 @@ class EfficientNetLiteBackbone(Backbone):
 
     Inverted bottlenecks with ReLU6 and without squeeze-and-excitation; stem and head keep their
     width in every member of the family, and the first and the last stage their depth.
-    Stages: `stem`, `stage1` ... `stage7`, `head`.
+    Stages: `stem`, `stage1` ... `stage7`, `head`, and between them, for each block of a stage, such
+    as `stage3_block2_depthwise`, the activated map before the block is projected to few channels:
+    six times as wide as the stage's own and not negative, it tells more of a photo's quality.
 
     Args:
         width: factor on the channels of the stages; 1.0 for Lite0 and Lite1, 1.1 for Lite2,
@@ -63,35 +65,38 @@ class EfficientNetLiteBackbone(Backbone):
             )
         self.width = width
         self.depth = depth
-        self.stage_names = _STAGE_NAMES[: _STAGE_NAMES.index(last_stage) + 1]
+        made = _STAGE_NAMES[: _STAGE_NAMES.index(last_stage) + 1]
         shared = {"epsilon": _EPSILON, "activation": ops.relu6, "dtype": self.dtype_policy}
         self.stem = ConvolutionUnit(_STEM_CHANNELS, 3, strides=2, name="stem", **shared)
         self.stage_channels = {"stem": _STEM_CHANNELS}
         self.stages = []
-        for name in self.stage_names[1:]:
+        channels = _STEM_CHANNELS
+        for name in made[1:]:
             if name == "head":
                 continue
             expansion, kernel, strides, filters, blocks = _STAGES[name]
             if name not in ("stage1", "stage7"):
                 blocks = math.ceil(blocks * depth)
-            self.stage_channels[name] = _round_to_eights(filters * width)
-            self.stages.append(
-                [
-                    InvertedBottleneck(
-                        self.stage_channels[name],
-                        expansion,
-                        kernel,
-                        strides=strides if block == 0 else 1,
-                        dtype=self.dtype_policy,
-                        name=f"{name}_block{block + 1}",
-                    )
-                    for block in range(blocks)
-                ]
-            )
+            stage = []
+            for number in range(1, blocks + 1):
+                block = InvertedBottleneck(
+                    _round_to_eights(filters * width),
+                    expansion,
+                    kernel,
+                    strides=strides if number == 1 else 1,
+                    dtype=self.dtype_policy,
+                    name=f"{name}_block{number}",
+                )
+                self.stage_channels[_inside(block)] = channels * expansion
+                channels = block.filters
+                stage.append(block)
+            self.stage_channels[name] = channels
+            self.stages.append(stage)
         self.head = None
         if last_stage == "head":
             self.head = ConvolutionUnit(_HEAD_CHANNELS, 1, name="head", **shared)
             self.stage_channels["head"] = _HEAD_CHANNELS
+        self.stage_names = tuple(self.stage_channels)
 
     def build(self, input_shape):
         """Creates the weights for images of `input_shape`, `(N, H, W, 3)`."""
@@ -108,9 +113,11 @@ class EfficientNetLiteBackbone(Backbone):
         """Answers the feature maps of normalised images `(N, H, W, 3)` by stage name."""
         maps = self.stem(images, training=training)
         by_stage = {"stem": maps}
-        for name, stage in zip(self.stage_names[1:], self.stages, strict=False):
+        for name, stage in zip(_STAGES, self.stages, strict=False):
             for block in stage:
-                maps = block(maps, training=training)
+                inside = block.widen(maps, training=training)
+                by_stage[_inside(block)] = inside
+                maps = block.narrow(inside, maps, training=training)
             by_stage[name] = maps
         if self.head is not None:
             by_stage["head"] = self.head(maps, training=training)
@@ -175,16 +182,27 @@ class InvertedBottleneck(keras.layers.Layer):
 
     def call(self, maps, training=None):
         """Answers the block's output for `maps`."""
-        shortcut = maps
+        return self.narrow(self.widen(maps, training=training), maps, training=training)
+
+    def widen(self, maps, training=None):
+        """The first half of the block: what the depthwise convolution answers for `maps`."""
         if self.expand is not None:
             maps = self.expand(maps, training=training)
-        maps = self.depthwise(maps, training=training)
-        maps = self.project(maps, training=training)
-        return maps + shortcut if self.adds_input else maps
+        return self.depthwise(maps, training=training)
+
+    def narrow(self, inside, maps, training=None):
+        """The second half: the block's output for what `widen` answered for `maps`."""
+        projected = self.project(inside, training=training)
+        return projected + maps if self.adds_input else projected
 
     def compute_output_shape(self, input_shape):
         """Shape of the output for maps of `input_shape`; height and width are left open."""
         return (input_shape[0], None, None, self.filters)
+
+
+def _inside(block):
+    """Name of the map between a block's halves."""
+    return f"{block.name}_depthwise"
 
 
 def _round_to_eights(channels):

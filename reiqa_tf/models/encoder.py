@@ -14,7 +14,7 @@ IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 EFFICIENTNET_LITE = {"mean": (127 / 255,) * 3, "std": (128 / 255,) * 3}
 """Normalisation of EfficientNet-Lite: (x - 127) / 128 on levels 0 to 255."""
 
-POOLINGS = ("mean", "mean_and_deviation")
+POOLINGS = ("mean", "mean_and_deviation", "mean_deviation_and_center")
 
 # Keeps the gradient of the square root finite where a channel is constant.
 _VARIANCE_FLOOR = 1e-6
@@ -25,7 +25,8 @@ class ReIQAEncoder(keras.Model):
     """Features of photos at full and at half size, side by side.
 
     The order of the features is: full size, then half size; within a size the stages as given;
-    within a stage the means of its channels, then (if asked for) their standard deviations.
+    within a stage the means of its channels, then (if asked for) their standard deviations, then
+    (if asked for) their means over the middle of the photo.
 
     Args:
         backbone: a `Backbone`, such as `ResNetBackbone()`.
@@ -33,9 +34,11 @@ class ReIQAEncoder(keras.Model):
             picture as it is, as the paper's quality encoder does.
         stages: names of the backbone's stages whose maps are pooled, in this order. None is the
             last stage alone, as in the paper.
-        pooling: `"mean"` for the average over each map, as in the paper, or
+        pooling: `"mean"` for the average over each map, as in the paper;
             `"mean_and_deviation"` for the average and the standard deviation (the square root of
-            the variance plus 1e-6).
+            the variance plus 1e-6); `"mean_deviation_and_center"` also for the average over the
+            map's middle, the half of its height and of its width, where most photos have what they
+            are of.
         name: name of the model.
         **kwargs: further arguments of `keras.Model`, such as `dtype`.
 
@@ -133,29 +136,33 @@ class ReIQAEncoder(keras.Model):
             [part for name in self.stages for part in self._pool(maps[name])], -1
         )
 
-    def merge_tiles(self, features, areas):
+    def merge_tiles(self, features, boxes):
         """Features of a photo from those of its tiles, as if their maps were one.
+
+        Means and deviations are exact. Of a tile that lies partly in the middle of the photo only
+        its mean is known, which stands for that part, too.
 
         Args:
             features: array `(T, feature_count)`, one row a tile.
-            areas: array `(T,)`, the tiles' areas in any unit.
+            boxes: array `(T, 4)`, left, top, right and bottom of the tiles, which cover the photo.
 
         Returns:
             float32 array `(feature_count,)`.
         """
         features = np.asarray(features, np.float64)
-        shares = np.asarray(areas, np.float64) / np.sum(areas)
+        shares, middle_shares = _shares_of_tiles(np.asarray(boxes, np.float64))
         merged, start = [], 0
         for size in 2 * self._segments():
             block = features[:, start : start + size]
             start += size
-            if self.pooling == "mean":
-                merged.append(shares @ block)
-                continue
-            means, deviations = np.split(block, 2, axis=1)
+            means, *others = np.split(block, 1 + POOLINGS.index(self.pooling), axis=1)
             mean = shares @ means
-            second_moment = shares @ (deviations**2 + means**2)
-            merged += [mean, np.sqrt(np.maximum(second_moment - mean**2, _VARIANCE_FLOOR))]
+            merged.append(mean)
+            if others:
+                second_moment = shares @ (others[0] ** 2 + means**2)
+                merged.append(np.sqrt(np.maximum(second_moment - mean**2, _VARIANCE_FLOOR)))
+            if others[1:]:
+                merged.append(middle_shares @ means)
         return np.concatenate(merged).astype(np.float32)
 
     def get_config(self):
@@ -176,7 +183,7 @@ class ReIQAEncoder(keras.Model):
 
     def _segments(self):
         """Number of features of each stage at one scale."""
-        parts = 1 if self.pooling == "mean" else 2
+        parts = 1 + POOLINGS.index(self.pooling)
         return [parts * self.backbone.stage_channels[stage] for stage in self.stages]
 
     def _pool(self, maps):
@@ -185,7 +192,22 @@ class ReIQAEncoder(keras.Model):
         if self.pooling == "mean":
             return [ops.mean(maps, axis=(1, 2))]
         mean, variance = tf.nn.moments(maps, axes=[1, 2])
-        return [mean, ops.sqrt(variance + _VARIANCE_FLOOR)]
+        pooled = [mean, ops.sqrt(variance + _VARIANCE_FLOOR)]
+        if self.pooling == "mean_deviation_and_center":
+            height, width = ops.shape(maps)[1:3]
+            top, left = height // 4, width // 4
+            middle = maps[:, top : height - top, left : width - left]
+            pooled.append(ops.mean(middle, axis=(1, 2)))
+        return pooled
+
+
+def _shares_of_tiles(boxes):
+    """The shares that tiles have in the area of the photo and of its middle."""
+    size = boxes[:, 2:].max(axis=0)
+    starts = np.stack([boxes[:, :2], np.maximum(boxes[:, :2], size / 4)])
+    ends = np.stack([boxes[:, 2:], np.minimum(boxes[:, 2:], size * 3 / 4)])
+    areas = np.maximum(ends - starts, 0).prod(axis=-1)
+    return areas / areas.sum(axis=1, keepdims=True)
 
 
 def _checked(normalization):

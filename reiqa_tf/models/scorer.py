@@ -207,18 +207,17 @@ class ReIQAScorer(keras.Model):
             ImageError: if the photo cannot be read.
         """
         compute = self.features if compute is None else compute
-        rows, areas = [], []
         picture = open_image(path)
-        for left, top, right, bottom in tiles(picture.width, picture.height, TILE_SIDE):
-            tile = np.asarray(picture.crop((left, top, right, bottom)))
-            rows.append(ops.convert_to_numpy(compute(tile[None]))[0])
-            areas.append((right - left) * (bottom - top))
+        boxes = tiles(picture.width, picture.height, TILE_SIDE)
+        rows = [
+            ops.convert_to_numpy(compute(np.asarray(picture.crop(box))[None]))[0] for box in boxes
+        ]
         if len(rows) == 1:
             return rows[0]
         rows = np.stack(rows)
         return np.concatenate(
             [
-                self.experts()[name].merge_tiles(rows[:, first:end], areas)
+                self.experts()[name].merge_tiles(rows[:, first:end], boxes)
                 for name, (first, end) in self.feature_order.items()
             ]
         )

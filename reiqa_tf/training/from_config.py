@@ -11,6 +11,7 @@ from reiqa_tf.data.pipelines import ViewPipeline
 from reiqa_tf.data.quality_views import QualityViews
 from reiqa_tf.models.efficientnet_lite import EfficientNetLiteBackbone
 from reiqa_tf.models.encoder import ReIQAEncoder
+from reiqa_tf.models.presets import load_preset
 from reiqa_tf.models.resnet import ResNetBackbone
 from reiqa_tf.models.scorer import ReIQAScorer
 from reiqa_tf.training.optimizers import LARS, MomentumSGD
@@ -20,6 +21,7 @@ _BACKBONES = {
     configuration.ResNet: ResNetBackbone,
     configuration.EfficientNetLite: EfficientNetLiteBackbone,
 }
+_NUMBERS = {field.name for each in _BACKBONES for field in dataclasses.fields(each)}
 _VIEWS = {
     configuration.QualityPairs: QualityViews,
     configuration.ContentPairs: ContentViews,
@@ -52,16 +54,22 @@ def make_pipeline(config, photos, worker=0, workers=1, cache=None):
 
 
 def make_moco(config):
-    """Makes the model of a run, built, with fresh weights.
+    """Makes the model of a run, built, with the weights that it starts from.
 
     Args:
         config: the `PretrainConfig`.
 
     Returns:
         `MoCo`.
+
+    Raises:
+        ConfigError: if the configuration starts from a preset with another backbone.
+        PresetError: if there is no such preset.
     """
     policy = _POLICIES[config.precision]
     encoder = _make_encoder(config, policy)
+    if config.encoder.start is not None:
+        _start_from(config.encoder.start, config.expert, encoder)
     moco = MoCo(encoder, dtype=policy, **_entries(config.contrast))
     moco.build((None, None, None, 3))
     return moco
@@ -102,6 +110,27 @@ def trained_scorer(config, moco):
     scorer.build((None, None, None, 3))
     encoder.set_weights(trained.get_weights())
     return scorer
+
+
+def _start_from(preset, expert, encoder):
+    """Gives a new encoder's backbone the weights of a preset's."""
+    scorer = load_preset(preset)
+    experts = {"content": scorer.content, "quality": scorer.quality}
+    source = experts.pop(expert) or next(iter(experts.values()))
+    encoder.build((None, None, None, 3))
+    weights = encoder.backbone.weights
+    start = source.backbone.get_weights()[: len(weights)]  # it may have later stages, too
+    if [each.shape for each in start] != [tuple(each.shape) for each in weights]:
+        raise configuration.ConfigError(
+            f"encoder.start: expected a preset with the backbone {_in_short(encoder.backbone)}. "
+            f"Received: {preset} with {_in_short(source.backbone)}"
+        )
+    encoder.backbone.set_weights(start)
+
+
+def _in_short(backbone):
+    numbers = {k: v for k, v in backbone.get_config().items() if k in _NUMBERS}
+    return f"{type(backbone).__name__}({', '.join(f'{k}={v}' for k, v in numbers.items())})"
 
 
 def _make_encoder(config, policy):

@@ -139,6 +139,21 @@ def test_a_plan_draws_each_distortion_once_and_swaps_half_of_each_scale():
     assert levels.min() >= 100  # 60 x 12 / 5 = 144 expected
 
 
+def test_hard_negatives_are_other_levels_of_the_same_distortion():
+    views = QualityViews(patch=32, distorted=7, levels_each=3)
+    drawn = set()
+    for i in range(40):
+        plan = views.draw((i, 2), tf.constant(200), tf.constant(220))
+        distortions, levels = plan.distortions.numpy(), plan.levels.numpy()
+        assert distortions[0] == CLEAN
+        assert distortions[1] == distortions[2] == distortions[3]
+        assert distortions[4] == distortions[5] == distortions[6]
+        assert len({distortions[0], distortions[1], distortions[4], distortions[7]}) == 4
+        assert len(set(levels[1:4])) == len(set(levels[4:7])) == 3
+        drawn |= set(map(tuple, levels[1:4].reshape(1, 3)))
+    assert len(drawn) > 20  # of 60 orders
+
+
 @pytest.mark.parametrize("seed", [(0, 0), (1, 0), (2, 0), (3, 0)])
 def test_pairs_are_crops_of_whole_distorted_photos(photo, seed):
     views = QualityViews(patch=48)
@@ -189,7 +204,9 @@ def test_the_same_seed_gives_the_same_pairs_eagerly_and_in_tf_data(photo):
         np.testing.assert_allclose(keys, eager[1], atol=2e-6)
 
 
-@pytest.mark.parametrize("arguments", [{"distorted": 4}, {"distorted": 27}, {"patch": 31}])
+@pytest.mark.parametrize(
+    "arguments", [{"distorted": 4}, {"distorted": 27}, {"patch": 31}, {"levels_each": 6}]
+)
 def test_views_that_cannot_be_are_refused(arguments):
-    with pytest.raises(ValueError, match="Expected an"):
+    with pytest.raises(ValueError, match="Expected"):
         QualityViews(**arguments)

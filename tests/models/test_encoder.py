@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from reiqa_tf.models.encoder import EFFICIENTNET_LITE, IMAGENET, ReIQAEncoder
+from reiqa_tf.models.encoder import EFFICIENTNET_LITE, IMAGENET, POOLINGS, ReIQAEncoder
 from reiqa_tf.models.resnet import ResNetBackbone
 from reiqa_tf.testing.weights import randomise
 
@@ -18,7 +18,7 @@ def _encoder(**options):
     return encoder
 
 
-def _described(encoder, levels, stages, deviations):
+def _described(encoder, levels, stages, pooling):
     """Features by the paper's words: Pillow halves, NumPy normalises and pools."""
     height, width = levels.shape[:2]
     half = Image.fromarray(levels).resize((width // 2, height // 2))
@@ -29,22 +29,23 @@ def _described(encoder, levels, stages, deviations):
             image = (image - encoder.normalization["mean"]) / encoder.normalization["std"]
         maps = encoder.backbone(image[None].astype(np.float32), training=False)
         for stage in stages:
-            pixels = maps[stage].numpy()[0].reshape(-1, maps[stage].shape[-1]).astype(float)
-            features.append(pixels.mean(axis=0))
-            if deviations:
-                features.append(np.sqrt(pixels.var(axis=0) + 1e-6))
+            pixels = maps[stage].numpy()[0].astype(float)
+            features.append(pixels.mean(axis=(0, 1)))
+            if "deviation" in pooling:
+                features.append(np.sqrt(pixels.var(axis=(0, 1)) + 1e-6))
+            if "center" in pooling:
+                rows, columns = (range(side // 4, side - side // 4) for side in pixels.shape[:2])
+                features.append(pixels[np.ix_(rows, columns)].mean(axis=(0, 1)))
     return np.concatenate(features)
 
 
 @pytest.mark.parametrize("normalization", [None, IMAGENET, EFFICIENTNET_LITE])
 @pytest.mark.parametrize("stages", [None, ("stem", "stage2"), ("stage2", "stem")])
-@pytest.mark.parametrize("pooling", ["mean", "mean_and_deviation"])
+@pytest.mark.parametrize("pooling", POOLINGS)
 def test_features_are_full_then_half_size_stage_by_stage(photo, normalization, stages, pooling):
     encoder = _encoder(normalization=normalization, stages=stages, pooling=pooling)
     levels = photo[50:146, 30:158]
-    expected = _described(
-        encoder, levels, stages or ("stage2",), deviations=pooling == "mean_and_deviation"
-    )
+    expected = _described(encoder, levels, stages or ("stage2",), pooling)
     received = encoder(levels[None])[0]
     assert encoder.feature_count == len(expected)
     np.testing.assert_allclose(received, expected, rtol=1e-4, atol=2e-4)
@@ -76,7 +77,7 @@ def test_pictures_reach_the_backbone_in_full_precision_under_a_mixed_policy(phot
     assert mixed.backbone.compute_dtype == "float32"  # its own policy counts, not the encoder's
 
 
-@pytest.mark.parametrize("pooling", ["mean", "mean_and_deviation"])
+@pytest.mark.parametrize("pooling", POOLINGS)
 def test_merged_tiles_are_the_features_of_one_map(pooling):
     encoder = _encoder(stages=("stem", "stage2"), pooling=pooling)
     generator = np.random.default_rng(0)
@@ -85,14 +86,22 @@ def test_merged_tiles_are_the_features_of_one_map(pooling):
     ]
 
     def pooled(part):
-        rows = [[m[part].mean((0, 1)), np.sqrt(m[part].var((0, 1)) + 1e-6)] for m in maps]
-        kept = 1 if pooling == "mean" else 2
+        rows = [
+            [part(m).mean((0, 1)), np.sqrt(part(m).var((0, 1)) + 1e-6), middle(part(m))]
+            for m in maps
+        ]
+        kept = 1 + POOLINGS.index(pooling)
         return np.concatenate([each for row in rows for each in row[:kept]])
 
-    cuts = [np.s_[:, :5], np.s_[:7, 5:], np.s_[7:, 5:]]
-    areas = [12 * 5, 7 * 15, 5 * 15]
-    merged = encoder.merge_tiles([pooled(cut) for cut in cuts], areas)
-    np.testing.assert_allclose(merged, pooled(np.s_[:, :]), rtol=1e-5, atol=1e-6)
+    def middle(m):
+        rows, columns = (slice(side // 4, side - side // 4) for side in m.shape[:2])
+        return m[rows, columns].mean((0, 1))
+
+    # No edge of the middle, rows 3 to 9 and columns 5 to 15, goes through a tile.
+    boxes = [(0, 0, 5, 12), (5, 0, 20, 3), (5, 3, 15, 9), (15, 3, 20, 9), (5, 9, 20, 12)]
+    tiles = [pooled(lambda m, box=box: m[box[1] : box[3], box[0] : box[2]]) for box in boxes]
+    merged = encoder.merge_tiles(tiles, boxes)
+    np.testing.assert_allclose(merged, pooled(lambda m: m), rtol=1e-5, atol=1e-6)
 
 
 def test_gradients_are_finite_where_a_channel_is_constant():
