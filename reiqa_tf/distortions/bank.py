@@ -147,7 +147,7 @@ DISTORTIONS = (
         ordered=True,
         neighbourhood=(colors.DIFFUSION_REACH,) * 5,
         draw=colors.draw_diffusion,
-        cut=colors.cut_grid,
+        cut=colors.cut_diffusion,
     ),
     Distortion(
         "color_shift",
@@ -175,6 +175,7 @@ DISTORTIONS = (
         unit="times a and b of Lab",
         ordered=True,
         neighbourhood=_NONE,
+        cut=colors.cut_roots,
     ),
     Distortion(
         "jpeg",
@@ -247,6 +248,7 @@ DISTORTIONS = (
         unit="bend of the tone curve",
         ordered=True,
         neighbourhood=_NONE,
+        cut=colors.cut_roots,
     ),
     Distortion(
         "darken",
@@ -280,7 +282,7 @@ DISTORTIONS = (
         unit="times the Laplacian",
         ordered=True,
         neighbourhood=(2,) * 5,
-        cut=tones.cut_borders,
+        cut=tones.cut_sharpened,
     ),
     Distortion(
         "contrast",

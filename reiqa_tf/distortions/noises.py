@@ -57,9 +57,8 @@ def ycbcr_noise(pixels, variance, noise):
 
     The conversion is linear, so that the noise alone is converted and added to RGB.
     """
-    mixed = mix(tf.unstack(noise, axis=2), 255.0 * np.linalg.inv(_YCBCR_FROM_RGB))
-    added = tf.sqrt(variance) * tf.stack(mixed, axis=1)
-    return tf.clip_by_value(around(pixels, 0) + added, 0.0, 1.0)
+    mixed = mix(_planes(noise), 255.0 * np.linalg.inv(_YCBCR_FROM_RGB))
+    return tf.clip_by_value(around(pixels, 0) + tf.sqrt(variance) * mixed, 0.0, 1.0)
 
 
 def multiplicative_noise(pixels, variance, noise):
