@@ -194,7 +194,7 @@ DISTORTIONS = (
         ordered=True,
         neighbourhood=_NONE,
         draw=noises.draw_normal,
-        cut=noises.cut_noise,
+        cut=noises.cut_normal,
         random=True,
     ),
     Distortion(
@@ -205,7 +205,7 @@ DISTORTIONS = (
         ordered=True,
         neighbourhood=_NONE,
         draw=noises.draw_normal,
-        cut=noises.cut_noise,
+        cut=noises.cut_normal,
         random=True,
     ),
     Distortion(
@@ -216,7 +216,7 @@ DISTORTIONS = (
         ordered=True,
         neighbourhood=_NONE,
         draw=noises.draw_uniform,
-        cut=noises.cut_noise,
+        cut=noises.cut_uniform,
         random=True,
     ),
     Distortion(
@@ -227,7 +227,7 @@ DISTORTIONS = (
         ordered=True,
         neighbourhood=_NONE,
         draw=noises.draw_normal,
-        cut=noises.cut_noise,
+        cut=noises.cut_normal,
         random=True,
     ),
     Distortion(

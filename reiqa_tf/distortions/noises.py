@@ -6,8 +6,8 @@ import tensorflow as tf
 from reiqa_tf.distortions.color_spaces import mix
 from reiqa_tf.distortions.filters import gaussian_kernel
 from reiqa_tf.distortions.planar_filters import filter_both
-from reiqa_tf.distortions.random_fields import normal_field, uniform_field
-from reiqa_tf.distortions.windows import RIM, around
+from reiqa_tf.distortions.random_fields import GROUP, normal_codes, normal_numbers, uniform_field
+from reiqa_tf.distortions.windows import MARGIN, RIM, around
 
 _YCBCR_FROM_RGB = np.array(
     [[65.481, 128.553, 24.966], [-37.797, -74.203, 112.0], [112.0, -93.786, -18.214]]
@@ -28,48 +28,75 @@ def draw_normal(seed, variance, photo, margin=0):  # noqa: ARG001
         margin: pixels by which the noise goes on around the photo's wanted rows.
 
     Returns:
-        float32 tensor `(photo.rows + 2 margin, 3, W + 2 RIM + 2 margin)`.
+        int32 tensor `(photo.rows + 2 margin, 3, groups)` of `normal_codes`, from `RIM` + margin px
+        before the photo's first column.
     """
     rows = photo.rows + 2 * margin
-    return normal_field(seed, photo.first_row - margin, rows, _columns(photo, margin), 3)
+    return normal_codes(seed, photo.first_row - margin, rows, _columns(photo, margin), 3)
 
 
 def _columns(photo, margin=0):
     return photo.width + 2 * (RIM + margin)
 
 
-def cut_noise(windows, value, drawn):  # noqa: ARG001
-    """The noise of windows: a float32 tensor `(T, rows, channels, columns)`."""
-    return (windows.field(drawn),)
+def cut_normal(windows, value, drawn, margin=0):  # noqa: ARG001
+    """The noise of windows in whole groups, and where in the first of them it begins.
+
+    Returns:
+        float32 tensor `(T, rows, 3, 16 groups)`, and int32 `(T,)`.
+    """
+    rows, columns = windows.rows + 2 * margin, windows.columns + 2 * margin
+    groups = -(-(columns - 1) // GROUP) + 1
+    codes = [
+        tf.slice(
+            drawn, (top - windows.photo.first_row, 0, (left + RIM) // GROUP), (rows, 3, groups)
+        )
+        for top, left in zip(windows.tops, windows.lefts, strict=True)
+    ]
+    return normal_numbers(tf.stack(codes)), (tf.stack(windows.lefts) + RIM) % GROUP
+
+
+def _normal(pixels, noise, starts, margin=0):
+    """The noise at pixels: float32 `(T, 3, rows, columns)`."""
+    size = tf.shape(noise)[1], 3, tf.shape(pixels)[-1] - 2 * (MARGIN - margin)
+    windows = zip(tf.unstack(noise), tf.unstack(starts), strict=True)
+    return _planes(tf.stack([tf.slice(part, (0, 0, start), size) for part, start in windows]))
 
 
 def _planes(field):
     return tf.transpose(field, (0, 2, 1, 3))
 
 
-def gaussian_noise(pixels, variance, noise):
+def gaussian_noise(pixels, variance, noise, starts):
     """White noise added to each channel."""
-    return tf.clip_by_value(around(pixels, 0) + tf.sqrt(variance) * _planes(noise), 0.0, 1.0)
+    added = tf.sqrt(variance) * _normal(pixels, noise, starts)
+    return tf.clip_by_value(around(pixels, 0) + added, 0.0, 1.0)
 
 
-def ycbcr_noise(pixels, variance, noise):
+def ycbcr_noise(pixels, variance, noise, starts):
     """White noise added to Y, Cb and Cr.
 
     The conversion is linear, so that the noise alone is converted and added to RGB.
     """
-    mixed = mix(_planes(noise), 255.0 * np.linalg.inv(_YCBCR_FROM_RGB))
+    mixed = mix(_normal(pixels, noise, starts), 255.0 * np.linalg.inv(_YCBCR_FROM_RGB))
     return tf.clip_by_value(around(pixels, 0) + tf.sqrt(variance) * mixed, 0.0, 1.0)
 
 
-def multiplicative_noise(pixels, variance, noise):
+def multiplicative_noise(pixels, variance, noise, starts):
     """White noise times the photo, added to it."""
     image = around(pixels, 0)
-    return tf.clip_by_value(image + image * (tf.sqrt(variance) * _planes(noise)), 0.0, 1.0)
+    factor = tf.sqrt(variance) * _normal(pixels, noise, starts)
+    return tf.clip_by_value(image + image * factor, 0.0, 1.0)
 
 
 def draw_uniform(seed, probability, photo):  # noqa: ARG001
     """One uniform number in [0, 1) a pixel: float32 `(photo.rows, 1, W + 2 RIM)`."""
     return uniform_field(seed, photo.first_row, photo.rows, _columns(photo))
+
+
+def cut_uniform(windows, value, drawn):  # noqa: ARG001
+    """The uniform numbers of windows: a float32 tensor `(T, rows, 1, columns)`."""
+    return (windows.field(drawn),)
 
 
 def impulse_noise(pixels, probability, chance):
@@ -88,7 +115,8 @@ def draw_denoise(seed, variance, photo):
         photo: the `Photo`.
 
     Returns:
-        noise, with a margin of 9 px, and kernel `(19,)`: a Gaussian of sigma 3, or 5 px of a box.
+        codes of the noise, with a margin of 9 px, and kernel `(19,)`: a Gaussian of sigma 3, or
+        5 px of a box.
     """
     seeds = tf.random.split(seed, 2)
     gaussian = gaussian_kernel(_GAUSSIAN_SIGMA, DENOISE_RADIUS)
@@ -102,14 +130,16 @@ DENOISE_RADIUS = 9
 """Three standard deviations of the wider of the two kernels."""
 
 
-def cut_denoise(windows, variance, drawn):  # noqa: ARG001
-    """The noise of windows, and the kernel."""
-    noise, kernel = drawn
-    return windows.field(noise, DENOISE_RADIUS), tf.ensure_shape(kernel, (2 * DENOISE_RADIUS + 1,))
+def cut_denoise(windows, variance, drawn):
+    """The noise of windows, as `cut_normal` makes it, and the kernel."""
+    codes, kernel = drawn
+    noise = cut_normal(windows, variance, codes, DENOISE_RADIUS)
+    return *noise, tf.ensure_shape(kernel, (2 * DENOISE_RADIUS + 1,))
 
 
-def denoise(pixels, variance, noise, kernel):
+def denoise(pixels, variance, noise, starts, kernel):
     """White noise, 8 bits, then a blur."""
-    noisy = around(pixels, DENOISE_RADIUS) + tf.sqrt(variance) * _planes(noise)
+    added = tf.sqrt(variance) * _normal(pixels, noise, starts, DENOISE_RADIUS)
+    noisy = around(pixels, DENOISE_RADIUS) + added
     levels = tf.floor(tf.clip_by_value(noisy * 255.0 + 0.5, 0.0, 255.0)) * (1 / 255)
     return filter_both(levels, kernel)
