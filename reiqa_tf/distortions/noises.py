@@ -7,7 +7,7 @@ from reiqa_tf.distortions.color_spaces import mix
 from reiqa_tf.distortions.filters import gaussian_kernel
 from reiqa_tf.distortions.planar_filters import filter_both
 from reiqa_tf.distortions.random_fields import GROUP, normal_codes, normal_numbers, uniform_field
-from reiqa_tf.distortions.windows import MARGIN, RIM, around
+from reiqa_tf.distortions.windows import RIM, around
 
 _YCBCR_FROM_RGB = np.array(
     [[65.481, 128.553, 24.966], [-37.797, -74.203, 112.0], [112.0, -93.786, -18.214]]
@@ -40,52 +40,42 @@ def _columns(photo, margin=0):
 
 
 def cut_normal(windows, value, drawn, margin=0):  # noqa: ARG001
-    """The noise of windows in whole groups, and where in the first of them it begins.
-
-    Returns:
-        float32 tensor `(T, rows, 3, 16 groups)`, and int32 `(T,)`.
-    """
+    """The noise of windows: T float32 tensors `(rows, 3, columns)`."""
     rows, columns = windows.rows + 2 * margin, windows.columns + 2 * margin
     groups = -(-(columns - 1) // GROUP) + 1
-    codes = [
-        tf.slice(
-            drawn, (top - windows.photo.first_row, 0, (left + RIM) // GROUP), (rows, 3, groups)
-        )
-        for top, left in zip(windows.tops, windows.lefts, strict=True)
-    ]
-    return normal_numbers(tf.stack(codes)), (tf.stack(windows.lefts) + RIM) % GROUP
-
-
-def _normal(pixels, noise, starts, margin=0):
-    """The noise at pixels: float32 `(T, 3, rows, columns)`."""
-    size = tf.shape(noise)[1], 3, tf.shape(pixels)[-1] - 2 * (MARGIN - margin)
-    windows = zip(tf.unstack(noise), tf.unstack(starts), strict=True)
-    return _planes(tf.stack([tf.slice(part, (0, 0, start), size) for part, start in windows]))
+    noise = []
+    for top, left in zip(windows.tops, windows.lefts, strict=True):
+        first = left + RIM
+        begin = top - windows.photo.first_row, 0, first // GROUP
+        numbers = normal_numbers(tf.slice(drawn, begin, (rows, 3, groups)))
+        # Not left to the program, which XLA would compile again for each place to begin at.
+        noise.append(tf.slice(numbers, (0, 0, first % GROUP), (rows, 3, columns)))
+    return tuple(noise)
 
 
 def _planes(field):
     return tf.transpose(field, (0, 2, 1, 3))
 
 
-def gaussian_noise(pixels, variance, noise, starts):
+def gaussian_noise(pixels, variance, *noise):
     """White noise added to each channel."""
-    added = tf.sqrt(variance) * _normal(pixels, noise, starts)
+    added = tf.sqrt(variance) * _planes(tf.stack(noise))
     return tf.clip_by_value(around(pixels, 0) + added, 0.0, 1.0)
 
 
-def ycbcr_noise(pixels, variance, noise, starts):
+def ycbcr_noise(pixels, variance, *noise):
     """White noise added to Y, Cb and Cr.
 
     The conversion is linear, so that the noise alone is converted and added to RGB.
     """
-    mixed = mix(_normal(pixels, noise, starts), 255.0 * np.linalg.inv(_YCBCR_FROM_RGB))
+    mixed = mix(_planes(tf.stack(noise)), 255.0 * np.linalg.inv(_YCBCR_FROM_RGB))
     return tf.clip_by_value(around(pixels, 0) + tf.sqrt(variance) * mixed, 0.0, 1.0)
 
 
-def multiplicative_noise(pixels, variance, noise, starts):
+def multiplicative_noise(pixels, variance, *noise):
     """White noise times the photo, added to it."""
     image = around(pixels, 0)
-    factor = tf.sqrt(variance) * _normal(pixels, noise, starts)
+    factor = tf.sqrt(variance) * _planes(tf.stack(noise))
     return tf.clip_by_value(image + image * factor, 0.0, 1.0)
 
 
@@ -131,15 +121,15 @@ DENOISE_RADIUS = 9
 
 
 def cut_denoise(windows, variance, drawn):
-    """The noise of windows, as `cut_normal` makes it, and the kernel."""
+    """The kernel, and the noise of windows as `cut_normal` makes it."""
     codes, kernel = drawn
     noise = cut_normal(windows, variance, codes, DENOISE_RADIUS)
-    return *noise, tf.ensure_shape(kernel, (2 * DENOISE_RADIUS + 1,))
+    return tf.ensure_shape(kernel, (2 * DENOISE_RADIUS + 1,)), *noise
 
 
-def denoise(pixels, variance, noise, starts, kernel):
+def denoise(pixels, variance, kernel, *noise):
     """White noise, 8 bits, then a blur."""
-    added = tf.sqrt(variance) * _normal(pixels, noise, starts, DENOISE_RADIUS)
+    added = tf.sqrt(variance) * _planes(tf.stack(noise))
     noisy = around(pixels, DENOISE_RADIUS) + added
     levels = tf.floor(tf.clip_by_value(noisy * 255.0 + 0.5, 0.0, 255.0)) * (1 / 255)
     return filter_both(levels, kernel)
