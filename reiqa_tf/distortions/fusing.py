@@ -47,14 +47,16 @@ def kept_whole(function):
     """Makes one node of a graph of a function without arguments, a branch of `tf.switch_case`.
 
     Left to itself, TensorFlow spreads the nodes of all branches over the graph, and visits every
-    one of them each time to find that most are not wanted.
+    one of them each time to find that most are not wanted. Outside of a graph nothing is spread.
 
     Args:
         function: without arguments; returns tensors, or nested lists and tuples of tensors.
 
     Returns:
-        the function, as a `tf.function`.
+        the function, as a `tf.function` inside of a graph.
     """
+    if tf.executing_eagerly():
+        return function
     return tf.function(
         function,
         input_signature=[],

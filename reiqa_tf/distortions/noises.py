@@ -6,7 +6,13 @@ import tensorflow as tf
 from reiqa_tf.distortions.color_spaces import mix
 from reiqa_tf.distortions.filters import gaussian_kernel
 from reiqa_tf.distortions.planar_filters import filter_both
-from reiqa_tf.distortions.random_fields import GROUP, normal_codes, normal_numbers, uniform_field
+from reiqa_tf.distortions.random_fields import (
+    GROUP,
+    codebook,
+    normal_codes,
+    normal_numbers,
+    uniform_field,
+)
 from reiqa_tf.distortions.windows import RIM, around
 
 _YCBCR_FROM_RGB = np.array(
@@ -29,10 +35,11 @@ def draw_normal(seed, variance, photo, margin=0):  # noqa: ARG001
 
     Returns:
         int32 tensor `(photo.rows + 2 margin, 3, groups)` of `normal_codes`, from `RIM` + margin px
-        before the photo's first column.
+        before the photo's first column, and the codebook, once for all windows.
     """
     rows = photo.rows + 2 * margin
-    return normal_codes(seed, photo.first_row - margin, rows, _columns(photo, margin), 3)
+    codes = normal_codes(seed, photo.first_row - margin, rows, _columns(photo, margin), 3)
+    return codes, tf.constant(codebook())
 
 
 def _columns(photo, margin=0):
@@ -41,13 +48,14 @@ def _columns(photo, margin=0):
 
 def cut_normal(windows, value, drawn, margin=0):  # noqa: ARG001
     """The noise of windows: T float32 tensors `(rows, 3, columns)`."""
+    codes, book = drawn
     rows, columns = windows.rows + 2 * margin, windows.columns + 2 * margin
     groups = -(-(columns - 1) // GROUP) + 1
     noise = []
     for top, left in zip(windows.tops, windows.lefts, strict=True):
         first = left + RIM
         begin = top - windows.photo.first_row, 0, first // GROUP
-        numbers = normal_numbers(tf.slice(drawn, begin, (rows, 3, groups)))
+        numbers = normal_numbers(tf.slice(codes, begin, (rows, 3, groups)), book)
         # Not left to the program, which XLA would compile again for each place to begin at.
         noise.append(tf.slice(numbers, (0, 0, first % GROUP), (rows, 3, columns)))
     return tuple(noise)
@@ -105,8 +113,8 @@ def draw_denoise(seed, variance, photo):
         photo: the `Photo`.
 
     Returns:
-        codes of the noise, with a margin of 9 px, and kernel `(19,)`: a Gaussian of sigma 3, or
-        5 px of a box.
+        what `draw_normal` makes, with a margin of 9 px, and the kernel `(19,)`: a Gaussian of
+        sigma 3, or 5 px of a box.
     """
     seeds = tf.random.split(seed, 2)
     gaussian = gaussian_kernel(_GAUSSIAN_SIGMA, DENOISE_RADIUS)
@@ -122,8 +130,8 @@ DENOISE_RADIUS = 9
 
 def cut_denoise(windows, variance, drawn):
     """The kernel, and the noise of windows as `cut_normal` makes it."""
-    codes, kernel = drawn
-    noise = cut_normal(windows, variance, codes, DENOISE_RADIUS)
+    noise_drawn, kernel = drawn
+    noise = cut_normal(windows, variance, noise_drawn, DENOISE_RADIUS)
     return tf.ensure_shape(kernel, (2 * DENOISE_RADIUS + 1,)), *noise
 
 

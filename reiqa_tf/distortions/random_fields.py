@@ -92,17 +92,17 @@ def normal_codes(seed, first_row, rows, columns, channels):
     return tf.reshape(tf.reshape(chosen, (rows, -1))[:, :codes], (rows, channels, groups))
 
 
-def normal_numbers(codes, dtype=tf.float32):
+def normal_numbers(codes, book):
     """What codes stand for.
 
     Args:
         codes: int32 tensor `(..., groups)`.
-        dtype: `tf.float32` or `tf.float16`.
+        book: `codebook` as a tensor. It has 4 MB, so a graph should hold few of them.
 
     Returns:
         tensor `(..., 16 groups)` of variance 1, each number nearer to 0 than `LARGEST_NORMAL`.
     """
-    numbers = tf.gather(tf.constant(codebook(), dtype), codes)
+    numbers = tf.gather(book, codes)
     return tf.reshape(numbers, tf.concat([tf.shape(codes)[:-1], [GROUP * tf.shape(codes)[-1]]], 0))
 
 
@@ -121,7 +121,7 @@ def normal_field(seed, first_row, rows, columns, channels, dtype=tf.float32):
         tensor `(rows, channels, columns)`, each number nearer to 0 than `LARGEST_NORMAL`.
     """
     codes = normal_codes(seed, first_row, rows, columns, channels)
-    return normal_numbers(codes, dtype)[..., :columns]
+    return normal_numbers(codes, tf.constant(codebook(), dtype))[..., :columns]
 
 
 LARGEST_NORMAL = 4.0
