@@ -12,9 +12,15 @@ import typing
 import tensorflow as tf
 
 from reiqa_tf.data.crops import draw_crop_pair, smallest_sides
-from reiqa_tf.data.halving import first_source, half_size_crops, source_span, tap_weights
+from reiqa_tf.data.halving import (
+    first_source,
+    halved_columns,
+    halved_rows,
+    source_span,
+    tap_weights,
+)
 from reiqa_tf.distortions.bank import DISTORTIONS, LEVELS
-from reiqa_tf.distortions.fusing import fused
+from reiqa_tf.distortions.fusing import fused, kept_whole
 from reiqa_tf.distortions.windows import Photo, Windows, around, extend
 
 SCALES = 2
@@ -185,8 +191,7 @@ class QualityViews:
         def pairs_of_version(version):
             distortion, level, seed, swapped = version
             full, sources = tf.switch_case(distortion, _branches(groups, level, seed))
-            half = half_size_crops(sources, row_weights, column_weights)
-            return _pairs(full, half, swapped)
+            return _pairs(full, halved_rows(sources, row_weights), column_weights, swapped)
 
         queries, keys = tf.map_fn(
             pairs_of_version,
@@ -211,13 +216,14 @@ def _branches(groups, level, seed):
         lambda distortion=distortion: distortion.on_all(groups, level, seed)
         for distortion in DISTORTIONS
     ]
-    return [*branches, lambda: [around(windows.pixels, 0) for windows in groups]]
+    branches.append(lambda: [around(windows.pixels, 0) for windows in groups])
+    return [kept_whole(branch) for branch in branches]
 
 
 @fused
-def _pairs(full, half, swapped):
+def _pairs(full, rows, column_weights, swapped):
     """Query and key at both scales, channels last."""
-    # Written by a program of its own: fused with this, the halving would not run in vectors.
+    half = halved_columns(rows, column_weights)
     ordered = [
         tf.where(swapped[scale], planes[::-1], planes) for scale, planes in enumerate((full, half))
     ]

@@ -147,7 +147,7 @@ DISTORTIONS = (
         ordered=True,
         neighbourhood=(colors.DIFFUSION_REACH,) * 5,
         draw=colors.draw_diffusion,
-        cut=colors.cut_grid,
+        cut=colors.cut_diffusion,
     ),
     Distortion(
         "color_shift",
@@ -175,6 +175,7 @@ DISTORTIONS = (
         unit="times a and b of Lab",
         ordered=True,
         neighbourhood=_NONE,
+        cut=colors.cut_roots,
     ),
     Distortion(
         "jpeg",
@@ -193,7 +194,7 @@ DISTORTIONS = (
         ordered=True,
         neighbourhood=_NONE,
         draw=noises.draw_normal,
-        cut=noises.cut_noise,
+        cut=noises.cut_normal,
         random=True,
     ),
     Distortion(
@@ -204,7 +205,7 @@ DISTORTIONS = (
         ordered=True,
         neighbourhood=_NONE,
         draw=noises.draw_normal,
-        cut=noises.cut_noise,
+        cut=noises.cut_normal,
         random=True,
     ),
     Distortion(
@@ -215,7 +216,7 @@ DISTORTIONS = (
         ordered=True,
         neighbourhood=_NONE,
         draw=noises.draw_uniform,
-        cut=noises.cut_noise,
+        cut=noises.cut_uniform,
         random=True,
     ),
     Distortion(
@@ -226,7 +227,7 @@ DISTORTIONS = (
         ordered=True,
         neighbourhood=_NONE,
         draw=noises.draw_normal,
-        cut=noises.cut_noise,
+        cut=noises.cut_normal,
         random=True,
     ),
     Distortion(
@@ -247,6 +248,7 @@ DISTORTIONS = (
         unit="bend of the tone curve",
         ordered=True,
         neighbourhood=_NONE,
+        cut=colors.cut_roots,
     ),
     Distortion(
         "darken",
@@ -280,7 +282,7 @@ DISTORTIONS = (
         unit="times the Laplacian",
         ordered=True,
         neighbourhood=(2,) * 5,
-        cut=tones.cut_borders,
+        cut=tones.cut_sharpened,
     ),
     Distortion(
         "contrast",

@@ -11,6 +11,9 @@ scikit-image uses, whose results the published distortions show.
 import numpy as np
 import tensorflow as tf
 
+from reiqa_tf.distortions.fusing import fused
+from reiqa_tf.image.scaling import to_unit_range
+
 _XYZ_FROM_RGB = np.array(
     [
         [0.412453, 0.357580, 0.180423],
@@ -51,18 +54,36 @@ def roots_from_rgb(planes):
     """Cube roots of Lab.
 
     Args:
-        planes: float32 tensor `(..., 3, H, W)`, sRGB in [0, 1].
+        planes: tensor `(..., 3, H, W)`, sRGB in 8-bit levels or float32 in [0, 1].
 
     Returns:
-        list of float32 tensors `(..., H, W)`: f(X), f(Y), f(Z), each from 16 / 116 (black) to 1
-        (white).
+        float32 tensor `(..., 3, H, W)`: f(X), f(Y), f(Z), each from 16 / 116 (black) to 1 (white).
     """
-    linear = [_linear(plane) for plane in tf.unstack(planes, axis=-3)]
-    return [_root(relative) for relative in mix(linear, _RELATIVE_FROM_RGB)]
+    return _roots(_linear(planes))
 
 
-def _linear(plane):
-    return tf.where(plane > 0.04045, _polynomial(_LINEAR, plane), plane * (1 / 12.92))
+# Programs of their own: XLA for CPUs computes what several results read for each of them again.
+
+
+@fused
+def _linear(planes):
+    planes = to_unit_range(planes)
+    return tf.where(planes > 0.04045, _polynomial(_LINEAR, planes), planes * (1 / 12.92))
+
+
+@fused
+def _roots(linear):
+    return _root(mix(linear, _RELATIVE_FROM_RGB))
+
+
+@fused
+def _lightness(linear):
+    return _root(mix(linear, _RELATIVE_FROM_RGB[1:2]))
+
+
+def lightness_from_rgb(planes):
+    """Of `roots_from_rgb`, f(Y) alone: float32 tensor `(..., 1, H, W)`."""
+    return _lightness(_linear(planes))
 
 
 def _root(relative):
@@ -74,14 +95,15 @@ def rgb_from_roots(roots):
     """The way back from `roots_from_rgb`, clipped to [0, 1].
 
     Args:
-        roots: three float32 tensors `(..., H, W)`; f(Z) below 0 counts as 0, as in scikit-image.
+        roots: float32 tensor `(..., 3, H, W)`; f(Z) below 0 counts as 0, as in scikit-image.
 
     Returns:
         float32 tensor `(..., 3, H, W)`, sRGB in [0, 1].
     """
-    x, y, z = roots
-    relative = [_relative(root) for root in (x, y, tf.maximum(z, 0.0))]
-    return tf.stack([_encoded(plane) for plane in mix(relative, _RGB_FROM_RELATIVE)], axis=-3)
+    return _encoded(mix(_relative(tf.maximum(roots, _LOWEST_ROOTS)), _RGB_FROM_RELATIVE))
+
+
+_LOWEST_ROOTS = np.array([-np.inf, -np.inf, 0.0], np.float32).reshape(3, 1, 1)
 
 
 def _relative(root):
@@ -96,16 +118,17 @@ def _encoded(plane):
 
 
 def mix(planes, matrix):
-    """Weighted sums of planes.
+    """Weighted sums of channels.
 
     Args:
-        planes: C tensors of one shape.
+        planes: float32 tensor `(..., C, H, W)`.
         matrix: array `(N, C)`.
 
     Returns:
-        list of N tensors of that shape.
+        float32 tensor `(..., N, H, W)`.
     """
-    return [
-        sum(float(weight) * plane for weight, plane in zip(row, planes, strict=True))
-        for row in matrix
-    ]
+    columns = np.float32(matrix)[:, :, np.newaxis, np.newaxis]
+    return sum(
+        columns[:, channel] * planes[..., channel : channel + 1, :, :]
+        for channel in range(columns.shape[1])
+    )

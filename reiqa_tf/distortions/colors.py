@@ -6,10 +6,15 @@ import numpy as np
 import tensorflow as tf
 
 from reiqa_tf.distortions.coarse_blur import GRID_REACH, blur_coarsely, enlarge
-from reiqa_tf.distortions.color_spaces import mix, rgb_from_roots, roots_from_rgb
+from reiqa_tf.distortions.color_spaces import (
+    lightness_from_rgb,
+    mix,
+    rgb_from_roots,
+    roots_from_rgb,
+)
 from reiqa_tf.distortions.filters import gaussian_radius
 from reiqa_tf.distortions.fusing import fused, in_chunks
-from reiqa_tf.distortions.windows import RIM, around, extend
+from reiqa_tf.distortions.windows import MARGIN, RIM, around, extend, trimmed
 from reiqa_tf.image.scaling import to_unit_range
 
 _LARGEST_SHIFT = 12
@@ -34,7 +39,7 @@ def draw_diffusion(seed, amount, photo):  # noqa: ARG001
         photo: the `Photo`.
 
     Returns:
-        the `CoarseGrid` of a / 500 and b / 200 of Lab.
+        the `CoarseGrid` of a / 500 and -b / 200 of Lab.
     """
     start = tf.maximum(photo.first_row - DIFFUSION_REACH, 0)
     stop = tf.minimum(photo.first_row + photo.rows + DIFFUSION_REACH, photo.height)
@@ -42,30 +47,42 @@ def draw_diffusion(seed, amount, photo):  # noqa: ARG001
     return blur_coarsely(colors, start, _diffusion_sigma(amount), _DIFFUSION_RADIUS)
 
 
-@fused
 def _color_differences(pixels):
-    x, y, z = roots_from_rgb(to_unit_range(pixels)[:, tf.newaxis])
-    return tf.concat([x - y, z - y], 0)
+    return _differences(roots_from_rgb(pixels[:, tf.newaxis]))[:, 0]
 
 
-def cut_grid(windows, amount, drawn):  # noqa: ARG001
-    """A coarse grid at the pixels of windows."""
-    return (enlarge(drawn, windows),)
+@fused
+def _differences(roots):
+    return mix(roots, _DIFFERENCES)
 
 
-def color_diffusion(pixels, amount, blurred):
+_DIFFERENCES = np.array([[1, -1, 0], [0, -1, 1]])
+"""From f(X), f(Y), f(Z) to f(X) - f(Y) and f(Z) - f(Y), which are a / 500 and -b / 200."""
+
+
+def cut_diffusion(windows, amount, drawn):  # noqa: ARG001
+    """Windows of f(Y) and of the blurred colours."""
+    return lightness_from_rgb(trimmed(windows.pixels, MARGIN)), enlarge(drawn, windows)
+
+
+def color_diffusion(pixels, amount, lightness, blurred):  # noqa: ARG001
     """Blurs a and b of Lab and multiplies them by `amount`; L is kept."""
-    lightness = roots_from_rgb(around(pixels, 0))[1]
-    return rgb_from_roots(
-        [lightness + amount * blurred[:, 0], lightness, lightness + amount * blurred[:, 1]]
-    )
+    return rgb_from_roots(lightness + amount * mix(blurred, _FROM_DIFFERENCES))
 
 
-def lab_saturation(pixels, factor):
+_FROM_DIFFERENCES = np.array([[1, 0], [0, 0], [0, 1]])
+"""What these add to f(X), f(Y), f(Z) if f(Y) stays."""
+
+
+def cut_roots(windows, value, drawn):  # noqa: ARG001
+    """Windows of the cube roots of Lab."""
+    return (roots_from_rgb(trimmed(windows.pixels, MARGIN)),)
+
+
+def lab_saturation(pixels, factor, roots):  # noqa: ARG001
     """Multiplies a and b of Lab by `factor`."""
-    roots = roots_from_rgb(around(pixels, 0))
-    lightness = roots[1]
-    return rgb_from_roots([lightness + factor * (root - lightness) for root in roots])
+    lightness = roots[:, 1:2]
+    return rgb_from_roots(lightness + factor * (roots - lightness))
 
 
 def hsv_saturation(pixels, factor):
@@ -101,7 +118,7 @@ def edge_map(photo):
     Returns:
         the `CoarseGrid` of the map, one channel in [0, 1].
     """
-    luma = mix([to_unit_range(plane) for plane in tf.unstack(photo.planes)], _LUMA)[0]
+    luma = mix(to_unit_range(photo.planes), _LUMA)[0]
     down, right = _central_difference(luma, 0), _central_difference(luma, 1)
     magnitude = tf.sqrt(down * down + right * right)[tf.newaxis]
     grid = blur_coarsely(magnitude, 0, _EDGE_SIGMA, gaussian_radius(_EDGE_SIGMA))

@@ -18,8 +18,8 @@ _PATCH_AREA = _PATCH_SIDE**2
 _FARTHEST = 8
 _MOST_PATCHES = 100
 _ROUNDS = 5
-_ROUND_REACHES = (2, 4, 6)
-"""How far a round may look: for displacements of less than 1, of less than 3, of up to 5 px."""
+_ROUND_REACHES = (2, 3, 5)
+"""How far a round may look: for displacements of less than 1, of less than 2, of less than 4 px."""
 
 JITTER_REACHES = tuple(_ROUNDS * _ROUND_REACHES[i] for i in (0, 0, 0, 1, 2))
 """How far five rounds of each level can look."""
@@ -263,10 +263,10 @@ def cut_jittered(windows, deviation, drawn):
     near, middle, far = _ROUND_REACHES
     largest = deviation * LARGEST_NORMAL
     return tf.cond(
-        largest < near - 1,
+        largest <= near - 1,
         lambda: displaced(_displace_near, near),
         lambda: tf.cond(
-            largest < middle - 1,
+            largest <= middle - 1,
             lambda: displaced(_displace_by(middle), middle),
             lambda: displaced(_displace_by(far), far),
         ),
@@ -313,7 +313,7 @@ def _near_weights(displacement):
 
 @functools.cache
 def _displace_by(reach):
-    """A round of displacement by up to `reach` - 1 px: fixed neighbours, most of them of no weight.
+    """A round of displacement by less than `reach` - 1 px: fixed neighbours, most of no weight.
 
     Looking up the four by four that count takes longer, for that cannot be done in vectors.
 

@@ -43,6 +43,28 @@ def fused(function):
     return call
 
 
+def kept_whole(function):
+    """Makes one node of a graph of a function without arguments, a branch of `tf.switch_case`.
+
+    Left to itself, TensorFlow spreads the nodes of all branches over the graph, and visits every
+    one of them each time to find that most are not wanted. Outside of a graph nothing is spread.
+
+    Args:
+        function: without arguments; returns tensors, or nested lists and tuples of tensors.
+
+    Returns:
+        the function, as a `tf.function` inside of a graph.
+    """
+    if tf.executing_eagerly():
+        return function
+    return tf.function(
+        function,
+        input_signature=[],
+        autograph=False,
+        experimental_attributes={"_noinline": True},
+    )
+
+
 _CHUNK = 2**15
 """Pixels that a fused function sees at a time where pictures may have any size."""
 

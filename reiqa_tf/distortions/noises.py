@@ -6,7 +6,13 @@ import tensorflow as tf
 from reiqa_tf.distortions.color_spaces import mix
 from reiqa_tf.distortions.filters import gaussian_kernel
 from reiqa_tf.distortions.planar_filters import filter_both
-from reiqa_tf.distortions.random_fields import normal_field, uniform_field
+from reiqa_tf.distortions.random_fields import (
+    GROUP,
+    codebook,
+    normal_codes,
+    normal_numbers,
+    uniform_field,
+)
 from reiqa_tf.distortions.windows import RIM, around
 
 _YCBCR_FROM_RGB = np.array(
@@ -28,49 +34,67 @@ def draw_normal(seed, variance, photo, margin=0):  # noqa: ARG001
         margin: pixels by which the noise goes on around the photo's wanted rows.
 
     Returns:
-        float32 tensor `(photo.rows + 2 margin, 3, W + 2 RIM + 2 margin)`.
+        int32 tensor `(photo.rows + 2 margin, 3, groups)` of `normal_codes`, from `RIM` + margin px
+        before the photo's first column, and the codebook, once for all windows.
     """
     rows = photo.rows + 2 * margin
-    return normal_field(seed, photo.first_row - margin, rows, _columns(photo, margin), 3)
+    codes = normal_codes(seed, photo.first_row - margin, rows, _columns(photo, margin), 3)
+    return codes, tf.constant(codebook())
 
 
 def _columns(photo, margin=0):
     return photo.width + 2 * (RIM + margin)
 
 
-def cut_noise(windows, value, drawn):  # noqa: ARG001
-    """The noise of windows: a float32 tensor `(T, rows, channels, columns)`."""
-    return (windows.field(drawn),)
+def cut_normal(windows, value, drawn, margin=0):  # noqa: ARG001
+    """The noise of windows: T float32 tensors `(rows, 3, columns)`."""
+    codes, book = drawn
+    rows, columns = windows.rows + 2 * margin, windows.columns + 2 * margin
+    groups = -(-(columns - 1) // GROUP) + 1
+    noise = []
+    for top, left in zip(windows.tops, windows.lefts, strict=True):
+        first = left + RIM
+        begin = top - windows.photo.first_row, 0, first // GROUP
+        numbers = normal_numbers(tf.slice(codes, begin, (rows, 3, groups)), book)
+        # Not left to the program, which XLA would compile again for each place to begin at.
+        noise.append(tf.slice(numbers, (0, 0, first % GROUP), (rows, 3, columns)))
+    return tuple(noise)
 
 
 def _planes(field):
     return tf.transpose(field, (0, 2, 1, 3))
 
 
-def gaussian_noise(pixels, variance, noise):
+def gaussian_noise(pixels, variance, *noise):
     """White noise added to each channel."""
-    return tf.clip_by_value(around(pixels, 0) + tf.sqrt(variance) * _planes(noise), 0.0, 1.0)
+    added = tf.sqrt(variance) * _planes(tf.stack(noise))
+    return tf.clip_by_value(around(pixels, 0) + added, 0.0, 1.0)
 
 
-def ycbcr_noise(pixels, variance, noise):
+def ycbcr_noise(pixels, variance, *noise):
     """White noise added to Y, Cb and Cr.
 
     The conversion is linear, so that the noise alone is converted and added to RGB.
     """
-    mixed = mix(tf.unstack(noise, axis=2), 255.0 * np.linalg.inv(_YCBCR_FROM_RGB))
-    added = tf.sqrt(variance) * tf.stack(mixed, axis=1)
-    return tf.clip_by_value(around(pixels, 0) + added, 0.0, 1.0)
+    mixed = mix(_planes(tf.stack(noise)), 255.0 * np.linalg.inv(_YCBCR_FROM_RGB))
+    return tf.clip_by_value(around(pixels, 0) + tf.sqrt(variance) * mixed, 0.0, 1.0)
 
 
-def multiplicative_noise(pixels, variance, noise):
+def multiplicative_noise(pixels, variance, *noise):
     """White noise times the photo, added to it."""
     image = around(pixels, 0)
-    return tf.clip_by_value(image + image * (tf.sqrt(variance) * _planes(noise)), 0.0, 1.0)
+    factor = tf.sqrt(variance) * _planes(tf.stack(noise))
+    return tf.clip_by_value(image + image * factor, 0.0, 1.0)
 
 
 def draw_uniform(seed, probability, photo):  # noqa: ARG001
     """One uniform number in [0, 1) a pixel: float32 `(photo.rows, 1, W + 2 RIM)`."""
     return uniform_field(seed, photo.first_row, photo.rows, _columns(photo))
+
+
+def cut_uniform(windows, value, drawn):  # noqa: ARG001
+    """The uniform numbers of windows: a float32 tensor `(T, rows, 1, columns)`."""
+    return (windows.field(drawn),)
 
 
 def impulse_noise(pixels, probability, chance):
@@ -89,7 +113,8 @@ def draw_denoise(seed, variance, photo):
         photo: the `Photo`.
 
     Returns:
-        noise, with a margin of 9 px, and kernel `(19,)`: a Gaussian of sigma 3, or 5 px of a box.
+        what `draw_normal` makes, with a margin of 9 px, and the kernel `(19,)`: a Gaussian of
+        sigma 3, or 5 px of a box.
     """
     seeds = tf.random.split(seed, 2)
     gaussian = gaussian_kernel(_GAUSSIAN_SIGMA, DENOISE_RADIUS)
@@ -103,14 +128,16 @@ DENOISE_RADIUS = 9
 """Three standard deviations of the wider of the two kernels."""
 
 
-def cut_denoise(windows, variance, drawn):  # noqa: ARG001
-    """The noise of windows, and the kernel."""
-    noise, kernel = drawn
-    return windows.field(noise, DENOISE_RADIUS), tf.ensure_shape(kernel, (2 * DENOISE_RADIUS + 1,))
+def cut_denoise(windows, variance, drawn):
+    """The kernel, and the noise of windows as `cut_normal` makes it."""
+    noise_drawn, kernel = drawn
+    noise = cut_normal(windows, variance, noise_drawn, DENOISE_RADIUS)
+    return tf.ensure_shape(kernel, (2 * DENOISE_RADIUS + 1,)), *noise
 
 
-def denoise(pixels, variance, noise, kernel):
+def denoise(pixels, variance, kernel, *noise):
     """White noise, 8 bits, then a blur."""
-    noisy = around(pixels, DENOISE_RADIUS) + tf.sqrt(variance) * _planes(noise)
+    added = tf.sqrt(variance) * _planes(tf.stack(noise))
+    noisy = around(pixels, DENOISE_RADIUS) + added
     levels = tf.floor(tf.clip_by_value(noisy * 255.0 + 0.5, 0.0, 255.0)) * (1 / 255)
     return filter_both(levels, kernel)

@@ -201,17 +201,16 @@ class Windows:
             ]
         )
 
-    def field(self, field, margin=0):
+    def field(self, field):
         """Cuts the windows out of a random field that was drawn for the photo's wanted rows.
 
         Args:
-            field: tensor `(photo.rows + 2 margin, C, W + 2 RIM + 2 margin)`.
-            margin: pixels wanted on each side of the windows.
+            field: tensor `(photo.rows, C, W + 2 RIM)`.
 
         Returns:
-            tensor `(T, rows + 2 margin, C, columns + 2 margin)`.
+            tensor `(T, rows, C, columns)`.
         """
-        size = (self.rows + 2 * margin, field.shape[1], self.columns + 2 * margin)
+        size = (self.rows, field.shape[1], self.columns)
         return tf.stack(
             [
                 tf.slice(field, (top - self.photo.first_row, 0, left + RIM), size)

@@ -5,7 +5,13 @@ import pytest
 import tensorflow as tf
 
 from reiqa_tf.data.crops import draw_crop_pair, smallest_sides
-from reiqa_tf.data.halving import first_source, half_size_crops, source_span, tap_weights
+from reiqa_tf.data.halving import (
+    first_source,
+    halved_columns,
+    halved_rows,
+    source_span,
+    tap_weights,
+)
 from reiqa_tf.data.quality_views import CLEAN, QualityViews
 from reiqa_tf.distortions import DISTORTIONS, distort
 
@@ -105,8 +111,8 @@ def test_half_size_crops_are_crops_of_the_half_size_photo(photo, size):
             ]
         )
         assert sources.shape == (2, 3, span, span)
-        weights = tap_weights(tops, size[0], patch), tap_weights(lefts, size[1], patch)
-        crops = half_size_crops(sources, *weights).numpy()
+        rows = halved_rows(sources, tap_weights(tops, size[0], patch))
+        crops = halved_columns(rows, tap_weights(lefts, size[1], patch)).numpy()
         for crop, i, j in zip(crops, tops, lefts, strict=True):
             theirs = expected[i : i + 32, j : j + 32].transpose(2, 0, 1)
             np.testing.assert_allclose(crop, theirs, atol=2e-5)
