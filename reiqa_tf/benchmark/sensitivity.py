@@ -228,25 +228,23 @@ def measure_sensitivity(
     """
     _check_seed(seed)
     parts = Parts(out / "parts")
-    names, clean, tables, problems = [], [], [], []
+    names, found, problems = [], [], []
     bar = progress("26 distortions at 5 levels", len(photos))
     shown = short_names([os.path.abspath(photo) for photo in photos])
     for name, path in bar(zip(shown, photos, strict=True)):
         try:
-            scored = _scores_of(judge, path, seed, parts)
+            found.append(_scores_of(judge, path, seed, parts))
+            names.append(name)
         except ImageError as problem:
             problems.append(problem)
-            continue
-        names.append(name)
-        clean.append(scored["clean"])
-        tables.append([scored["distorted"][each.name] for each in DISTORTIONS])
-    if not names:
+    if not found:
         raise SensitivityError(
             f"none of {len(photos)} photos could be judged, such as: {problems[0]}"
             if problems
             else "expected at least one photo. Received: none"
         )
-    clean, tables = np.array(clean), np.array(tables)
+    clean = np.array([each["clean"] for each in found])
+    tables = np.array([list(each["distorted"].values()) for each in found])
     bootstrap = {"seed": seed, "resamples": resamples}
     document = {
         "format": FORMAT,
@@ -259,15 +257,7 @@ def measure_sensitivity(
         },
         "protocol": {**bootstrap, "confidence": metrics.CONFIDENCE},
         **summarise(clean, tables, **bootstrap),
-        "photos": {
-            name: {
-                "clean": float(own),
-                "distorted": {
-                    each.name: row.tolist() for each, row in zip(DISTORTIONS, table, strict=True)
-                },
-            }
-            for name, own, table in zip(names, clean, tables, strict=True)
-        },
+        "photos": dict(zip(names, found, strict=True)),
         "problems": [str(problem) for problem in problems],
     }
     return Sensitivity(document, problems)

@@ -148,14 +148,14 @@ class QualityViews:
         distortions = _shuffled(seeds[0], len(DISTORTIONS))[:chosen]
         distortions = tf.repeat(distortions, self.levels_each)[: self.distorted]
         levels = _shuffled(seeds[1], (1 + chosen, LEVELS))[:, : self.levels_each]
-        levels = tf.reshape(levels, [-1])[self.levels_each - 1 :][: self.versions]
+        of_distorted = tf.reshape(levels[1:], [-1])[: self.distorted]
         full = draw_crop_pair(seeds[2], height, width, self.patch)
         half = draw_crop_pair(seeds[3], height // 2, width // 2, self.patch)
         swapped = _shuffled(seeds[4], self.versions) < self.versions // 2
         swapped = tf.stack([swapped, ~swapped])
         return QualityPlan(
             distortions=tf.concat([[CLEAN], distortions], 0),
-            levels=levels,
+            levels=tf.concat([levels[0, -1:], of_distorted], 0),
             seeds=tf.random.split(seeds[5], self.versions),
             tops=tf.stack([full.tops, half.tops]),
             lefts=tf.stack([full.lefts, half.lefts]),

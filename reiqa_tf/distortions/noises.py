@@ -65,10 +65,14 @@ def _planes(field):
     return tf.transpose(field, (0, 2, 1, 3))
 
 
+def _of(variance, noise):
+    """What `cut_normal` cuts, as planes of this variance."""
+    return tf.sqrt(variance) * _planes(tf.stack(noise))
+
+
 def gaussian_noise(pixels, variance, *noise):
     """White noise added to each channel."""
-    added = tf.sqrt(variance) * _planes(tf.stack(noise))
-    return tf.clip_by_value(around(pixels, 0) + added, 0.0, 1.0)
+    return tf.clip_by_value(around(pixels, 0) + _of(variance, noise), 0.0, 1.0)
 
 
 def ycbcr_noise(pixels, variance, *noise):
@@ -83,8 +87,7 @@ def ycbcr_noise(pixels, variance, *noise):
 def multiplicative_noise(pixels, variance, *noise):
     """White noise times the photo, added to it."""
     image = around(pixels, 0)
-    factor = tf.sqrt(variance) * _planes(tf.stack(noise))
-    return tf.clip_by_value(image + image * factor, 0.0, 1.0)
+    return tf.clip_by_value(image + image * _of(variance, noise), 0.0, 1.0)
 
 
 def draw_uniform(seed, probability, photo):  # noqa: ARG001
@@ -137,7 +140,6 @@ def cut_denoise(windows, variance, drawn):
 
 def denoise(pixels, variance, kernel, *noise):
     """White noise, 8 bits, then a blur."""
-    added = tf.sqrt(variance) * _planes(tf.stack(noise))
-    noisy = around(pixels, DENOISE_RADIUS) + added
+    noisy = around(pixels, DENOISE_RADIUS) + _of(variance, noise)
     levels = tf.floor(tf.clip_by_value(noisy * 255.0 + 0.5, 0.0, 255.0)) * (1 / 255)
     return filter_both(levels, kernel)

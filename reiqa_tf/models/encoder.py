@@ -15,6 +15,7 @@ EFFICIENTNET_LITE = {"mean": (127 / 255,) * 3, "std": (128 / 255,) * 3}
 """Normalisation of EfficientNet-Lite: (x - 127) / 128 on levels 0 to 255."""
 
 POOLINGS = ("mean", "mean_and_deviation", "mean_deviation_and_center")
+"""Each answers one number of a channel more than the one before it."""
 
 # Keeps the gradient of the square root finite where a channel is constant.
 _VARIANCE_FLOOR = 1e-6
@@ -155,7 +156,7 @@ class ReIQAEncoder(keras.Model):
         for size in 2 * self._segments():
             block = features[:, start : start + size]
             start += size
-            means, *others = np.split(block, 1 + POOLINGS.index(self.pooling), axis=1)
+            means, *others = np.split(block, self._numbers_of_a_channel, axis=1)
             mean = shares @ means
             merged.append(mean)
             if others:
@@ -183,8 +184,12 @@ class ReIQAEncoder(keras.Model):
 
     def _segments(self):
         """Number of features of each stage at one scale."""
-        parts = 1 + POOLINGS.index(self.pooling)
-        return [parts * self.backbone.stage_channels[stage] for stage in self.stages]
+        channels = (self.backbone.stage_channels[stage] for stage in self.stages)
+        return [self._numbers_of_a_channel * each for each in channels]
+
+    @property
+    def _numbers_of_a_channel(self):
+        return 1 + POOLINGS.index(self.pooling)
 
     def _pool(self, maps):
         # In float32 whatever the policy: sums over many pixels do not fit into 16 bits.

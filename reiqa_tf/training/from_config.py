@@ -114,9 +114,8 @@ def trained_scorer(config, moco):
 
 def _start_from(preset, expert, encoder):
     """Gives a new encoder's backbone the weights of a preset's."""
-    scorer = load_preset(preset)
-    experts = {"content": scorer.content, "quality": scorer.quality}
-    source = experts.pop(expert) or next(iter(experts.values()))
+    experts = load_preset(preset).experts()
+    source = experts.get(expert, next(iter(experts.values())))
     encoder.build((None, None, None, 3))
     weights = encoder.backbone.weights
     start = source.backbone.get_weights()[: len(weights)]  # it may have later stages, too

@@ -8,8 +8,7 @@ import pytest
 from reiqa_tf import config as configuration
 from reiqa_tf.models.encoder import ReIQAEncoder
 from reiqa_tf.models.resnet import ResNetBackbone
-from reiqa_tf.models.scorer import ReIQAScorer
-from reiqa_tf.testing.weights import randomise
+from reiqa_tf.testing.models import small_scorer
 from reiqa_tf.training.from_config import make_moco
 from tests.oracles.stand_in import tiny_config
 
@@ -21,20 +20,18 @@ def _preset(folder, **experts):
     encoders = {
         name: ReIQAEncoder(ResNetBackbone(*size), name=name) for name, size in experts.items()
     }
-    scorer = ReIQAScorer(**encoders)
-    scorer.build((None, None, None, 3))
-    randomise(scorer, seed=5)
+    scorer = small_scorer(seed=5, **{"content": None, "quality": None, **encoders}, head=None)
     scorer.save_to_preset(folder)
     return scorer
 
 
-def _config(start, blocks=(1,)):
+def _config(start):
     config = tiny_config()
     return dataclasses.replace(
         config,
         encoder=dataclasses.replace(
             config.encoder,
-            backbone=configuration.ResNet(blocks, width=8),
+            backbone=configuration.ResNet((1,), width=8),
             stages=None,
             start=str(start),
         ),
