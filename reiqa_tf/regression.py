@@ -12,6 +12,9 @@ is never penalised:
   `|s - Z w|^2 / (2 N) + strength l1_ratio |w|_1 + strength (1 - l1_ratio) |w|^2 / 2`
 
 So the same number penalises N times more in the second.
+
+Beside scored photos a ridge learns from `Steps`: pairs of versions of a photo of which it is known
+which one is worse, and by about how much, though nobody scored either.
 """
 
 import dataclasses
@@ -25,7 +28,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import enet_path
 from sklearn.model_selection import GroupKFold, KFold, check_cv
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import check_X_y
+from sklearn.utils import check_array, check_X_y
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 STRENGTHS = tuple(np.geomspace(1e-3, 1e3, 100).tolist())
@@ -40,6 +43,55 @@ _BLOCK_BYTES = 2**25
 _SWEEPS = 1000
 """When coordinate descent gives up: scikit-learn's own number, as is its tolerance. A tenth of
 that tolerance took six times as long on 1,000 x 2,560 features and chose the same strength."""
+
+
+_MOST_STRETCH = 10
+"""How many times longer a step is made at most. Ours: shorter ones are rounding errors."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Steps:
+    """Differences of features along which scores are known to change.
+
+    A ridge adds `weight * |E w - change|^2` to what it minimises, with one row of E a step. E holds
+    the differences in the units of standardised features, each brought to the length of the median
+    one (or ten times its own, if that is less): a step tells a direction, and steps that change a
+    picture much do not drown the others. Steps that change nothing are left out.
+
+    Args:
+        differences: float array `(M, D)`: features of one version of a photo less those of another,
+            in raw units.
+        rows: integers `(M,)`: the row of the photo that each step was made from. A step is learnt
+            from where its photo is, and is left out where that is held out.
+        change: how far the score changes along a step.
+        weight: how much a step counts, beside 1 for a photo.
+
+    Raises:
+        ValueError: if differences are not finite, if rows do not fit them or if the weight is not
+            positive.
+    """
+
+    differences: np.ndarray
+    rows: np.ndarray
+    change: float
+    weight: float = 1.0
+
+    def __post_init__(self):
+        differences = check_array(self.differences, dtype=_FLOATS, input_name="differences")
+        object.__setattr__(self, "differences", differences)
+        rows = np.asarray(self.rows)
+        if rows.shape != differences.shape[:1] or not np.issubdtype(rows.dtype, np.integer):
+            raise ValueError(
+                f"Expected `rows` to be {len(differences)} integers, one a step. "
+                f"Received: {rows.dtype} of shape {rows.shape}."
+            )
+        object.__setattr__(self, "rows", rows)
+        for name, least in (("change", -np.inf), ("weight", 0)):
+            if not least < getattr(self, name) < np.inf:
+                raise ValueError(
+                    f"Expected `{name}` to be finite{' and positive' * (least == 0)}. "
+                    f"Received: {getattr(self, name)}."
+                )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -72,7 +124,7 @@ class LinearPath:
         return _apply(features, self.coefficients.T, self.intercepts)
 
 
-def ridge_path(features, scores, strengths=STRENGTHS, rows=None):
+def ridge_path(features, scores, strengths=STRENGTHS, rows=None, steps=None):
     """Fits ridge regressors of many strengths by one decomposition.
 
     The smaller of the two Gram matrices (rows by rows, or features by features) is brought to
@@ -85,6 +137,7 @@ def ridge_path(features, scores, strengths=STRENGTHS, rows=None):
         strengths: positive numbers `(S,)`. The Gram matrix carries about 16 digits: below 1e-16 of
             its largest eigenvalue (at most `N * D`) a strength no longer steadies anything.
         rows: integers, the rows to fit on; None fits on all.
+        steps: `Steps` of these photos, or None. Standardisation and intercept stay the photos' own.
 
     Returns:
         A `LinearPath`.
@@ -109,13 +162,13 @@ def ridge_path(features, scores, strengths=STRENGTHS, rows=None):
     strengths = _checked_strengths(strengths)
     if rows is not None:
         rows = _checked_rows(rows, len(scores))
-    training = _TrainingRows(features, scores, rows)
+    training = _TrainingRows(features, scores, rows, steps)
     row_count, column_count = training.shape
     if row_count < column_count:
         gram = np.zeros((row_count, row_count), order="F")
         for _, block in training.column_blocks():
             _add_gram(gram, block)
-        duals = _solve_shifted(gram, training.scores, strengths)
+        duals = _solve_shifted(gram, training.targets, strengths)
         coefficients = np.empty((column_count, len(strengths)))
         for columns, block in training.column_blocks():
             coefficients[columns] = block.T @ duals
@@ -124,7 +177,7 @@ def ridge_path(features, scores, strengths=STRENGTHS, rows=None):
         moments = np.zeros(column_count)
         for some, block in training.row_blocks():
             _add_gram(gram, block.T)
-            moments += training.scores[some] @ block
+            moments += training.targets[some] @ block
         coefficients = _solve_shifted(gram, moments, strengths)
     return training.fold_in(strengths, coefficients)
 
@@ -132,7 +185,7 @@ def ridge_path(features, scores, strengths=STRENGTHS, rows=None):
 class _PathRegressor(RegressorMixin, BaseEstimator):
     """Chooses a strength by cross-validation; subclasses fit the path of one set of rows."""
 
-    def fit(self, features, scores, groups=None):
+    def fit(self, features, scores, groups=None, steps=None):
         """Chooses the strength on held-out rows, then fits on all rows.
 
         Args:
@@ -140,13 +193,16 @@ class _PathRegressor(RegressorMixin, BaseEstimator):
             scores: array `(N,)`.
             groups: array `(N,)` of labels. Rows of one label (one reference, one scene,
                 near-duplicates) never stand on both sides of a fold.
+            steps: `Steps` of these photos, or None; a ridge learns from them. They choose no
+                strength: photos alone are held out.
 
         Returns:
             The regressor itself.
 
         Raises:
             ValueError: if inputs are not finite or do not fit each other, if strengths are not
-                positive, or if a fold is empty, overlaps itself or tears a group apart.
+                positive, or if a fold is empty, overlaps itself or tears a group apart; if an
+                elastic net is given steps.
         """
         features, scores = validate_data(
             self, features, scores, dtype=_FLOATS, y_numeric=True, ensure_min_samples=2
@@ -158,9 +214,8 @@ class _PathRegressor(RegressorMixin, BaseEstimator):
         times_held_out = np.zeros(len(scores))
         squared_errors = np.zeros(len(strengths))
         for training, validation in folds:
-            predicted = self._fit_path(features, scores, strengths, training).predict(
-                features[validation]
-            )
+            path = self._fit_path(features, scores, strengths, training, steps)
+            predicted = path.predict(features[validation])
             predictions[validation] += predicted
             times_held_out[validation] += 1
             squared_errors += np.square(predicted - scores[validation, None]).sum(axis=0)
@@ -175,7 +230,7 @@ class _PathRegressor(RegressorMixin, BaseEstimator):
         self.held_out_[seen] = predictions[seen, chosen] / times_held_out[seen]
 
         # Stronger ones too: coordinate descent reaches the chosen one through them.
-        path = self._fit_path(features, scores, strengths[strengths >= self.strength_])
+        path = self._fit_path(features, scores, strengths[strengths >= self.strength_], None, steps)
         last = int(np.argmin(path.strengths))
         self.coef_ = path.coefficients[last].copy()
         self.intercept_ = float(path.intercepts[last])
@@ -242,8 +297,8 @@ class RidgeRegressor(_PathRegressor):
         self.strengths = strengths
         self.cv = cv
 
-    def _fit_path(self, features, scores, strengths, rows=None):
-        return ridge_path(features, scores, strengths, rows)
+    def _fit_path(self, features, scores, strengths, rows, steps):
+        return ridge_path(features, scores, strengths, rows, steps)
 
 
 class ElasticNetRegressor(_PathRegressor):
@@ -273,7 +328,9 @@ class ElasticNetRegressor(_PathRegressor):
         self.l1_ratio = l1_ratio
         self.cv = cv
 
-    def _fit_path(self, features, scores, strengths, rows=None):
+    def _fit_path(self, features, scores, strengths, rows, steps):
+        if steps is not None:
+            raise ValueError("Expected a RidgeRegressor for `steps`; an elastic net takes none.")
         if not 0 < self.l1_ratio <= 1:
             raise ValueError(
                 "Expected `l1_ratio` above 0 and at most 1; for 0 use RidgeRegressor. "
@@ -287,7 +344,7 @@ class ElasticNetRegressor(_PathRegressor):
             warnings.simplefilter("ignore", ConvergenceWarning)
             descending, coefficients, _, sweeps = enet_path(
                 standardised,
-                training.scores,
+                training.targets,
                 l1_ratio=self.l1_ratio,
                 alphas=strengths,
                 copy_X=False,
@@ -300,36 +357,78 @@ class ElasticNetRegressor(_PathRegressor):
 
 
 class _TrainingRows:
-    """Some rows of a feature matrix: their standardisation, and standardised blocks of them."""
+    """What a fit learns from: some rows of a feature matrix, standardised, and steps below them.
 
-    def __init__(self, features, scores, rows=None):
+    Attributes:
+        shape: number of rows, those of the steps included, and of columns.
+        targets: float64, centred scores of the rows, then what the steps' rows should answer.
+    """
+
+    def __init__(self, features, scores, rows=None, steps=None):
         self._features = features
         self._rows = np.arange(len(features)) if rows is None else np.asarray(rows)
-        self.shape = (len(self._rows), features.shape[1])
         self._centre = scores[self._rows].mean(dtype=np.float64)
-        self.scores = scores[self._rows] - self._centre
+        self.targets = scores[self._rows] - self._centre
         scaler = StandardScaler(copy=False)
-        for some in self._row_slices():
+        for some in _slices(len(self._rows), 8 * features.shape[1]):
             scaler.partial_fit(features[self._rows[some]])
         self._mean, self._scale = scaler.mean_, scaler.scale_
+        self._differences = np.empty((0, features.shape[1]))
+        self._steps = np.empty(0, np.intp)  # the rows of the differences that are used
+        if steps is not None:
+            self._take(steps, len(features))
+        self.shape = (len(self._rows) + len(self._steps), features.shape[1])
 
-    def _row_slices(self):
-        return _slices(self.shape[0], 8 * self.shape[1])
+    def _take(self, steps, row_count):
+        differences = steps.differences
+        if differences.shape[1] != self._features.shape[1] or not (
+            (steps.rows >= 0) & (steps.rows < row_count)
+        ).all():
+            raise ValueError(
+                f"Expected steps of {self._features.shape[1]} features and of photos 0 to "
+                f"{row_count - 1}. Received: {differences.shape[1]} features of photos "
+                f"{steps.rows.min()} to {steps.rows.max()}."
+            )
+        lengths = np.zeros(len(differences))
+        for some in _slices(len(differences), 8 * differences.shape[1]):
+            lengths[some] = np.linalg.norm(differences[some] / self._scale, axis=1)
+        used = np.flatnonzero(np.isin(steps.rows, self._rows) & (lengths > 0))
+        if not used.size:
+            return
+        stretch = np.minimum(np.median(lengths[used]) / lengths[used], _MOST_STRETCH)
+        self._differences, self._steps = differences, used
+        self._factors = np.sqrt(steps.weight) * stretch[:, None]
+        wanted = np.full(len(used), np.sqrt(steps.weight) * steps.change)
+        self.targets = np.concatenate([self.targets, wanted])
 
     def row_blocks(self):
         """Yields (slice of the rows, standardised float64 block), the block C-contiguous."""
-        for some in self._row_slices():
+        bytes_each = 8 * self.shape[1]
+        for some in _slices(len(self._rows), bytes_each):
             yield some, self._standardise(self._features[self._rows[some]], slice(None))
+        for some in _slices(len(self._steps), bytes_each):
+            below = slice(len(self._rows) + some.start, len(self._rows) + some.stop)
+            yield below, self._stretch(self._differences[self._steps[some]], some, slice(None))
 
     def column_blocks(self):
         """Yields (slice of the columns, standardised float64 block), the block C-contiguous."""
         for columns in _slices(self.shape[1], 8 * self.shape[0]):
-            yield columns, self._standardise(self._features[self._rows, columns], columns)
+            block = self._standardise(self._features[self._rows, columns], columns)
+            if len(self._steps):
+                below = self._differences[self._steps, columns]
+                block = np.concatenate([block, self._stretch(below, slice(None), columns)])
+            yield columns, block
 
     def _standardise(self, block, columns):
         block = block.astype(np.float64, order="C", copy=False)  # indexing made a copy
         block -= self._mean[columns]
         block /= self._scale[columns]
+        return block
+
+    def _stretch(self, block, some, columns):
+        block = block.astype(np.float64, order="C", copy=False)
+        block /= self._scale[columns]
+        block *= self._factors[some]
         return block
 
     def fold_in(self, strengths, coefficients):

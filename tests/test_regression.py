@@ -312,3 +312,111 @@ def test_statistics_import_neither_tensorflow_nor_keras_nor_each_other():
         command = [sys.executable, "-c", code.format(one, other)]
         found = subprocess.run(command, capture_output=True, text=True, check=True)
         assert found.stdout.strip() == ""
+
+
+def _steps(count, photos, columns, **settings):
+    """Steps of many lengths, one of them tiny and one of no length."""
+    generator = np.random.default_rng([count, columns])
+    differences = generator.normal(size=(count, columns)) * np.geomspace(1e-2, 1e2, columns)
+    differences *= generator.lognormal(size=(count, 1))
+    differences[1] *= 1e-6
+    differences[2] = 0
+    rows = generator.integers(0, photos, count)
+    return regression.Steps(differences, rows, **{"change": -3.0, "weight": 0.7, **settings})
+
+
+def _ridge_with_steps(features, scores, steps, strength):
+    """Plain NumPy, from the docstring: predictions of one strength as a function."""
+    mean, scale = features.mean(axis=0), features.std(axis=0)
+    moved = steps.differences / scale
+    lengths = np.linalg.norm(moved, axis=1)
+    moved, lengths = moved[lengths > 0], lengths[lengths > 0]
+    moved = moved * np.minimum(np.median(lengths) / lengths, 10)[:, None]
+    whole = np.concatenate([(features - mean) / scale, np.sqrt(steps.weight) * moved])
+    wanted = np.full(len(moved), np.sqrt(steps.weight) * steps.change)
+    wanted = np.concatenate([scores - scores.mean(), wanted])
+    normal = whole.T @ whole + strength * np.eye(whole.shape[1])
+    weights = np.linalg.solve(normal, whole.T @ wanted)
+    return lambda unseen: (unseen - mean) / scale @ weights + scores.mean()
+
+
+@pytest.mark.parametrize("block_bytes", [2**25, 2000])
+@pytest.mark.parametrize(("rows", "columns"), [(40, 90), (90, 40)])
+def test_a_ridge_with_steps_is_the_ridge_of_photos_and_steps_stacked(
+    rows, columns, block_bytes, monkeypatch
+):
+    monkeypatch.setattr(regression, "_BLOCK_BYTES", block_bytes)
+    features, scores = _data(rows, columns)
+    steps = _steps(25, rows, columns)
+    path = ridge_path(features, scores, STRENGTHS[2:], steps=steps)
+    unseen = _data(30, columns)[0]
+    for number, strength in enumerate(STRENGTHS[2:]):
+        expected = _ridge_with_steps(features, scores, steps, strength)(unseen)
+        np.testing.assert_allclose(path.predict(unseen)[:, number], expected, rtol=1e-6)
+    np.testing.assert_allclose(path.feature_mean, features.mean(axis=0))
+
+
+def test_steps_pull_the_predictions_the_way_that_they_are_said_to_go():
+    features, scores = _data(60, 80)
+    steps = _steps(40, 60, 80)
+    climbed = []
+    for weight in (1e-6, 1.0, 100.0):
+        given = regression.Steps(steps.differences, steps.rows, change=-3.0, weight=weight)
+        coefficients = ridge_path(features, scores, [10.0], steps=given).coefficients[0]
+        climbed.append((steps.differences[3:] @ coefficients < 0).mean())
+    assert climbed[0] < 0.7 < climbed[1] <= climbed[2] == 1
+
+
+def test_a_step_is_not_learnt_from_while_its_photo_is_held_out():
+    features, scores = _data(60, 90)
+    steps = _steps(40, 60, 90)
+    folds = list(KFold(4, shuffle=True, random_state=1).split(features))
+    ours = RidgeRegressor([3.0], cv=folds).fit(features, scores, steps=steps)
+    for seen, held_out in folds:
+        known = np.isin(steps.rows, seen)
+        kept = regression.Steps(
+            steps.differences[known], steps.rows[known], change=-3.0, weight=0.7
+        )
+        expected = _ridge_with_steps(features[seen], scores[seen], kept, 3.0)(features[held_out])
+        np.testing.assert_allclose(ours.held_out_[held_out], expected, rtol=1e-6)
+    whole = _ridge_with_steps(features, scores, steps, 3.0)
+    np.testing.assert_allclose(ours.predict(features), whole(features), rtol=1e-6)
+
+
+def test_steps_of_photos_that_are_not_fitted_on_change_nothing():
+    features, scores = _data(60, 90)
+    steps = regression.Steps(_steps(9, 60, 90).differences, np.full(9, 5), change=-1.0)
+    others = np.arange(10, 60)
+    with_steps = ridge_path(features, scores, [1.0], rows=others, steps=steps)
+    without = ridge_path(features, scores, [1.0], rows=others)
+    np.testing.assert_array_equal(with_steps.coefficients, without.coefficients)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"weight": 0.0}, "`weight` to be finite and positive"),
+        ({"change": np.nan}, "`change` to be finite"),
+        ({"rows": np.zeros(3, int)}, "`rows` to be 4 integers"),
+        ({"differences": np.full((4, 5), np.inf)}, "infinity"),
+    ],
+)
+def test_steps_that_say_nothing_are_refused(settings, words):
+    entries = {"differences": np.ones((4, 5)), "rows": np.zeros(4, int), "change": -1.0}
+    with pytest.raises(ValueError, match=words):
+        regression.Steps(**{**entries, **settings})
+
+
+def test_steps_of_other_features_or_photos_are_refused():
+    features, scores = _data(20, 5)
+    for differences, row in ((np.ones((4, 6)), 0), (np.ones((4, 5)), 20)):
+        steps = regression.Steps(differences, np.full(4, row), change=-1.0)
+        with pytest.raises(ValueError, match="steps of 5 features and of photos 0 to 19"):
+            ridge_path(features, scores, [1.0], steps=steps)
+
+
+def test_an_elastic_net_says_that_it_takes_no_steps():
+    features, scores = _data(20, 5)
+    steps = regression.Steps(np.ones((4, 5)), np.arange(4), change=-1.0)
+    with pytest.raises(ValueError, match="RidgeRegressor"):
+        ElasticNetRegressor().fit(features, scores, steps=steps)
