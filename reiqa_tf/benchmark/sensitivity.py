@@ -1,8 +1,7 @@
 """Does a score fall as a photo gets worse? Every distortion at every level, photo by photo.
 
 Every photo is brought to the preset's working size, distorted in memory and rounded to the 8 bits
-of a file without loss. A distortion draws once for each photo, so its five levels differ in their
-strength alone: the same grain, the same direction of motion, more of it.
+of a file without loss. A distortion draws once for each photo (see `ladder`).
 """
 
 import dataclasses
@@ -11,7 +10,6 @@ import json
 import os
 
 import numpy as np
-import tensorflow as tf
 from keras import ops
 
 from reiqa_tf import metrics
@@ -19,7 +17,8 @@ from reiqa_tf.benchmark import charts
 from reiqa_tf.benchmark.parts import Parts
 from reiqa_tf.benchmark.versions import versions
 from reiqa_tf.data.photos import short_names
-from reiqa_tf.distortions.bank import DISTORTIONS, LEVELS, SMALLEST_SIDE, distort
+from reiqa_tf.distortions.bank import DISTORTIONS, LEVELS, SMALLEST_SIDE
+from reiqa_tf.distortions.ladder import ladder
 from reiqa_tf.errors import ReiqaError
 from reiqa_tf.files import written_whole
 from reiqa_tf.image.reading import ImageError, read_bytes, read_image
@@ -181,11 +180,7 @@ def _pictures(image, digest, seed):
 
     def versions_of(index):
         name = DISTORTIONS[index].name
-        drawn = draw_seed(seed, digest, name)
-        # Where training distorts too, so that an accelerator does not change the pixels.
-        with tf.device("CPU"):
-            made = [distort(image, name, level, drawn) for level in range(LEVELS)]
-        return [np.rint(255 * picture.numpy()).astype(np.uint8) for picture in made]
+        return ladder(image, name, draw_seed(seed, digest, name))
 
     for five in ahead(versions_of, len(DISTORTIONS), _DEPTH):
         yield from five

@@ -12,12 +12,17 @@ _EXAMPLES = """\
   reiqa fit scores.csv --range 0 100 --out my_preset
   reiqa fit dmos.csv --lower-is-better --out my_preset
   reiqa fit scores.csv --content A --quality B --out my_preset    one expert of each preset
+  reiqa fit scores.csv --ladders 460 --out my_preset              scores that fall with distortions
   reiqa score photo.jpg --preset my_preset
 
 scores.csv has a header line and the columns `image` (a path relative to the file) and `mos`;
 optionally `split` (train, val, test) and `group` (photos that belong together). Test rows are
 left alone. The strength of the regulariser is chosen on the rows of `val`, or in five folds.
-Features are kept in a cache: after Ctrl-C, the same command goes on where it was."""
+Features are kept in a cache: after Ctrl-C, the same command goes on where it was.
+
+With --ladders the head also sees photos of yours at the five levels of a distortion each, and
+learns that scores fall from level to level: without them it may like grain or ringing that no
+photo of yours has. It costs the features of six pictures a ladder; 460 is 20 of each distortion."""
 
 
 def add_parser(subparsers):
@@ -67,6 +72,27 @@ def add_parser(subparsers):
         "the command says when the best one stands at an end",
     )
     parser.add_argument(
+        "--ladders",
+        type=int,
+        default=0,
+        metavar="N",
+        help="photos that are shown at the levels of a distortion each (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--ladder-weight",
+        type=float,
+        default=1.0,
+        metavar="W",
+        help="of a step of a ladder beside a scored photo (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of the choice of ladders and of their distortions (default: %(default)s)",
+    )
+    parser.add_argument(
         "--half-precision", action="store_true", help="store the encoders as float16"
     )
     parser.add_argument("--description", help="a line about the preset, for its metadata")
@@ -99,10 +125,12 @@ def run(arguments):
     if manifest.splits is not None:
         manifest = manifest.split("train", "val")
     scorer, sources = _encoders(arguments)
+    _check_ladders(arguments)
     features, manifest, problems = features_of(scorer, manifest, arguments)
+    steps, ladder_problems = _ladder_steps(scorer, manifest, arguments)
     regressors = {"ridge": RidgeRegressor, "elastic-net": ElasticNetRegressor}
     regressor = regressors[arguments.regressor](strengths=strengths_of(arguments))
-    fitted = fit_head(scorer, features, manifest, regressor)
+    fitted = fit_head(scorer, features, manifest, regressor, steps)
     seen = fitted.held_out == fitted.held_out  # not NaN
     held_out = evaluate(manifest.scores[seen], fitted.held_out[seen])
     about = {name: getattr(arguments, name) for name in ("description", "data", "license")}
@@ -117,6 +145,9 @@ def run(arguments):
             "regressor": arguments.regressor,
             "strength": fitted.strength,
             "strength_at_edge": fitted.at_edge,
+            "ladders": arguments.ladders,
+            "ladder_weight": arguments.ladder_weight,
+            "seed": arguments.seed,
         },
     )
     terminal.print_table(
@@ -128,7 +159,8 @@ def run(arguments):
         f"; saved in {arguments.out}",
     )
     terminal.report_failures(problems, len(manifest) + len(problems))
-    return 1 if problems else 0
+    terminal.report_failures(ladder_problems, arguments.ladders, "ladders could not be made")
+    return 1 if problems or ladder_problems else 0
 
 
 def strengths_of(arguments):
@@ -154,28 +186,67 @@ def features_of(scorer, manifest, arguments):
     Returns:
         features, the manifest of the photos that could be read, and the problems of the others.
     """
-    from reiqa_tf.models.presets import encoders_fingerprint
-    from reiqa_tf.scoring.cache import FeatureCache, default_cache_file
     from reiqa_tf.scoring.features import feature_table
 
-    with contextlib.ExitStack() as stack:
-        cache = None
-        if not arguments.no_cache:
-            file = arguments.cache or default_cache_file()
-            cache = stack.enter_context(FeatureCache(file, encoders_fingerprint(scorer)))
-        try:
-            features, problems = feature_table(
-                scorer,
-                manifest.paths,
-                progress=terminal.progress("features", len(manifest)),
-                cache=cache,
-            )
-        except KeyboardInterrupt:
-            if cache is not None:
-                print("features so far are kept; run the same command again", file=sys.stderr)
-            raise
+    with _cache(scorer, arguments) as cache:
+        features, problems = feature_table(
+            scorer,
+            manifest.paths,
+            progress=terminal.progress("features", len(manifest)),
+            cache=cache,
+        )
     readable = [index for index in range(len(manifest)) if index not in problems]
     return features[readable], manifest.rows(readable), list(problems.values())
+
+
+@contextlib.contextmanager
+def _cache(scorer, arguments):
+    """The cache that the flags of `add_cache_flags` ask for; it says that it keeps what it has."""
+    from reiqa_tf.models.presets import encoders_fingerprint
+    from reiqa_tf.scoring.cache import FeatureCache, default_cache_file
+
+    if arguments.no_cache:
+        yield None
+        return
+    file = arguments.cache or default_cache_file()
+    with FeatureCache(file, encoders_fingerprint(scorer)) as cache:
+        try:
+            yield cache
+        except KeyboardInterrupt:
+            print("features so far are kept; run the same command again", file=sys.stderr)
+            raise
+
+
+def _check_ladders(arguments):
+    from reiqa_tf.errors import ReiqaError
+
+    if arguments.ladders < 0 or arguments.seed < 0:
+        raise ReiqaError("--ladders, --seed: expected a number from 0.")
+    if arguments.ladders and arguments.regressor != "ridge":
+        raise ReiqaError("--ladders: expected --regressor ridge; an elastic net takes none.")
+    if not 0 < arguments.ladder_weight < float("inf"):
+        raise ReiqaError(
+            "--ladder-weight: expected a finite number above 0. "
+            f"Received: {arguments.ladder_weight:g}"
+        )
+
+
+def _ladder_steps(scorer, manifest, arguments):
+    """The steps that `--ladders` asks for, and the problems of those that could not be made."""
+    if not arguments.ladders:
+        return None, []
+    from reiqa_tf.training.ladders import choose_ladders, ladder_steps
+
+    ladders = choose_ladders(len(manifest), arguments.ladders, arguments.seed)
+    with _cache(scorer, arguments) as cache:
+        return ladder_steps(
+            scorer,
+            manifest,
+            ladders,
+            weight=arguments.ladder_weight,
+            cache=cache,
+            progress=terminal.progress("ladders", len(ladders)),
+        )
 
 
 def agreement_rows(result):

@@ -79,15 +79,16 @@ def print_table(title, columns, rows, caption=None):
         console.print(Text(caption))
 
 
-def report_failures(problems, total):
+def report_failures(problems, total, failed="photos could not be read"):
     """Says at the end which photos were left out, and why.
 
     Args:
         problems: list of errors, whose messages name the photos.
         total: number of photos that were asked for.
+        failed: what to call them, and what became of them.
     """
     if not problems:
         return
-    print(f"reiqa: {len(problems)} of {total} photos could not be read:", file=sys.stderr)
+    print(f"reiqa: {len(problems)} of {total} {failed}:", file=sys.stderr)
     for problem in problems:
         print(f"  {problem}", file=sys.stderr)

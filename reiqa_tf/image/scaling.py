@@ -37,6 +37,18 @@ def to_unit_range(images):
     return tf.cast(images, tf.float32)
 
 
+def to_levels(images):
+    """Brings pictures to the 8-bit levels that a file without loss would hold.
+
+    Args:
+        images: floats in [0, 1], a tensor or array of any shape.
+
+    Returns:
+        uint8 array of the same shape.
+    """
+    return np.rint(255 * np.asarray(images)).astype(np.uint8)
+
+
 def half_size(images):
     """Halves the size of pictures exactly as Pillow's `resize((w // 2, h // 2))` does.
 

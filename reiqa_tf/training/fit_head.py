@@ -37,7 +37,7 @@ class FittedHead:
     at_edge: bool
 
 
-def fit_head(scorer, features, manifest, regressor):
+def fit_head(scorer, features, manifest, regressor, steps=None):
     """Fits a head: strength chosen on held-out rows, then the head on all of them.
 
     Rows of the split `val` are the held-out ones; without such rows, five folds are, with groups
@@ -48,6 +48,8 @@ def fit_head(scorer, features, manifest, regressor):
         features: array `(N, feature_count)`.
         manifest: `Manifest` of the same N photos, without test rows.
         regressor: `RidgeRegressor` or `ElasticNetRegressor`, not fitted.
+        steps: `Steps` of the same photos, which a ridge learns from beside their scores (see
+            `reiqa_tf.training.ladders`), or None.
 
     Returns:
         `FittedHead`.
@@ -71,7 +73,7 @@ def fit_head(scorer, features, manifest, regressor):
         rows = tuple(np.flatnonzero(manifest.splits == name) for name in ("train", "val"))
         regressor.set_params(cv=[rows])
     try:
-        regressor.fit(features, manifest.scores, groups=manifest.groups)
+        regressor.fit(features, manifest.scores, groups=manifest.groups, steps=steps)
     except ValueError as error:  # folds that cannot be made, features that are not finite
         raise FitError(f"no head can be fitted: {error}") from error
     errors = np.abs(regressor.held_out_ - manifest.scores)

@@ -11,6 +11,7 @@ from reiqa_tf.distortions import LEVELS, NAMES, distort
 from reiqa_tf.errors import ReiqaError
 from reiqa_tf.files import written_whole
 from reiqa_tf.image.reading import read_image
+from reiqa_tf.image.scaling import to_levels
 from reiqa_tf.models.inference import compile_features
 from reiqa_tf.training.from_config import trained_scorer
 
@@ -103,7 +104,7 @@ def distorted_features(scorer, photos):
     for i, photo in enumerate(photos):
         for j, name in enumerate(NAMES):
             versions = [distort(photo, name, level, (i, level)) for level in range(LEVELS)]
-            table[i, j] = compute(np.rint(255 * np.stack(versions)).astype(np.uint8))
+            table[i, j] = compute(to_levels(np.stack(versions)))
     return table
 
 

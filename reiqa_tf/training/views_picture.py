@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from reiqa_tf.files import written_whole
+from reiqa_tf.image.scaling import to_levels
 from reiqa_tf.training.batch_callback import BatchCallback
 
 _PAIRS = 12
@@ -22,10 +23,7 @@ def mosaic(pairs):
     Returns:
         uint8 array `(height, width, 4)`; transparent between the pairs.
     """
-    query, key = (
-        np.rint(255 * np.asarray(pairs[name][:_PAIRS])).astype(np.uint8)
-        for name in ("query", "key")
-    )
+    query, key = (to_levels(pairs[name][:_PAIRS]) for name in ("query", "key"))
     count, height, width, _ = query.shape
     columns = min(count, _COLUMNS)
     rows = -(-count // columns)

@@ -194,3 +194,32 @@ def test_presets_are_listed_and_described(reiqa, preset, fitted):
     listed = reiqa("presets")
     assert "content_lite0_biq2021" in listed.out
     assert json.loads(reiqa("presets", fitted).out) == read_metadata(fitted)
+
+
+def test_ladders_change_the_head_and_are_in_its_metadata(
+    reiqa, preset, scored_photos, cache, tmp_path
+):
+    arguments = ("fit", scored_photos, "--preset", preset, "--range", 0, 5, *cache)
+    result = reiqa(*arguments, "--out", tmp_path / "with", "--ladders", 6, "--ladder-weight", 2)
+    assert result.code == 0, result.err
+    assert reiqa(*arguments, "--out", tmp_path / "without").code == 0
+    climbed, plain = (load_preset(tmp_path / name) for name in ("with", "without"))
+    assert not np.allclose(climbed.head.kernel, plain.head.kernel)
+    fit = read_metadata(tmp_path / "with")["fit"]
+    assert (fit["ladders"], fit["ladder_weight"], fit["seed"]) == (6, 2.0, 0)
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--ladders", -1), "expected a number from 0"),
+        (("--ladders", 5, "--regressor", "elastic-net"), "--regressor ridge"),
+        (("--ladders", 5, "--ladder-weight", 0), "a finite number above 0"),
+    ],
+)
+def test_ladders_that_cannot_be_climbed_are_refused_before_any_work(
+    reiqa, preset, scored_photos, tmp_path, flags, words
+):
+    result = reiqa("fit", scored_photos, "--preset", preset, "--out", tmp_path / "new", *flags)
+    assert result.code != 0
+    assert words in result.err
