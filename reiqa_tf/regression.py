@@ -381,9 +381,10 @@ class _TrainingRows:
 
     def _take(self, steps, row_count):
         differences = steps.differences
-        if differences.shape[1] != self._features.shape[1] or not (
-            (steps.rows >= 0) & (steps.rows < row_count)
-        ).all():
+        if (
+            differences.shape[1] != self._features.shape[1]
+            or not ((steps.rows >= 0) & (steps.rows < row_count)).all()
+        ):
             raise ValueError(
                 f"Expected steps of {self._features.shape[1]} features and of photos 0 to "
                 f"{row_count - 1}. Received: {differences.shape[1]} features of photos "

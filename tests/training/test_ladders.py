@@ -104,8 +104,7 @@ def test_a_head_that_climbed_ladders_ranks_the_levels_of_photos_it_has_not_seen(
     for kind, given in (("without", None), ("with", steps)):
         judge = fit_head(scorer, features, manifest, regressor, given).scorer
         falls[kind] = [
-            np.mean(np.diff(np.ravel(judge(ladder(unseen, name, (9, 9))))) < 0)
-            for name in climbed
+            np.mean(np.diff(np.ravel(judge(ladder(unseen, name, (9, 9))))) < 0) for name in climbed
         ]
     assert np.mean(falls["with"]) > 0.85
     assert np.mean(falls["with"]) > np.mean(falls["without"]) + 0.2
