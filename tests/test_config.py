@@ -24,6 +24,7 @@ def test_the_shipped_ones_are_the_files():
         "content_lite0",
         "content_resnet50",
         "quality_lite0",
+        "quality_lite0_biq2021",
         "quality_lite0_small",
         "quality_resnet50",
         "smoke",

@@ -132,7 +132,8 @@ def run(arguments):
     regressor = regressors[arguments.regressor](strengths=strengths_of(arguments))
     fitted = fit_head(scorer, features, manifest, regressor, steps)
     seen = fitted.held_out == fitted.held_out  # not NaN
-    held_out = evaluate(manifest.scores[seen], fitted.held_out[seen])
+    groups = None if manifest.groups is None else manifest.groups[seen]
+    held_out = evaluate(manifest.scores[seen], fitted.held_out[seen], groups=groups)
     about = {name: getattr(arguments, name) for name in ("description", "data", "license")}
     fitted.scorer.save_to_preset(
         arguments.out,

@@ -39,8 +39,8 @@ def add_parser(subparsers):
         default="quality_lite0",
         metavar="NAME",
         help="a shipped configuration (quality_resnet50, content_resnet50, quality_lite0, "
-        "quality_lite0_small, content_lite0, smoke) or a Python file of yours (default: "
-        "%(default)s)",
+        "quality_lite0_biq2021, quality_lite0_small, content_lite0, smoke) or a Python file of "
+        "yours (default: %(default)s)",
     )
     parser.add_argument(
         "--set",
