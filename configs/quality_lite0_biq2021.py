@@ -59,4 +59,5 @@ def get_config():
         parts=1,
         result="momentum",  # an average over some 100 steps
         checkpoints=config.Checkpoints(every=100, keep=3),
+        clean_photos=200,
     )

@@ -158,6 +158,9 @@ class PretrainConfig:
         result: which network becomes the preset, `query` or `momentum`.
         seed: of the weights and of all that is random in the data.
         checkpoints: how often the run is saved.
+        clean_photos: whole, undistorted photos on which batch normalisation is measured again at
+            the end, for the preset alone: the checkpoints keep the moving averages of the crops. 0
+            leaves those to the preset, too.
     """
 
     encoder: Encoder
@@ -171,6 +174,7 @@ class PretrainConfig:
     result: str = "query"
     seed: int = 0
     checkpoints: Checkpoints = Checkpoints()
+    clean_photos: int = 0
 
     def __post_init__(self):
         for name, allowed in (
@@ -181,9 +185,11 @@ class PretrainConfig:
                 raise ConfigError(
                     f"{name}: expected {' or '.join(allowed)}. Received: {getattr(self, name)!r}"
                 )
-        for name in ("batch_size", "parts"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name}: expected 1 or more. Received: {getattr(self, name)}")
+        for name, least in (("batch_size", 1), ("parts", 1), ("clean_photos", 0)):
+            if getattr(self, name) < least:
+                raise ConfigError(
+                    f"{name}: expected {least} or more. Received: {getattr(self, name)}"
+                )
 
     @property
     def expert(self):

@@ -21,6 +21,7 @@ from reiqa_tf.files import OutputError, written_whole
 from reiqa_tf.models.scorer import ReIQAScorer
 from reiqa_tf.training.batch_callback import BatchCallback
 from reiqa_tf.training.checkpoints import Checkpoint, CheckpointFolder
+from reiqa_tf.training.clean_statistics import measure_statistics
 from reiqa_tf.training.from_config import make_moco, make_optimizer, trained_scorer
 from reiqa_tf.training.history import History
 from reiqa_tf.training.interruption import noted_signals
@@ -111,7 +112,11 @@ def pretrain(config, pipeline, folder, strategy=None, callbacks=()):
         run.save()
         observers.on_train_end()
     scorer = trained_scorer(config, run.moco)
-    if run.writes and (run.step == run.steps or run.moco.stop_training):
+    ended = run.step == run.steps or run.moco.stop_training
+    if ended and config.clean_photos:
+        (encoder,) = scorer.experts().values()
+        measure_statistics(encoder, pipeline.photos, config.clean_photos, config.seed)
+    if run.writes and ended:
         _save_preset(config, pipeline, scorer, run)
     return PretrainResult(scorer, run.step, run.steps, interrupted=stop)
 
