@@ -88,6 +88,7 @@ class Contrast:
     temperature: float = 0.2
     momentum: float = 0.999
     synchronized: bool = False
+    frozen_normalization: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,7 +18,8 @@ class MoCo(keras.Model):
     batch normalisation's moving statistics apart.
 
     The momentum network starts as a copy of the query network, when the model is built, and is
-    never trained; its batch normalisation uses the statistics of its batch, as the paper's does.
+    never trained; its batch normalisation uses the statistics of its batch, as the paper's does,
+    unless it is frozen.
 
     Args:
         encoder: a `ReIQAEncoder`, built or not. What it learns from are pictures at one scale.
@@ -29,6 +30,9 @@ class MoCo(keras.Model):
         momentum: share that the momentum network keeps of itself at each step.
         synchronized: whether batch normalisation has its statistics from all replicas. If not,
             queries and keys must not be normalised in the same company: see `TrainingStep`.
+        frozen_normalization: whether batch normalisation stays as the encoder has it: moving
+            statistics in place of the batch's, factors and offsets that nothing changes. For
+            encoders that know something already.
         name: name of the model.
         **kwargs: further arguments of `keras.Model`.
 
@@ -56,6 +60,7 @@ class MoCo(keras.Model):
         temperature=0.2,
         momentum=0.999,
         synchronized=False,
+        frozen_normalization=False,
         name="moco",
         **kwargs,
     ):
@@ -71,6 +76,7 @@ class MoCo(keras.Model):
         self.temperature = temperature
         self.momentum = momentum
         self.synchronized = synchronized
+        self.frozen_normalization = frozen_normalization
         self.encoder = encoder
         self.head = ProjectionHead(units, hidden_units, dtype=self.dtype_policy)
         self.momentum_encoder = type(encoder).from_config(
@@ -99,6 +105,8 @@ class MoCo(keras.Model):
         for network in (self.query_network(), self.momentum_network()):
             for layer in _batch_normalizations(network):
                 layer.synchronized = self.synchronized
+                if self.frozen_normalization:
+                    layer.trainable = False  # in Keras that is inference mode, too
 
     def call(self, images, training=None):
         """Answers the queries of images.
@@ -190,6 +198,7 @@ class MoCo(keras.Model):
             "temperature": self.temperature,
             "momentum": self.momentum,
             "synchronized": self.synchronized,
+            "frozen_normalization": self.frozen_normalization,
         }
 
     @classmethod

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from reiqa_tf.contrastive.moco import MoCo
 from reiqa_tf.contrastive.projection import ProjectionHead
@@ -111,3 +112,34 @@ def test_the_model_is_made_again_from_its_configuration(moco, images, tmp_path):
 def test_numbers_out_of_range_are_refused(wrong):
     with pytest.raises(ValueError, match="Received: temperature"):
         MoCo(ReIQAEncoder(ResNetBackbone((1,), width=8)), **wrong)
+
+
+def test_frozen_normalization_stays_as_the_encoder_has_it_in_both_networks(images):
+    encoder = ReIQAEncoder(ResNetBackbone((1, 1), width=8), normalization=IMAGENET)
+    encoder.build((None, None, None, 3))
+    randomise(encoder, 3)
+    inference = np.asarray(encoder.features_at_one_scale(images, training=False))
+    before = {variable.path: np.array(variable) for variable in encoder.weights}
+    moco = MoCo(encoder, units=16, queue_size=50, frozen_normalization=True)
+    moco.build((None, None, None, 3))
+    for network in (moco.encoder, moco.momentum_encoder):
+        shown = network.features_at_one_scale(images, training=True)
+        np.testing.assert_allclose(shown, inference, rtol=1e-6)
+    trained = {variable.path for variable in moco.trainable_variables}
+    assert any("convolution" in path for path in trained)
+    assert not any("normalization" in path for path in trained)
+    optimizer = keras.optimizers.SGD(1.0)
+    with tf.GradientTape() as tape:
+        losses, _ = moco.contrast(moco(images, training=True), moco.embed_keys(images[::-1]))
+    gradients = tape.gradient(losses, moco.trainable_variables)
+    optimizer.apply_gradients(zip(gradients, moco.trainable_variables, strict=True))
+    moco.follow()
+    for variable in encoder.weights:
+        same = np.array_equal(variable, before[variable.path])
+        assert same == ("normalization" in variable.path), variable.path
+    for one, other in zip(
+        moco.statistics(moco.query_network()),
+        moco.statistics(moco.momentum_network()),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(one, other)
