@@ -93,7 +93,9 @@ def add_parser(subparsers):
         help="of the choice of ladders and of their distortions (default: %(default)s)",
     )
     parser.add_argument(
-        "--half-precision", action="store_true", help="store the encoders as float16"
+        "--half-precision",
+        action="store_true",
+        help="store the encoders as float16, and fit the head on what that makes of the features",
     )
     parser.add_argument("--description", help="a line about the preset, for its metadata")
     parser.add_argument("--data", help="a line about the photos, for its metadata")
@@ -111,7 +113,7 @@ def run(arguments):
     """Fits the head, saves the preset and answers the exit code."""
     start_tensorflow()
     from reiqa_tf.data.manifests import read_manifest
-    from reiqa_tf.models.presets import check_writable
+    from reiqa_tf.models.presets import check_writable, round_to_half
     from reiqa_tf.regression import ElasticNetRegressor, RidgeRegressor
     from reiqa_tf.scoring.evaluation import evaluate
     from reiqa_tf.training.fit_head import fit_head
@@ -125,6 +127,8 @@ def run(arguments):
     if manifest.splits is not None:
         manifest = manifest.split("train", "val")
     scorer, sources = _encoders(arguments)
+    if arguments.half_precision:
+        round_to_half(scorer)
     _check_ladders(arguments)
     features, manifest, problems = features_of(scorer, manifest, arguments)
     steps, ladder_problems = _ladder_steps(scorer, manifest, arguments)

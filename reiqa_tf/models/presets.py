@@ -224,6 +224,22 @@ def _in_a_line(error):
     return text.splitlines()[0]
 
 
+def round_to_half(scorer):
+    """Rounds the encoders' weights to float16, as `save_preset(half_precision=True)` stores them.
+
+    For whoever fits a head: it should see the features that the stored preset will have.
+
+    Args:
+        scorer: a built `ReIQAScorer`; changed in place, its weights stay float32 numbers.
+
+    Raises:
+        PresetError: if a weight does not fit into float16.
+    """
+    for expert in scorer.experts().values():
+        for variable in expert.weights:
+            variable.assign(_to_half(keras.ops.convert_to_numpy(variable), variable.path))
+
+
 def _halve(path):
     """Rewrites a weights file with the encoders' arrays as float16."""
     halved = path.with_suffix(".half")

@@ -223,3 +223,17 @@ def test_ladders_that_cannot_be_climbed_are_refused_before_any_work(
     result = reiqa("fit", scored_photos, "--preset", preset, "--out", tmp_path / "new", *flags)
     assert result.code != 0
     assert words in result.err
+
+
+def test_with_half_precision_the_head_is_fitted_on_what_the_preset_will_answer(
+    reiqa, preset, scored_photos, tmp_path
+):
+    out = tmp_path / "half"
+    arguments = ("fit", scored_photos, "--preset", preset, "--range", 0, 5, "--no-cache")
+    assert reiqa(*arguments, "--half-precision", "--out", out).code == 0
+    scorer = load_preset(out)
+    train = read_manifest(scored_photos).split("train")
+    features, _ = feature_table(scorer, train.paths)
+    np.testing.assert_allclose(scorer.head.feature_mean, features.mean(axis=0), rtol=1e-6)
+    whole, _ = feature_table(load_preset(preset), train.paths)
+    assert np.abs(whole.mean(axis=0) / features.mean(axis=0) - 1).max() > 1e-5
