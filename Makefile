@@ -2,7 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test slow lint clean
+HEAD := --range 0 1 --ladders 690 --strengths 1e3 1e5 --half-precision
+
+.PHONY: demo test slow preset lint clean
 
 demo: .venv/installed
 	$(BIN)/reiqa score tests/photos
@@ -12,6 +14,14 @@ test: .venv/tested
 
 slow: .venv/tested
 	$(BIN)/pytest -m slow
+
+# The default preset from scores.csv of BIQ2021, in a few hours of two cores:
+# make preset SCORES=biq2021/scores.csv OUT=made
+preset: .venv/tested
+	$(BIN)/reiqa pretrain $(SCORES) --config quality_lite0_biq2021 --out $(OUT)/run
+	$(BIN)/reiqa fit $(SCORES) --content content_lite0_biq2021 --quality $(OUT)/run/preset \
+		$(HEAD) --out $(OUT)/reiqa_lite0_biq2021
+	$(BIN)/reiqa export --preset $(OUT)/reiqa_lite0_biq2021 --format onnx
 
 lint: .venv/tested
 	$(BIN)/ruff check .

@@ -64,17 +64,17 @@ class Steps:
         rows: integers `(M,)`: the row of the photo that each step was made from. A step is learnt
             from where its photo is, and is left out where that is held out.
         change: how far the score changes along a step.
-        weight: how much a step counts, beside 1 for a photo.
+        weight: how much a step counts, beside 1 for a photo: a number, or an array `(M,)`.
 
     Raises:
-        ValueError: if differences are not finite, if rows do not fit them or if the weight is not
-            positive.
+        ValueError: if differences are not finite, if rows or weights do not fit them or if a weight
+            is not positive.
     """
 
     differences: np.ndarray
     rows: np.ndarray
     change: float
-    weight: float = 1.0
+    weight: float | np.ndarray = 1.0
 
     def __post_init__(self):
         differences = check_array(self.differences, dtype=_FLOATS, input_name="differences")
@@ -86,12 +86,15 @@ class Steps:
                 f"Received: {rows.dtype} of shape {rows.shape}."
             )
         object.__setattr__(self, "rows", rows)
-        for name, least in (("change", -np.inf), ("weight", 0)):
-            if not least < getattr(self, name) < np.inf:
-                raise ValueError(
-                    f"Expected `{name}` to be finite{' and positive' * (least == 0)}. "
-                    f"Received: {getattr(self, name)}."
-                )
+        if not np.isfinite(self.change):
+            raise ValueError(f"Expected `change` to be finite. Received: {self.change}.")
+        weight = np.asarray(self.weight, np.float64)
+        if weight.shape not in ((), rows.shape) or not (np.isfinite(weight) & (weight > 0)).all():
+            raise ValueError(
+                f"Expected `weight` to be finite and positive, one number or {len(rows)}. "
+                f"Received: {self.weight}."
+            )
+        object.__setattr__(self, "weight", weight)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -398,9 +401,9 @@ class _TrainingRows:
             return
         stretch = np.minimum(np.median(lengths[used]) / lengths[used], _MOST_STRETCH)
         self._differences, self._steps = differences, used
-        self._factors = np.sqrt(steps.weight) * stretch[:, None]
-        wanted = np.full(len(used), np.sqrt(steps.weight) * steps.change)
-        self.targets = np.concatenate([self.targets, wanted])
+        root = np.sqrt(np.broadcast_to(steps.weight, steps.rows.shape)[used])
+        self._factors = (root * stretch)[:, None]
+        self.targets = np.concatenate([self.targets, root * steps.change])
 
     def row_blocks(self):
         """Yields (slice of the rows, standardised float64 block), the block C-contiguous."""

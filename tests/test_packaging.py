@@ -11,6 +11,7 @@ import sys
 import pytest
 
 import reiqa_tf
+from reiqa_tf.presets.folders import shipped_presets
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -64,8 +65,9 @@ def test_every_template_is_installed(setup):
         assert fnmatch.fnmatch(path.name, setup["options.package_data"][package]), path
 
 
-def test_shipped_presets_take_at_most_25_megabytes():
-    files = [path for path in (ROOT / "reiqa_tf/presets").rglob("*") if path.is_file()]
+@pytest.mark.parametrize("preset", shipped_presets())
+def test_a_shipped_preset_takes_at_most_25_megabytes(preset):
+    files = [path for path in (ROOT / "reiqa_tf/presets" / preset).rglob("*") if path.is_file()]
     sizes = [path.stat().st_size for path in files]  # weights and what was exported of them
     assert 0 < sum(sizes) <= 25e6
 

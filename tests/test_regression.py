@@ -322,7 +322,8 @@ def _steps(count, photos, columns, **settings):
     differences[1] *= 1e-6
     differences[2] = 0
     rows = generator.integers(0, photos, count)
-    return regression.Steps(differences, rows, **{"change": -3.0, "weight": 0.7, **settings})
+    weight = generator.uniform(0.2, 2, count)
+    return regression.Steps(differences, rows, **{"change": -3.0, "weight": weight, **settings})
 
 
 def _ridge_with_steps(features, scores, steps, strength):
@@ -330,11 +331,11 @@ def _ridge_with_steps(features, scores, steps, strength):
     mean, scale = features.mean(axis=0), features.std(axis=0)
     moved = steps.differences / scale
     lengths = np.linalg.norm(moved, axis=1)
+    root = np.sqrt(steps.weight)[lengths > 0]
     moved, lengths = moved[lengths > 0], lengths[lengths > 0]
     moved = moved * np.minimum(np.median(lengths) / lengths, 10)[:, None]
-    whole = np.concatenate([(features - mean) / scale, np.sqrt(steps.weight) * moved])
-    wanted = np.full(len(moved), np.sqrt(steps.weight) * steps.change)
-    wanted = np.concatenate([scores - scores.mean(), wanted])
+    whole = np.concatenate([(features - mean) / scale, root[:, None] * moved])
+    wanted = np.concatenate([scores - scores.mean(), root * steps.change])
     normal = whole.T @ whole + strength * np.eye(whole.shape[1])
     weights = np.linalg.solve(normal, whole.T @ wanted)
     return lambda unseen: (unseen - mean) / scale @ weights + scores.mean()
@@ -375,7 +376,7 @@ def test_a_step_is_not_learnt_from_while_its_photo_is_held_out():
     for seen, held_out in folds:
         known = np.isin(steps.rows, seen)
         kept = regression.Steps(
-            steps.differences[known], steps.rows[known], change=-3.0, weight=0.7
+            steps.differences[known], steps.rows[known], -3.0, steps.weight[known]
         )
         expected = _ridge_with_steps(features[seen], scores[seen], kept, 3.0)(features[held_out])
         np.testing.assert_allclose(ours.held_out_[held_out], expected, rtol=1e-6)
@@ -396,6 +397,8 @@ def test_steps_of_photos_that_are_not_fitted_on_change_nothing():
     ("settings", "words"),
     [
         ({"weight": 0.0}, "`weight` to be finite and positive"),
+        ({"weight": np.array([1, 1, 1, np.inf])}, "`weight` to be finite and positive"),
+        ({"weight": np.ones(3)}, "one number or 4"),
         ({"change": np.nan}, "`change` to be finite"),
         ({"rows": np.zeros(3, int)}, "`rows` to be 4 integers"),
         ({"differences": np.full((4, 5), np.inf)}, "infinity"),

@@ -12,7 +12,7 @@ _EXAMPLES = """\
   reiqa fit scores.csv --range 0 100 --out my_preset
   reiqa fit dmos.csv --lower-is-better --out my_preset
   reiqa fit scores.csv --content A --quality B --out my_preset    one expert of each preset
-  reiqa fit scores.csv --ladders 460 --out my_preset              scores that fall with distortions
+  reiqa fit scores.csv --ladders 690 --out my_preset              scores that fall with distortions
   reiqa score photo.jpg --preset my_preset
 
 scores.csv has a header line and the columns `image` (a path relative to the file) and `mos`;
@@ -22,7 +22,7 @@ Features are kept in a cache: after Ctrl-C, the same command goes on where it wa
 
 With --ladders the head also sees photos of yours at the five levels of a distortion each, and
 learns that scores fall from level to level: without them it may like grain or ringing that no
-photo of yours has. It costs the features of six pictures a ladder; 460 is 20 of each distortion."""
+photo of yours has. It costs the features of six pictures a ladder; 690 is 30 of each distortion."""
 
 
 def add_parser(subparsers):
@@ -81,7 +81,7 @@ def add_parser(subparsers):
     parser.add_argument(
         "--ladder-weight",
         type=float,
-        default=1.0,
+        default=0.3,
         metavar="W",
         help="of a step of a ladder beside a scored photo (default: %(default)g)",
     )

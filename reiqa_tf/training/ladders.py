@@ -23,8 +23,23 @@ FALL = 0.2
 """How far a score falls along a step, in standard deviations of the scores: one over the whole
 ladder. Ours."""
 
+WEIGHT = 0.3
+"""How much a step counts beside a scored photo. Ours: see docs/trials.md."""
+
 ORDERED = tuple(each.name for each in DISTORTIONS if each.ordered)
 """The distortions that ladders are made of: a higher level is always a worse picture."""
+
+EMPHASIS = {
+    "motion_blur": 10,
+    "darken": 10,
+    "color_shift": 10,
+    "brighten": 3,
+    "color_diffusion": 3,
+    "non_eccentricity": 3,
+    "sharpen": 3,
+}
+"""How many times more the steps of some distortions count: of those whose neighbouring levels the
+features tell apart least. Ours, chosen on held-out training photos (docs/trials.md)."""
 
 _DEPTH = 2  # ladders that are made before their features are asked for
 
@@ -64,7 +79,7 @@ def choose_ladders(photo_count, count, seed=0):
     ]
 
 
-def ladder_steps(scorer, manifest, ladders, weight=1.0, cache=None, progress=iter):
+def ladder_steps(scorer, manifest, ladders, weight=WEIGHT, cache=None, progress=iter):
     """Computes the steps of ladders: differences of features between levels that follow each other.
 
     The first step leads from the clean photo to the mildest level.
@@ -73,7 +88,8 @@ def ladder_steps(scorer, manifest, ladders, weight=1.0, cache=None, progress=ite
         scorer: a built `ReIQAScorer`.
         manifest: `Manifest` of the photos that `Ladder.row` counts.
         ladders: list of `Ladder`.
-        weight: how much a step counts beside a scored photo.
+        weight: how much a step counts beside a scored photo; `EMPHASIS` times as much for some
+            distortions.
         cache: an open `FeatureCache`, or None.
         progress: wraps the iterator over ladders, to show how far the work is.
 
@@ -98,7 +114,7 @@ def ladder_steps(scorer, manifest, ladders, weight=1.0, cache=None, progress=ite
             return problem
 
     differences = np.empty((LEVELS * len(ladders), scorer.feature_count), np.float32)
-    rows, problems = [], []
+    rows, weights, problems = [], [], []
     made = ahead(make, len(ladders), _DEPTH)
     for rung, pictures in progress(zip(ladders, made, strict=True)):
         if isinstance(pictures, ImageError):
@@ -107,10 +123,11 @@ def ladder_steps(scorer, manifest, ladders, weight=1.0, cache=None, progress=ite
         features = _features(compute, pictures, cache)
         differences[len(rows) : len(rows) + LEVELS] = np.diff(features, axis=0)
         rows += LEVELS * [rung.row]
+        weights += LEVELS * [weight * EMPHASIS.get(rung.distortion, 1)]
     if not rows:
         return None, problems
     change = -FALL * float(np.std(manifest.scores))
-    return Steps(differences[: len(rows)], np.array(rows), change, weight), problems
+    return Steps(differences[: len(rows)], np.array(rows), change, np.array(weights)), problems
 
 
 def _pictures(path, rung, working_size):

@@ -13,7 +13,7 @@ from reiqa_tf.scoring.cache import FeatureCache
 from reiqa_tf.scoring.features import feature_table
 from reiqa_tf.testing.models import small_scorer
 from reiqa_tf.training.fit_head import fit_head
-from reiqa_tf.training.ladders import FALL, ORDERED, Ladder, choose_ladders, ladder_steps
+from reiqa_tf.training.ladders import EMPHASIS, FALL, ORDERED, Ladder, choose_ladders, ladder_steps
 
 SIDE = 96
 
@@ -73,15 +73,15 @@ def test_more_ladders_begin_with_the_same_ones():
 
 
 def test_steps_are_differences_of_the_features_of_neighbouring_levels(scorer, manifest):
-    rung = Ladder(4, "jpeg", (0, 7))
-    steps, problems = ladder_steps(scorer, manifest, [rung], weight=0.5)
+    rungs = [Ladder(4, "jpeg", (0, 7)), Ladder(5, "darken", (0, 0))]
+    steps, problems = ladder_steps(scorer, manifest, rungs, weight=0.5)
     image = np.asarray(Image.open(manifest.paths[4]))
     pictures = np.concatenate([image[None], ladder(image, "jpeg", (0, 7))])
     features = np.asarray(scorer.features(pictures))
-    np.testing.assert_allclose(steps.differences, np.diff(features, axis=0), atol=1e-5)
-    assert steps.rows.tolist() == [4] * 5
+    np.testing.assert_allclose(steps.differences[:5], np.diff(features, axis=0), atol=1e-5)
+    assert steps.rows.tolist() == [4] * 5 + [5] * 5
     assert steps.change == pytest.approx(-FALL * manifest.scores.std())
-    assert steps.weight == 0.5
+    assert steps.weight.tolist() == [0.5] * 5 + [0.5 * EMPHASIS["darken"]] * 5
     assert problems == []
 
 
