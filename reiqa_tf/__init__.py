@@ -3,7 +3,7 @@
 ```python
 import reiqa_tf
 
-scorer = reiqa_tf.ReIQAScorer.from_preset("content_lite0_biq2021")
+scorer = reiqa_tf.ReIQAScorer.from_preset("reiqa_lite0_biq2021")
 print(scorer.score_file("photo.jpg"))
 ```
 

@@ -106,7 +106,7 @@ class LinearPath:
         coefficients: float64 `(S, D)`; the standardisation is folded in.
         intercepts: float64 `(S,)`.
         feature_mean: float64 `(D,)`, of the rows the path was fitted on.
-        feature_scale: float64 `(D,)`, their standard deviation; 1 for a constant feature.
+        feature_scale: float64 `(D,)`, what features were divided by; see `RidgeRegressor`.
     """
 
     strengths: np.ndarray
@@ -127,7 +127,7 @@ class LinearPath:
         return _apply(features, self.coefficients.T, self.intercepts)
 
 
-def ridge_path(features, scores, strengths=STRENGTHS, rows=None, steps=None):
+def ridge_path(features, scores, strengths=STRENGTHS, rows=None, steps=None, scale_floor=0.0):
     """Fits ridge regressors of many strengths by one decomposition.
 
     The smaller of the two Gram matrices (rows by rows, or features by features) is brought to
@@ -141,6 +141,7 @@ def ridge_path(features, scores, strengths=STRENGTHS, rows=None, steps=None):
             its largest eigenvalue (at most `N * D`) a strength no longer steadies anything.
         rows: integers, the rows to fit on; None fits on all.
         steps: `Steps` of these photos, or None. Standardisation and intercept stay the photos' own.
+        scale_floor: see `RidgeRegressor`.
 
     Returns:
         A `LinearPath`.
@@ -165,7 +166,7 @@ def ridge_path(features, scores, strengths=STRENGTHS, rows=None, steps=None):
     strengths = _checked_strengths(strengths)
     if rows is not None:
         rows = _checked_rows(rows, len(scores))
-    training = _TrainingRows(features, scores, rows, steps)
+    training = _TrainingRows(features, scores, rows, steps, scale_floor)
     row_count, column_count = training.shape
     if row_count < column_count:
         gram = np.zeros((row_count, row_count), order="F")
@@ -266,6 +267,9 @@ class RidgeRegressor(_PathRegressor):
         cv: an integer is a number of folds: whole groups are dealt out to them if `fit` is given
             groups, shuffled rows (always in the same order) if not. Otherwise a splitter of
             scikit-learn, or an iterable of pairs (training rows, validation rows).
+        scale_floor: share of the median deviation below which no feature's own counts. 0 divides
+            each by its own, as `StandardScaler` does. But a channel that hardly ever fires has next
+            to none: where it does fire it is thousands of its deviations away, and so is the score.
 
     Attributes:
         coef_: float64 `(D,)`, in raw feature units: the standardisation is folded in.
@@ -279,7 +283,8 @@ class RidgeRegressor(_PathRegressor):
             predicts that has not seen it; the mean, where several folds held it out; NaN where
             none did. Their residuals tell how far off predictions are.
         feature_mean_: float64 `(D,)`, mean of the features over all rows.
-        feature_scale_: float64 `(D,)`, their standard deviation; 1 for a constant feature.
+        feature_scale_: float64 `(D,)`, what they are divided by: their standard deviation, or the
+            floor; 1 for a constant feature where there is none.
         n_features_in_: D.
 
     Example:
@@ -296,12 +301,13 @@ class RidgeRegressor(_PathRegressor):
     ```
     """
 
-    def __init__(self, strengths=STRENGTHS, cv=5):
+    def __init__(self, strengths=STRENGTHS, cv=5, scale_floor=0.0):
         self.strengths = strengths
         self.cv = cv
+        self.scale_floor = scale_floor
 
     def _fit_path(self, features, scores, strengths, rows, steps):
-        return ridge_path(features, scores, strengths, rows, steps)
+        return ridge_path(features, scores, strengths, rows, steps, self.scale_floor)
 
 
 class ElasticNetRegressor(_PathRegressor):
@@ -319,6 +325,7 @@ class ElasticNetRegressor(_PathRegressor):
         strengths: as in `RidgeRegressor`.
         l1_ratio: part of the absolute penalty, above 0 and at most 1.
         cv: as in `RidgeRegressor`.
+        scale_floor: as in `RidgeRegressor`.
 
     Attributes:
         converged_: whether coordinate descent converged at the chosen strength on all rows.
@@ -326,10 +333,11 @@ class ElasticNetRegressor(_PathRegressor):
     The other attributes are those of `RidgeRegressor`.
     """
 
-    def __init__(self, strengths=STRENGTHS, l1_ratio=0.5, cv=5):
+    def __init__(self, strengths=STRENGTHS, l1_ratio=0.5, cv=5, scale_floor=0.0):
         self.strengths = strengths
         self.l1_ratio = l1_ratio
         self.cv = cv
+        self.scale_floor = scale_floor
 
     def _fit_path(self, features, scores, strengths, rows, steps):
         if steps is not None:
@@ -339,7 +347,7 @@ class ElasticNetRegressor(_PathRegressor):
                 "Expected `l1_ratio` above 0 and at most 1; for 0 use RidgeRegressor. "
                 f"Received: {self.l1_ratio}."
             )
-        training = _TrainingRows(features, scores, rows)
+        training = _TrainingRows(features, scores, rows, scale_floor=self.scale_floor)
         standardised = np.empty(training.shape, order="F")
         for columns, block in training.column_blocks():
             standardised[:, columns] = block
@@ -367,7 +375,11 @@ class _TrainingRows:
         targets: float64, centred scores of the rows, then what the steps' rows should answer.
     """
 
-    def __init__(self, features, scores, rows=None, steps=None):
+    def __init__(self, features, scores, rows=None, steps=None, scale_floor=0.0):
+        if not 0 <= scale_floor < np.inf:
+            raise ValueError(
+                f"Expected `scale_floor` to be 0 or a positive number. Received: {scale_floor}."
+            )
         self._features = features
         self._rows = np.arange(len(features)) if rows is None else np.asarray(rows)
         self._centre = scores[self._rows].mean(dtype=np.float64)
@@ -376,6 +388,10 @@ class _TrainingRows:
         for some in _slices(len(self._rows), 8 * features.shape[1]):
             scaler.partial_fit(features[self._rows[some]])
         self._mean, self._scale = scaler.mean_, scaler.scale_
+        if scale_floor:
+            deviations = np.sqrt(scaler.var_)
+            floor = scale_floor * np.median(deviations)
+            self._scale = np.where(deviations < floor, floor, self._scale)
         self._differences = np.empty((0, features.shape[1]))
         self._steps = np.empty(0, np.intp)  # the rows of the differences that are used
         if steps is not None:

@@ -423,3 +423,36 @@ def test_an_elastic_net_says_that_it_takes_no_steps():
     steps = regression.Steps(np.ones((4, 5)), np.arange(4), change=-1.0)
     with pytest.raises(ValueError, match="RidgeRegressor"):
         ElasticNetRegressor().fit(features, scores, steps=steps)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(40, 90), (90, 40)])
+def test_a_scale_floor_is_what_features_that_hardly_vary_are_divided_by(rows, columns):
+    features, scores = _data(rows, columns)
+    features[:, 3] = 7.0
+    scale = features.std(axis=0)
+    floor = 0.3 * np.median(scale)
+    path = ridge_path(features, scores, [5.0], scale_floor=0.3)
+    np.testing.assert_allclose(path.feature_scale, np.maximum(scale, floor), rtol=1e-9)
+    whole = (features - features.mean(axis=0)) / np.maximum(scale, floor)
+    expected = Ridge(5.0, solver="svd").fit(whole, scores).predict(whole)
+    np.testing.assert_allclose(path.predict(features)[:, 0], expected, rtol=1e-6)
+
+
+def test_a_channel_that_fires_for_the_first_time_does_not_carry_a_score_away():
+    features, scores = _data(200, 300)
+    generator = np.random.default_rng(1)
+    features[:, 7] = generator.normal(size=200) * 1e-7
+    unseen = _data(30, 300)[0]
+    unseen[:, 7] = 1.0
+    plain, floored = (
+        RidgeRegressor([100.0], scale_floor=share).fit(features, scores).predict(unseen)
+        for share in (0.0, 0.3)
+    )
+    assert np.abs(plain - scores.mean()).max() > 100 * scores.std()
+    assert np.abs(floored - scores.mean()).max() < 5 * scores.std()
+
+
+@pytest.mark.parametrize("regressor", [RidgeRegressor, ElasticNetRegressor])
+def test_a_scale_floor_that_is_no_share_is_refused(regressor):
+    with pytest.raises(ValueError, match="`scale_floor` to be 0 or a positive number"):
+        regressor(scale_floor=-0.1).fit(*_data(10, 3))

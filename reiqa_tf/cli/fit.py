@@ -72,6 +72,14 @@ def add_parser(subparsers):
         "the command says when the best one stands at an end",
     )
     parser.add_argument(
+        "--scale-floor",
+        type=float,
+        default=0.3,
+        metavar="SHARE",
+        help="features that vary less than this share of the median do not weigh more for it; 0 "
+        "divides each by its own deviation (default: %(default)s)",
+    )
+    parser.add_argument(
         "--ladders",
         type=int,
         default=0,
@@ -81,7 +89,7 @@ def add_parser(subparsers):
     parser.add_argument(
         "--ladder-weight",
         type=float,
-        default=0.3,
+        default=0.2,
         metavar="W",
         help="of a step of a ladder beside a scored photo (default: %(default)g)",
     )
@@ -129,11 +137,13 @@ def run(arguments):
     scorer, sources = _encoders(arguments)
     if arguments.half_precision:
         round_to_half(scorer)
-    _check_ladders(arguments)
+    _check_numbers(arguments)
     features, manifest, problems = features_of(scorer, manifest, arguments)
     steps, ladder_problems = _ladder_steps(scorer, manifest, arguments)
     regressors = {"ridge": RidgeRegressor, "elastic-net": ElasticNetRegressor}
-    regressor = regressors[arguments.regressor](strengths=strengths_of(arguments))
+    regressor = regressors[arguments.regressor](
+        strengths=strengths_of(arguments), scale_floor=arguments.scale_floor
+    )
     fitted = fit_head(scorer, features, manifest, regressor, steps)
     seen = fitted.held_out == fitted.held_out  # not NaN
     groups = None if manifest.groups is None else manifest.groups[seen]
@@ -150,6 +160,7 @@ def run(arguments):
             "regressor": arguments.regressor,
             "strength": fitted.strength,
             "strength_at_edge": fitted.at_edge,
+            "scale_floor": arguments.scale_floor,
             "ladders": arguments.ladders,
             "ladder_weight": arguments.ladder_weight,
             "seed": arguments.seed,
@@ -222,9 +233,13 @@ def _cache(scorer, arguments):
             raise
 
 
-def _check_ladders(arguments):
+def _check_numbers(arguments):
     from reiqa_tf.errors import ReiqaError
 
+    if not 0 <= arguments.scale_floor < float("inf"):
+        raise ReiqaError(
+            f"--scale-floor: expected 0 or a positive number. Received: {arguments.scale_floor:g}"
+        )
     if arguments.ladders < 0 or arguments.seed < 0:
         raise ReiqaError("--ladders, --seed: expected a number from 0.")
     if arguments.ladders and arguments.regressor != "ridge":
@@ -279,7 +294,9 @@ def _encoders(arguments):
             if preset is None:
                 continue
             base = load_preset(preset)
-            sources[expert] = (read_metadata(preset).get("sources") or {}).get(expert)
+            about = read_metadata(preset)
+            known = (about.get("sources") or {}).get(expert)
+            sources[expert] = known or {"pretraining": about.get("pretraining")}
             if expert not in base.experts():
                 raise ReiqaError(
                     f"{preset}: expected a preset with a {expert} expert. It has none."

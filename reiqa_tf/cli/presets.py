@@ -4,7 +4,7 @@ from reiqa_tf.cli import terminal
 
 _EXAMPLES = """\
   reiqa presets                            the presets that the package ships
-  reiqa presets content_lite0_biq2021      everything that one says about itself
+  reiqa presets reiqa_lite0_biq2021        everything that one says about itself
   reiqa presets my_preset"""
 
 

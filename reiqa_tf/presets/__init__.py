@@ -3,5 +3,5 @@
 `reiqa_tf.models.presets` loads and saves presets; what needs no Keras is here, in `folders`.
 """
 
-DEFAULT = "content_lite0_biq2021"
+DEFAULT = "reiqa_lite0_biq2021"
 """Name of the preset that the commands take unless a person names another."""

@@ -23,7 +23,7 @@ FALL = 0.2
 """How far a score falls along a step, in standard deviations of the scores: one over the whole
 ladder. Ours."""
 
-WEIGHT = 0.3
+WEIGHT = 0.2
 """How much a step counts beside a scored photo. Ours: see docs/trials.md."""
 
 ORDERED = tuple(each.name for each in DISTORTIONS if each.ordered)

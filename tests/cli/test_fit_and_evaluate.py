@@ -25,7 +25,7 @@ def fitted(reiqa, preset, scored_photos, cache, tmp_path):
     out = tmp_path / "fitted"
     result = reiqa(
         "fit", scored_photos, "--preset", preset, "--range", 0, 5, "--out", out, "--data", "crops",
-        *cache,
+        "--scale-floor", 0, *cache,
     )  # fmt: skip
     assert result.code == 0, result.err
     return out
@@ -126,7 +126,7 @@ def test_a_second_fit_computes_no_features(
     monkeypatch.setattr(features, "compile_features", lambda _: never)
     out = fitted.parent / "again"
     arguments = ("fit", scored_photos, "--preset", preset, "--range", 0, 5, "--out", out)
-    assert reiqa(*arguments, *cache).code == 0
+    assert reiqa(*arguments, "--scale-floor", 0, *cache).code == 0
     np.testing.assert_array_equal(load_preset(out).head.kernel, load_preset(fitted).head.kernel)
 
 
@@ -215,9 +215,10 @@ def test_ladders_change_the_head_and_are_in_its_metadata(
         (("--ladders", -1), "expected a number from 0"),
         (("--ladders", 5, "--regressor", "elastic-net"), "--regressor ridge"),
         (("--ladders", 5, "--ladder-weight", 0), "a finite number above 0"),
+        (("--scale-floor", -1), "--scale-floor: expected 0 or a positive number"),
     ],
 )
-def test_ladders_that_cannot_be_climbed_are_refused_before_any_work(
+def test_numbers_that_mean_nothing_are_refused_before_any_work(
     reiqa, preset, scored_photos, tmp_path, flags, words
 ):
     result = reiqa("fit", scored_photos, "--preset", preset, "--out", tmp_path / "new", *flags)
