@@ -61,8 +61,8 @@ class Steps:
     Args:
         differences: float array `(M, D)`: features of one version of a photo less those of another,
             in raw units.
-        rows: integers `(M,)`: the row of the photo that each step was made from. A step is learnt
-            from where its photo is, and is left out where that is held out.
+        rows: integers `(M,)`: the row of the photo that each step was made from. A step counts
+            where its photo does, and is left out where that is held out.
         change: how far the score changes along a step.
         weight: how much a step counts, beside 1 for a photo: a number, or an array `(M,)`.
 
