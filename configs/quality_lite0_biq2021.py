@@ -4,9 +4,9 @@ r"""The quality-aware expert that the package ships, for two cores and half an h
     reiqa fit scores.csv --content content_lite0_biq2021 --quality run/preset --range 0 1 \
         --ladders 690 --strengths 1e3 1e5 --half-precision --out reiqa_lite0_biq2021
 
-800 steps of 96 pairs, 24 minutes. It goes on from ImageNet's weights, with the 2,410 training photos
-of BIQ2021; `make preset` runs both commands, and docs/trials.md has what was tried before. The
-differences from `quality_lite0`, each with its reason, are below.
+800 steps of 96 pairs, 24 minutes. It goes on from ImageNet's weights, with the 2,410 training
+photos of BIQ2021; `make preset` runs both commands, and docs/trials.md has what was tried before.
+The differences from `quality_lite0`, each with its reason, are below.
 """
 
 import dataclasses
