@@ -44,8 +44,8 @@ def get_config():
         contrast=dataclasses.replace(
             whole.contrast,
             queue_size=4096,  # 42 steps of 96 pairs
-            # With statistics of its own batches, features of real photos got worse from the first
-            # steps on, and no better where ImageNet's statistics were put back.
+            # With statistics of these photos in place of ImageNet's, features of real photos got
+            # worse from the first steps on; with ImageNet's put back they were as before.
             frozen_normalization=True,
         ),
         optimizer=config.AdamW(
