@@ -17,11 +17,11 @@ from reiqa_tf.benchmark import charts
 from reiqa_tf.benchmark.parts import Parts
 from reiqa_tf.benchmark.versions import versions
 from reiqa_tf.data.photos import short_names
-from reiqa_tf.distortions.bank import DISTORTIONS, LEVELS, SMALLEST_SIDE
-from reiqa_tf.distortions.ladder import ladder
+from reiqa_tf.distortions.bank import DISTORTIONS, LEVELS
+from reiqa_tf.distortions.ladder import ladder, read_distortable
 from reiqa_tf.errors import ReiqaError
 from reiqa_tf.files import written_whole
-from reiqa_tf.image.reading import ImageError, read_bytes, read_image
+from reiqa_tf.image.reading import ImageError, read_bytes
 from reiqa_tf.models.inference import compile_features
 from reiqa_tf.models.presets import load_preset
 from reiqa_tf.presets.folders import read_metadata
@@ -270,12 +270,7 @@ def _scores_of(judge, path, seed, parts):
     }
 
     def make():
-        image = read_image(contents, fit=judge.working_size, name=path)
-        if min(image.shape[:2]) < SMALLEST_SIDE:
-            raise ImageError(
-                f"{path}: too narrow to distort. Expected at least {SMALLEST_SIDE} px either way "
-                f"at the working size, received {image.shape[1]} x {image.shape[0]} px."
-            )
+        image = read_distortable(contents, judge.working_size, name=path)
         clean, table = score_versions(judge, image, digest, seed)
         return {
             "clean": clean,

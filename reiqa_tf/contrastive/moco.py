@@ -103,7 +103,7 @@ class MoCo(keras.Model):
                 # inference mode.
                 follower.trainable = False
         for network in (self.query_network(), self.momentum_network()):
-            for layer in _batch_normalizations(network):
+            for layer in batch_normalizations(network):
                 layer.synchronized = self.synchronized
                 if self.frozen_normalization:
                     layer.trainable = False  # in Keras that is inference mode, too
@@ -183,7 +183,7 @@ class MoCo(keras.Model):
         """
         return [
             variable
-            for layer in _batch_normalizations(network)
+            for layer in batch_normalizations(network)
             for variable in (layer.moving_mean, layer.moving_variance)
         ]
 
@@ -208,7 +208,15 @@ class MoCo(keras.Model):
         return cls(**{**config, "encoder": encoder})
 
 
-def _batch_normalizations(network):
+def batch_normalizations(network):
+    """All layers of batch normalisation in some models.
+
+    Args:
+        network: iterable of Keras models or layers.
+
+    Returns:
+        list of layers, in the order of the models.
+    """
     return [
         each
         for part in network

@@ -3,8 +3,32 @@
 import numpy as np
 import tensorflow as tf
 
-from reiqa_tf.distortions.bank import LEVELS, distort
+from reiqa_tf.distortions.bank import LEVELS, SMALLEST_SIDE, distort
+from reiqa_tf.image.reading import ImageError, read_image
 from reiqa_tf.image.scaling import to_levels
+
+
+def read_distortable(source, fit, name):
+    """Reads a photo that can be distorted at the size at which it is judged.
+
+    Args:
+        source: path of the file, or its `bytes`.
+        fit: as in `read_image`.
+        name: what error messages call the photo.
+
+    Returns:
+        uint8 array `(H, W, 3)`, at least 32 px either way.
+
+    Raises:
+        ImageError: as `read_image`, or if the photo is too narrow.
+    """
+    image = read_image(source, fit=fit, name=name)
+    if min(image.shape[:2]) < SMALLEST_SIDE:
+        raise ImageError(
+            f"{name}: too narrow to distort. Expected at least {SMALLEST_SIDE} px either way "
+            f"at the working size, received {image.shape[1]} x {image.shape[0]} px."
+        )
+    return image
 
 
 def ladder(image, name, seed):

@@ -11,9 +11,9 @@ import itertools
 
 import numpy as np
 
-from reiqa_tf.distortions.bank import DISTORTIONS, LEVELS, SMALLEST_SIDE
-from reiqa_tf.distortions.ladder import ladder
-from reiqa_tf.image.reading import ImageError, read_image
+from reiqa_tf.distortions.bank import DISTORTIONS, LEVELS
+from reiqa_tf.distortions.ladder import ladder, read_distortable
+from reiqa_tf.image.reading import ImageError
 from reiqa_tf.models.inference import compile_features
 from reiqa_tf.regression import Steps
 from reiqa_tf.scoring.cache import photo_digest
@@ -132,12 +132,7 @@ def ladder_steps(scorer, manifest, ladders, weight=WEIGHT, cache=None, progress=
 
 def _pictures(path, rung, working_size):
     """The photo and its five levels, uint8 `(6, H, W, 3)`."""
-    image = read_image(path, fit=working_size)
-    if min(image.shape[:2]) < SMALLEST_SIDE:
-        raise ImageError(
-            f"{path}: too narrow to distort. Expected at least {SMALLEST_SIDE} px either way at "
-            f"the working size, received {image.shape[1]} x {image.shape[0]} px."
-        )
+    image = read_distortable(path, working_size, name=path)
     return np.concatenate([image[None], ladder(image, rung.distortion, rung.seed)])
 
 
