@@ -14,7 +14,7 @@ from reiqa_tf.regression import STRENGTHS, ElasticNetRegressor, RidgeRegressor
 REGRESSORS = {"ridge": RidgeRegressor, "elastic-net": ElasticNetRegressor}
 """What can be fitted to features."""
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Counts changes of what is computed here, so that older parts are not taken for current ones."""
 
 
@@ -25,10 +25,12 @@ class Regression:
     Args:
         kind: key of `REGRESSORS`.
         strengths: positive numbers; the best on a split's validation rows is taken.
+        scale_floor: as in `RidgeRegressor`.
     """
 
     kind: str = "ridge"
     strengths: tuple[float, ...] = STRENGTHS
+    scale_floor: float = 0.0
 
     def fit(self, features, scores, split):
         """Fits on training rows, chooses on validation rows, fits again on both.
@@ -44,7 +46,9 @@ class Regression:
         rows = np.concatenate([split.train, split.val])
         places = np.arange(len(rows))
         fold = (places[: len(split.train)], places[len(split.train) :])
-        regressor = REGRESSORS[self.kind](strengths=self.strengths, cv=[fold])
+        regressor = REGRESSORS[self.kind](
+            strengths=self.strengths, cv=[fold], scale_floor=self.scale_floor
+        )
         return regressor.fit(features[rows], scores[rows])
 
 
@@ -120,7 +124,7 @@ def judge(contestant, trial, others, regression, variants, parts, progress=iter)
             "data": digest,
             "split": split.digest(),
             "columns": hashlib.sha256(np.asarray(columns, "<i8").tobytes()).hexdigest(),
-            "fitted": [regression.kind, *regression.strengths] if contestant.is_fitted else None,
+            "fitted": dataclasses.astuple(regression) if contestant.is_fitted else None,
             "cross": elsewhere if further else {},
         }
         results[name].append(parts.get_or_make(ingredients, make))

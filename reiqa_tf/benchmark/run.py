@@ -148,6 +148,7 @@ def run_benchmark(
             "regressor": regression.kind,
             "strengths": [min(regression.strengths), max(regression.strengths)],
             "strengths_tried": len(regression.strengths),
+            "scale_floor": regression.scale_floor,
             "confidence": metrics.CONFIDENCE,
         },
         "databases": described,

@@ -4,7 +4,7 @@ import pathlib
 import sys
 
 from reiqa_tf import presets
-from reiqa_tf.cli import terminal
+from reiqa_tf.cli import regression_flags, terminal
 from reiqa_tf.cli.fit import add_cache_flags
 from reiqa_tf.cli.startup import start_tensorflow
 
@@ -73,17 +73,7 @@ def add_parser(subparsers):
         metavar="FOLDER",
         help="take the splits that another run wrote into its folder `splits`",
     )
-    parser.add_argument(
-        "--regressor", choices=("ridge", "elastic-net"), default="ridge", help="(default: ridge)"
-    )
-    parser.add_argument(
-        "--strengths",
-        nargs=2,
-        type=float,
-        default=(1e-3, 1e3),
-        metavar=("LOW", "HIGH"),
-        help="weakest and strongest regulariser of the 100 that are tried (default: 1e-3 1e3)",
-    )
+    regression_flags.add_to(parser)
     parser.add_argument(
         "--ablation",
         action="store_true",
@@ -236,9 +226,12 @@ def _named(chosen):
 
 def _regression(arguments):
     from reiqa_tf.benchmark.protocol import Regression
-    from reiqa_tf.cli.fit import strengths_of
 
-    return Regression(arguments.regressor, tuple(strengths_of(arguments).tolist()))
+    return Regression(
+        arguments.regressor,
+        tuple(regression_flags.strengths_of(arguments).tolist()),
+        regression_flags.scale_floor_of(arguments),
+    )
 
 
 def _cache_file(arguments, contestants):

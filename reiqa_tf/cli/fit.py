@@ -4,7 +4,7 @@ import contextlib
 import sys
 
 from reiqa_tf import presets
-from reiqa_tf.cli import terminal
+from reiqa_tf.cli import regression_flags, terminal
 from reiqa_tf.cli.startup import start_tensorflow
 
 _EXAMPLES = """\
@@ -56,29 +56,7 @@ def add_parser(subparsers):
         metavar="PX",
         help="bring larger photos into a square of this side (default: that of the preset)",
     )
-    parser.add_argument(
-        "--regressor",
-        choices=("ridge", "elastic-net"),
-        default="ridge",
-        help="(default: %(default)s)",
-    )
-    parser.add_argument(
-        "--strengths",
-        nargs=2,
-        type=float,
-        default=(1e-3, 1e3),
-        metavar=("LOW", "HIGH"),
-        help="weakest and strongest regulariser of the 100 that are tried (default: 1e-3 1e3); "
-        "the command says when the best one stands at an end",
-    )
-    parser.add_argument(
-        "--scale-floor",
-        type=float,
-        default=0.3,
-        metavar="SHARE",
-        help="features that vary less than this share of the median do not weigh more for it; 0 "
-        "divides each by its own deviation (default: %(default)s)",
-    )
+    regression_flags.add_to(parser)
     parser.add_argument(
         "--ladders",
         type=int,
@@ -138,11 +116,12 @@ def run(arguments):
     if arguments.half_precision:
         round_to_half(scorer)
     _check_numbers(arguments)
+    scale_floor = regression_flags.scale_floor_of(arguments)
     features, manifest, problems = features_of(scorer, manifest, arguments)
     steps, ladder_problems = _ladder_steps(scorer, manifest, arguments)
     regressors = {"ridge": RidgeRegressor, "elastic-net": ElasticNetRegressor}
     regressor = regressors[arguments.regressor](
-        strengths=strengths_of(arguments), scale_floor=arguments.scale_floor
+        strengths=regression_flags.strengths_of(arguments), scale_floor=scale_floor
     )
     fitted = fit_head(scorer, features, manifest, regressor, steps)
     seen = fitted.held_out == fitted.held_out  # not NaN
@@ -160,7 +139,7 @@ def run(arguments):
             "regressor": arguments.regressor,
             "strength": fitted.strength,
             "strength_at_edge": fitted.at_edge,
-            "scale_floor": arguments.scale_floor,
+            "scale_floor": scale_floor,
             "ladders": arguments.ladders,
             "ladder_weight": arguments.ladder_weight,
             "seed": arguments.seed,
@@ -177,18 +156,6 @@ def run(arguments):
     terminal.report_failures(problems, len(manifest) + len(problems))
     terminal.report_failures(ladder_problems, arguments.ladders, "ladders could not be made")
     return 1 if problems or ladder_problems else 0
-
-
-def strengths_of(arguments):
-    """The 100 strengths between the ends of `--strengths`; `reiqa benchmark` has it too."""
-    import numpy as np
-
-    from reiqa_tf.errors import ReiqaError
-
-    low, high = arguments.strengths
-    if not 0 < low < high < np.inf:
-        raise ReiqaError(f"--strengths: expected 0 < LOW < HIGH. Received: {low:g} {high:g}")
-    return np.geomspace(low, high, 100)
 
 
 def features_of(scorer, manifest, arguments):
@@ -236,10 +203,6 @@ def _cache(scorer, arguments):
 def _check_numbers(arguments):
     from reiqa_tf.errors import ReiqaError
 
-    if not 0 <= arguments.scale_floor < float("inf"):
-        raise ReiqaError(
-            f"--scale-floor: expected 0 or a positive number. Received: {arguments.scale_floor:g}"
-        )
     if arguments.ladders < 0 or arguments.seed < 0:
         raise ReiqaError("--ladders, --seed: expected a number from 0.")
     if arguments.ladders and arguments.regressor != "ridge":

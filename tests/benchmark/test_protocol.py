@@ -16,6 +16,7 @@ from reiqa_tf.benchmark.protocol import (
     predictions,
     summarise,
 )
+from reiqa_tf.data.splits import Split
 from reiqa_tf.models.presets import load_preset, save_preset
 from reiqa_tf.testing.models import small_scorer
 from tests.benchmark.conftest import Simulated
@@ -74,6 +75,23 @@ def test_every_split_is_judged_as_scikit_learn_would(trials, tmp_path, kind, mod
             assert result["figures"]["plcc"] == pytest.approx(
                 stats.pearsonr(result["predicted"], actual).statistic
             )
+
+
+def test_a_feature_below_the_scale_floor_weighs_no_more_than_its_deviation_says():
+    generator = np.random.default_rng(0)
+    features = generator.normal(size=(60, 4)) * [1.0, 1.0, 1.0, 0.01]
+    scores = features @ [0.1, 0.2, 0.0, 5.0]
+    split = Split(np.arange(40), np.arange(40, 50), np.arange(50, 60))
+    fitted = Regression("ridge", (5.0,), scale_floor=0.5).fit(features, scores, split)
+    known, unseen = features[:50], features[50:]
+    deviations = known.std(axis=0)
+    scale = np.maximum(deviations, 0.5 * np.median(deviations))
+    centred = (known - known.mean(axis=0)) / scale
+    weights = np.linalg.solve(
+        centred.T @ centred + 5.0 * np.eye(4), centred.T @ (scores[:50] - scores[:50].mean())
+    )
+    expected = (unseen - known.mean(axis=0)) / scale @ weights + scores[:50].mean()
+    np.testing.assert_allclose(fitted.predict(unseen), expected, atol=1e-5)
 
 
 def test_another_database_is_judged_by_the_same_regressors_without_fitting(trials, tmp_path):
