@@ -133,7 +133,10 @@ DISTORTIONS = (
     ),
     Distortion(
         "lens_blur",
-        (*(blurs.small_lens_blur,) * 2, *(blurs.large_lens_blur,) * 3),
+        (
+            *(blurs.small_lens_blur(radius) for radius in (1, 2, 4, 6)),
+            blurs.largest_lens_blur,
+        ),
         levels=(1, 2, 4, 6, 8),
         unit="px, radius",
         ordered=True,
@@ -325,7 +328,7 @@ DISTORTIONS = (
     ),
     Distortion(
         "jitter",
-        sizes.resized,
+        displacements.jitter,
         levels=(0.05, 0.1, 0.2, 0.5, 1),
         unit="px, standard deviation",
         ordered=True,

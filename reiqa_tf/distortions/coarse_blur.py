@@ -82,20 +82,33 @@ def enlarge(grid, windows):
     Returns:
         float32 tensor `(T, C, rows, columns)`.
     """
-    made = []
-    for top, left in zip(windows.tops, windows.lefts, strict=True):
-        first_line, rows = _interpolation(top - grid.first_row, windows.rows)
-        first_column, columns = _interpolation(left - grid.first_column, windows.columns)
-        size = (grid.values.shape[0], tf.shape(rows)[1], tf.shape(columns)[1])
-        part = tf.slice(grid.values, (0, first_line, first_column), size)
-        made.append(multiply_both(part, rows, columns))
-    return tf.stack(made)
+    first_lines, rows = _interpolation(windows.tops, grid.first_row, windows.rows)
+    first_columns, columns = _interpolation(windows.lefts, grid.first_column, windows.columns)
+    size = (grid.values.shape[0], tf.shape(rows)[-1], tf.shape(columns)[-1])
+    parts = tf.stack(
+        [
+            tf.slice(grid.values, (0, first_lines[i], first_columns[i]), size)
+            for i in range(len(windows.tops))
+        ]
+    )
+    return multiply_both(parts, rows, columns)
 
 
-def _interpolation(start, length):
-    """First grid line that pixels from `start` need, and the matrix that interpolates them."""
-    first = tf.maximum(start // _STEP - 1, 0)
+def _interpolation(starts, first_line, length):
+    """First grid lines that pixels of windows need, and the matrices that interpolate them.
+
+    Args:
+        starts: first pixels of T windows.
+        first_line: pixel that the first line of the grid stands for.
+        length: pixels of a window.
+
+    Returns:
+        int32 tensor `(T,)` and float32 tensor `(T, 1, length, lines)`.
+    """
+    starts = tf.stack(starts) - first_line
+    first = tf.maximum(starts // _STEP - 1, 0)
     lines = -(-length // _STEP) + 4
-    position = tf.cast(start + tf.range(length), tf.float32) * (1 / _STEP)
-    line = tf.cast(first + tf.range(lines), tf.float32)
-    return first, cubic(position[:, tf.newaxis] - line)
+    # In quarters of a pixel of the grid, exact as whole numbers.
+    offset = (starts - _STEP * first)[:, tf.newaxis, tf.newaxis, tf.newaxis]
+    distance = offset + tf.range(length)[:, tf.newaxis] - _STEP * tf.range(lines)
+    return first, cubic(tf.cast(distance, tf.float32) * (1 / _STEP))

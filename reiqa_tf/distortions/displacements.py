@@ -273,6 +273,11 @@ def cut_jittered(windows, deviation, drawn):
     )
 
 
+def jitter(pixels, deviation, *windows):  # noqa: ARG001
+    """What `cut_jittered` says, clipped."""
+    return tf.clip_by_value(tf.stack(windows), 0.0, 1.0)
+
+
 def _displacements(drawn, deviation):
     down, right = tf.unstack(tf.cast(drawn, tf.float32), axis=1)
     return deviation * down, deviation * right
@@ -300,14 +305,21 @@ def _displace_near(image, drawn, deviation):
 
 
 def _near_weights(displacement):
-    one_before, here, one_after, two_after = _cubic_weights(tf.abs(displacement))
-    ahead = displacement >= 0
+    """Keys' weights (a = -0.5) of the pixels at -2 to 2 for a displacement of less than 1.
+
+    Each is an even and an odd function of the displacement, which saves asking for its sign.
+    """
+    t = tf.abs(displacement)
+    inner = t - t * t
+    near_even, near_odd = t * t * (1.5 - t), displacement * (0.5 + 0.5 * inner)
+    far_even, far_odd = -0.25 * inner * t, -0.25 * inner * displacement
+    here = 1.0 - 2.0 * (near_even + far_even)
     return (
-        tf.where(ahead, 0.0, two_after),
-        tf.where(ahead, one_before, one_after),
+        far_even - far_odd,
+        near_even - near_odd,
         here,
-        tf.where(ahead, one_after, one_before),
-        tf.where(ahead, two_after, 0.0),
+        near_even + near_odd,
+        far_even + far_odd,
     )
 
 
@@ -349,13 +361,3 @@ def _correlated(image, row_weights, column_weights):
 
 def _framed(image, width):
     return tf.pad(image, ((0, 0), (width, width), (width, width)))
-
-
-def _cubic_weights(t):
-    """Keys' cubic convolution (a = -0.5): weights of the pixels at -1, 0, 1, 2 for a place at t."""
-    return (
-        ((-0.5 * t + 1.0) * t - 0.5) * t,
-        (1.5 * t - 2.5) * t * t + 1.0,
-        ((-1.5 * t + 2.0) * t + 0.5) * t,
-        (0.5 * t - 0.5) * t * t,
-    )

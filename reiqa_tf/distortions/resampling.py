@@ -41,43 +41,44 @@ SUPPORTS = {triangle: 1, cubic: 2, lanczos: 3}
 """How far a kernel reaches, in pixels of the coarser grid."""
 
 
-def _matrix(kernel, size, new_size, first_output, outputs, first_input, inputs):
-    """Part of the matrix that resizes `size` pixels to `new_size`, as Pillow weighs them.
+def _matrices(kernel, sizes, new_sizes, first_outputs, outputs, first_inputs, inputs):
+    """Parts of matrices that resize lines of pixels, as Pillow weighs them.
 
     A row holds few weights, which are computed alone and then put into their places.
 
     Args:
         kernel: a key of `SUPPORTS`.
-        size: pixels before.
-        new_size: pixels after.
-        first_output: first row of the matrix that is wanted.
-        outputs: number of rows wanted; rows beyond `new_size` are 0.
-        first_input: first column of the matrix that is wanted.
+        sizes: int32 tensor `(N, 1, 1)`, pixels before.
+        new_sizes: likewise, pixels after.
+        first_outputs: likewise, first rows of the matrices that are wanted.
+        outputs: number of rows wanted; rows beyond the new size are 0.
+        first_inputs: likewise, first columns of the matrices that are wanted.
         inputs: number of columns wanted; a row whose pixels they do not all hold is wrong.
 
     Returns:
-        float32 tensor `(outputs, inputs)`.
+        float32 tensor `(N, outputs, inputs)`.
     """
-    coarser = tf.maximum(size, new_size)
-    taps = 2 * SUPPORTS[kernel] * coarser // new_size + 2
+    coarser = tf.maximum(sizes, new_sizes)
+    reach = 2 * SUPPORTS[kernel] * coarser
+    taps = tf.reduce_max(reach // new_sizes) + 2
     # Whole numbers keep distances exact: twice the pixel grid, times the new size.
-    after = (2 * (first_output + tf.range(outputs)) + 1)[:, tf.newaxis]
-    first = (after * size - 2 * SUPPORTS[kernel] * coarser) // (2 * new_size)
-    place = first + tf.range(taps)
-    distance = (2 * place + 1) * new_size - after * size
+    after = (2 * (first_outputs + tf.range(outputs)[:, tf.newaxis]) + 1) * sizes
+    place = (after - reach) // (2 * new_sizes) + tf.range(taps)
+    distance = (2 * place + 1) * new_sizes - after
     # Not divided: a graph's optimiser rewrites a division by what it finds to be constant.
     unit = tf.math.reciprocal(tf.cast(2 * coarser, tf.float32))
     values = kernel(tf.cast(distance, tf.float32) * unit)
-    values *= tf.cast((place >= 0) & (place < size), tf.float32)
-    total = tf.reduce_sum(values, axis=1, keepdims=True)
+    values *= tf.cast((place >= 0) & (place < sizes), tf.float32)
+    total = tf.reduce_sum(values, axis=-1, keepdims=True)
     values = tf.math.divide_no_nan(values, total)
-    column = place - first_input
+    column = place - first_inputs
     is_held = (column >= 0) & (column < inputs)
     values *= tf.cast(is_held, tf.float32)
-    row = inputs * tf.range(outputs)[:, tf.newaxis]
-    flat = row + tf.where(is_held, column, 0)
-    matrix = tf.math.unsorted_segment_sum(values, flat, outputs * inputs)
-    return tf.reshape(matrix, (outputs, inputs))
+    shape = tf.stack([tf.shape(sizes)[0], outputs, inputs])
+    rows = tf.reshape(tf.range(shape[0] * outputs), (-1, outputs, 1))
+    flat = inputs * rows + tf.where(is_held, column, 0)
+    matrices = tf.math.unsorted_segment_sum(values, flat, tf.reduce_prod(shape))
+    return tf.reshape(matrices, shape)
 
 
 def shrink_and_enlarge(windows, kernel, factor):
@@ -89,30 +90,41 @@ def shrink_and_enlarge(windows, kernel, factor):
         factor: how many times smaller, a float of at least 1.
 
     Returns:
-        T float32 tensors `(3, rows, columns)`, not clipped.
+        float32 tensor `(T, 3, rows, columns)`, not clipped.
     """
     photo = windows.photo
-    matrices = _matrices(kernel)
-    small_height = shrunk(photo.height, factor)
-    small_width = shrunk(photo.width, factor)
-    made = []
-    for top, left in zip(windows.tops, windows.lefts, strict=True):
-        rows = matrices(top, windows.rows, photo.height, small_height)
-        columns = matrices(left, windows.columns, photo.width, small_width)
-        size = (3, rows.count, columns.count)
-        source = tf.slice(photo.planes, (0, rows.first, columns.first), size)
-        # Levels become [0, 1] where numbers are fewest.
-        level = to_unit_range(tf.ones((), source.dtype))
-        small = level * multiply_both(tf.cast(source, tf.float32), rows.down, columns.down)
-        small = tf.clip_by_value(small, 0.0, 1.0)
-        large = tf.matmul(small, columns.up, transpose_b=True)
-        made.append(tf.ensure_shape(tf.matmul(rows.up, large), _fixed(windows)))
-    return made
-
-
-def _fixed(windows):
-    sides = windows.rows, windows.columns
-    return 3, *(side if isinstance(side, int) else None for side in sides)
+    count = len(windows.tops)
+    # Rows and columns at once, as lines: half the operations.
+    sizes = tf.stack([photo.height] * count + [photo.width] * count)
+    lines = _lines(kernel)(
+        tf.stack(windows.tops + windows.lefts),
+        tf.maximum(windows.rows, windows.columns),
+        sizes,
+        shrunk(sizes, factor),
+    )
+    heights, widths = lines.counts[0], lines.counts[-1]
+    sources = tf.stack(
+        [
+            tf.slice(
+                photo.planes, (0, lines.firsts[i], lines.firsts[count + i]), (3, heights, widths)
+            )
+            for i in range(count)
+        ]
+    )
+    # Levels become [0, 1] where numbers are fewest.
+    level = to_unit_range(tf.ones((), sources.dtype))
+    small = level * multiply_both(
+        tf.cast(sources, tf.float32),
+        lines.down[:count, tf.newaxis, :, :heights],
+        lines.down[count:, tf.newaxis, :, :widths],
+    )
+    large = multiply_both(
+        tf.clip_by_value(small, 0.0, 1.0),
+        lines.up[:count, tf.newaxis, : windows.rows],
+        lines.up[count:, tf.newaxis, : windows.columns],
+    )
+    sides = (side if isinstance(side, int) else None for side in (windows.rows, windows.columns))
+    return tf.ensure_shape(large, (count, 3, *sides))
 
 
 def shrunk(size, factor):
@@ -128,34 +140,72 @@ def shrunk(size, factor):
     return tf.maximum(1, tf.cast(tf.cast(size, tf.float32) / factor, tf.int32))
 
 
-class _Matrices(typing.NamedTuple):
-    """Along one axis of a window: what it reads of the photo, and what that is multiplied by."""
+class _Lines(typing.NamedTuple):
+    """Along the axes of windows: what they read of the photo, and what that is multiplied by.
 
-    first: tf.Tensor
-    count: tf.Tensor
+    Attributes:
+        firsts: int32 tensor `(N,)`, first pixels read.
+        counts: int32 tensor `(N,)`, numbers of pixels read: as many as the photo has, at most.
+        down: float32 tensor `(N, smalls, max(counts))`.
+        up: float32 tensor `(N, length, smalls)`.
+    """
+
+    firsts: tf.Tensor
+    counts: tf.Tensor
     down: tf.Tensor
     up: tf.Tensor
 
 
 @functools.cache
-def _matrices(kernel):
-    """A graph function that makes `_Matrices`: traced once, however many windows call it."""
+def _lines(kernel):
+    """A graph function that makes `_Lines`: traced once, however many windows call it."""
     support = SUPPORTS[kernel]
+    several = tf.TensorSpec((None,), tf.int32)
 
-    @tf.function(input_signature=[tf.TensorSpec((), tf.int32)] * 4, autograph=False)
-    def make(start, length, size, small_size):
-        stop = start + length
-        # One pixel more on each side than the supports ask for: no rounding can leave one out.
-        first_small = tf.maximum(start * small_size // size - support - 1, 0)
-        smalls = tf.minimum(stop * small_size // size + support + 1, small_size) - first_small
-        first = tf.maximum((first_small - support - 1) * size // small_size, 0)
-        after = (first_small + smalls + support + 1) * size // small_size + 1
-        count = tf.minimum(after, size) - first
-        down = _matrix(kernel, size, small_size, first_small, smalls, first, count)
-        up = _matrix(kernel, small_size, size, start, length, first_small, smalls)
-        return _Matrices(first, count, down, up)
+    @tf.function(
+        input_signature=[several, tf.TensorSpec((), tf.int32), several, several], autograph=False
+    )
+    def make(starts, length, sizes, small_sizes):
+        # One pixel more on each side than the supports ask for: no rounding can leave one out. As
+        # many wherever a window lies: oneDNN makes a program for each shape that it multiplies.
+        first_smalls, smalls = _inside(
+            starts * small_sizes // sizes - support - 1,
+            length * small_sizes // sizes + 2 * support + 4,
+            small_sizes,
+        )
+        firsts, counts = _inside(
+            (first_smalls - support - 1) * sizes // small_sizes,
+            (smalls + 2 * support + 3) * sizes // small_sizes + 2,
+            sizes,
+        )
+        smalls = tf.reduce_max(smalls)
+        of_matrices = (
+            each[:, tf.newaxis, tf.newaxis]
+            for each in (starts, sizes, small_sizes, first_smalls, firsts)
+        )
+        starts, sizes, small_sizes, first_smalls, first = of_matrices
+        down = _matrices(
+            kernel, sizes, small_sizes, first_smalls, smalls, first, tf.reduce_max(counts)
+        )
+        up = _matrices(kernel, small_sizes, sizes, starts, length, first_smalls, smalls)
+        return _Lines(firsts, counts, down, up)
 
     return make
+
+
+def _inside(starts, lengths, sizes):
+    """Moves spans into a photo that they reach beyond, and cuts off what is too long for it.
+
+    Args:
+        starts: int32 tensor `(N,)`, first pixels.
+        lengths: likewise.
+        sizes: likewise, pixels that there are.
+
+    Returns:
+        int32 tensors `(N,)`: first pixels and lengths.
+    """
+    lengths = tf.minimum(lengths, sizes)
+    return tf.clip_by_value(starts, 0, sizes - lengths), lengths
 
 
 def nearest_sources(windows, small_height, small_width):

@@ -15,22 +15,22 @@ from reiqa_tf.image.scaling import to_unit_range
 
 def cut_bicubic(windows, factor, drawn):  # noqa: ARG001
     """Windows `factor` times smaller and back by cubic convolution."""
-    return shrink_and_enlarge(windows, cubic, factor)
+    return (shrink_and_enlarge(windows, cubic, factor),)
 
 
 def cut_bilinear(windows, factor, drawn):  # noqa: ARG001
     """Windows `factor` times smaller and back by bilinear interpolation."""
-    return shrink_and_enlarge(windows, triangle, factor)
+    return (shrink_and_enlarge(windows, triangle, factor),)
 
 
 def cut_lanczos(windows, factor, drawn):  # noqa: ARG001
     """Windows `factor` times smaller and back by Lanczos windows (a = 3)."""
-    return shrink_and_enlarge(windows, lanczos, factor)
+    return (shrink_and_enlarge(windows, lanczos, factor),)
 
 
-def resized(pixels, factor, *windows):  # noqa: ARG001
-    """What was cut, window by window, clipped."""
-    return tf.clip_by_value(tf.stack(windows), 0.0, 1.0)
+def resized(pixels, factor, windows):  # noqa: ARG001
+    """What was cut, clipped."""
+    return tf.clip_by_value(windows, 0.0, 1.0)
 
 
 def cut_nearest(windows, factor, drawn):  # noqa: ARG001
