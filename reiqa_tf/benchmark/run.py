@@ -130,9 +130,17 @@ def run_benchmark(
                 variants = {WHOLE: variants[WHOLE]}
             bar = progress(f"{contestant.name} on {trial.name}", len(variants) * len(trial.splits))
             judged = judge(contestant, trial, others, regression, variants, parts, bar)
-            table = predictions(trial.splits, judged[WHOLE], len(trial.manifest))
-            predicted[trial.name][contestant.name] = table
-            results[trial.name][contestant.name] = _account(trial, judged, table, bootstrap)
+            tables = {
+                name: predictions(trial.splits, of_splits, len(trial.manifest))
+                for name, of_splits in judged.items()
+            }
+            predicted[trial.name][contestant.name] = tables[WHOLE]
+            account = _account(trial, judged, tables[WHOLE], bootstrap)
+            for name in variants.keys() - {WHOLE}:
+                account["variants"][name]["whole_ahead"] = _difference(
+                    tables[WHOLE], tables[name], trial.manifest, bootstrap, parts
+                )
+            results[trial.name][contestant.name] = account
             for other in others if contestant.is_fitted else ():
                 figures = [result["cross"][other.name] for result in judged[WHOLE]]
                 cross.setdefault(trial.name, {}).setdefault(other.name, {})[contestant.name] = {
@@ -258,30 +266,32 @@ def _differences(trials, predicted, contestants, bootstrap, parts):
     """Every pair of presets on every database, and whether the difference is one."""
     fitted = [each.name for each in contestants if each.is_fitted]
     rows = []
-    for trial, (first, second) in itertools.product(trials, itertools.combinations(fitted, 2)):
-
-        def make(trial=trial, first=first, second=second):
-            found = metrics.paired_bootstrap_over_splits(
-                predicted[trial.name][first],
-                predicted[trial.name][second],
-                trial.manifest.scores,
-                groups=trial.manifest.groups,
-                **bootstrap,
-            )
-            return dataclasses.asdict(found)
-
-        groups = trial.manifest.groups
-        ingredients = {
-            "difference": [_digest(predicted[trial.name][name]) for name in (first, second)],
-            "scores": _digest(trial.manifest.scores),
-            "groups": None if groups is None else [str(group) for group in groups],
-            **bootstrap,
-        }
-        found = parts.get_or_make(ingredients, make)
+    for trial, names in itertools.product(trials, itertools.combinations(fitted, 2)):
+        tables = (predicted[trial.name][name] for name in names)
+        found = _difference(*tables, trial.manifest, bootstrap, parts)
+        first, second = names
         rows.append(
             {"database": trial.name, "metric": "srcc", "first": first, "second": second, **found}
         )
     return rows
+
+
+def _difference(first, second, manifest, bootstrap, parts):
+    """SRCC of the first predictions minus SRCC of the second, with its interval."""
+
+    def make():
+        found = metrics.paired_bootstrap_over_splits(
+            first, second, manifest.scores, groups=manifest.groups, **bootstrap
+        )
+        return dataclasses.asdict(found)
+
+    ingredients = {
+        "difference": [_digest(first), _digest(second)],
+        "scores": _digest(manifest.scores),
+        "groups": None if manifest.groups is None else [str(group) for group in manifest.groups],
+        **bootstrap,
+    }
+    return parts.get_or_make(ingredients, make)
 
 
 def _digest(table):

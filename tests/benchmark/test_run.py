@@ -101,6 +101,19 @@ def test_the_cross_matrix_holds_what_each_database_predicts_of_the_other(benchma
     assert "upside down" not in cross["kadid10k"]["mine/scores"]
 
 
+def test_an_ablation_says_how_far_all_features_are_ahead_of_a_part_of_them(benchmark):
+    trial = benchmark.trials[0]
+    variants = benchmark.document["results"][trial.name]["better"]["variants"]
+    assert "whole_ahead" not in variants[WHOLE]
+    found = variants["first half"]["whole_ahead"]
+    figures = [
+        [split["figures"]["srcc"] for split in variants[name]["splits"]]
+        for name in (WHOLE, "first half")
+    ]
+    assert found["difference"] == pytest.approx(np.median(np.subtract(*figures)))
+    assert found["low"] <= found["difference"] <= found["high"]
+
+
 def test_differences_are_those_of_the_paired_bootstrap(benchmark):
     rows = benchmark.document["differences"]
     assert [(row["database"], row["first"], row["second"]) for row in rows] == [
