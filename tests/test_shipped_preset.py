@@ -28,7 +28,7 @@ def compute(scorer):
 
 
 # Measured when the preset was made, on one machine; other processors differ in the last digits.
-SCORES = {"kodim05.png": 0.8249, "kodim19.png": 0.8171, "kodim23.png": 0.8466}
+SCORES = {"kodim05.png": 0.8220, "kodim19.png": 0.8034, "kodim23.png": 0.8317}
 
 
 def _score(scorer, compute, image):
@@ -72,10 +72,13 @@ def test_worse_versions_of_a_photo_score_lower(scorer, compute, photo):
         assert _score(scorer, compute, np.asarray(version)) < clean - 0.05, name
 
 
-def test_noise_and_black_pictures_are_unfamiliar_and_photos_are_not(scorer, compute, photos_folder):
+def test_noise_and_blank_pictures_are_unfamiliar_and_photos_are_not(scorer, compute, photos_folder):
+    ramp = np.linspace(0, 255, 512).astype(np.uint8)[:, np.newaxis, np.newaxis]
     odd = [
         np.random.default_rng(0).integers(0, 256, (512, 512, 3), np.uint8),
+        *(np.full((512, 512, 3), level, np.uint8) for level in (0, 128, 255)),
         np.zeros((64, 64, 3), np.uint8),
+        np.broadcast_to(ramp, (512, 512, 3)),
     ]
     for image in odd:
         assert not scorer.judge(compute(image[None]))[0].familiar

@@ -16,6 +16,7 @@ class LinearHead(keras.layers.Layer):
         margin: half the width of the interval around a score, on the same scale.
         coverage: share of held-out photos whose score lay within `margin`, such as 0.95.
         distance_limit: distance above which a photo counts as unfamiliar; see `distance`.
+        distance_features: `(first, end)`, which features the distance looks at; None: all.
         name: name of the layer.
         **kwargs: further arguments of `keras.layers.Layer`.
 
@@ -29,7 +30,16 @@ class LinearHead(keras.layers.Layer):
     ```
     """
 
-    def __init__(self, score_range, margin, distance_limit, coverage=0.95, name="head", **kwargs):
+    def __init__(
+        self,
+        score_range,
+        margin,
+        distance_limit,
+        coverage=0.95,
+        distance_features=None,
+        name="head",
+        **kwargs,
+    ):
         super().__init__(name=name, autocast=False, **{**kwargs, "dtype": "float32"})
         low, high = (float(limit) for limit in score_range)
         if not low < high:
@@ -41,14 +51,26 @@ class LinearHead(keras.layers.Layer):
                 "expected margin >= 0, distance_limit > 0 and coverage between 0 and 1. "
                 f"Received: margin={margin}, distance_limit={distance_limit}, coverage={coverage}"
             )
+        first, end = distance_features or (0, None)
+        if first < 0 or (end is not None and end <= first):
+            raise ValueError(
+                "distance_features: expected (first, end), 0 <= first < end. "
+                f"Received: {distance_features}"
+            )
         self.score_range = (low, high)
         self.margin = float(margin)
         self.coverage = float(coverage)
         self.distance_limit = float(distance_limit)
+        self.distance_features = distance_features and (int(first), int(end))
 
     def build(self, input_shape):
         """Creates the weights for features of `input_shape`, `(N, F)`."""
         count = input_shape[-1]
+        if self.distance_features is not None and self.distance_features[1] > count:
+            raise ValueError(
+                f"distance_features: expected to end within the {count} features. "
+                f"Received: {self.distance_features}"
+            )
         self.kernel = self.add_weight(
             shape=(count,), initializer=keras.initializers.RandomNormal(stddev=0.01), name="kernel"
         )
@@ -71,10 +93,13 @@ class LinearHead(keras.layers.Layer):
             features: `(N, F)`.
 
         Returns:
-            float32 tensor `(N,)`: the root mean square of the standardised features. About 1 for
-            a typical photo; above `distance_limit` the score should not be trusted.
+            float32 tensor `(N,)`: the root mean square of the standardised features, of those in
+            `distance_features`. About 1 for a typical photo; above `distance_limit` the score
+            should not be trusted.
         """
         standardised = (ops.cast(features, "float32") - self.feature_mean) / self.feature_scale
+        if self.distance_features is not None:
+            standardised = standardised[:, slice(*self.distance_features)]
         return ops.sqrt(ops.mean(ops.square(standardised), axis=-1))
 
     def compute_output_shape(self, input_shape):
@@ -89,4 +114,5 @@ class LinearHead(keras.layers.Layer):
             "margin": self.margin,
             "coverage": self.coverage,
             "distance_limit": self.distance_limit,
+            "distance_features": self.distance_features,
         }

@@ -30,11 +30,13 @@ ORDERED = tuple(each.name for each in DISTORTIONS if each.ordered)
 """The distortions that ladders are made of: a higher level is always a worse picture."""
 
 EMPHASIS = {
-    "motion_blur": 10,
-    "darken": 10,
+    "darken": 20,
+    "brighten": 10,
     "color_shift": 10,
-    "brighten": 3,
+    "motion_blur": 10,
+    "impulse_noise": 6,
     "color_diffusion": 3,
+    "lab_saturation": 3,
     "non_eccentricity": 3,
     "sharpen": 3,
 }

@@ -80,13 +80,27 @@ def test_the_interval_covers_what_it_says_on_held_out_photos(fitted, scored_phot
     assert scorer.head.margin < 2  # of a range of 5: an interval that says something
 
 
-def test_photos_like_the_fitted_ones_are_familiar_and_noise_is_not(fitted, scored_photos):
+def test_photos_like_the_fitted_ones_are_familiar_and_a_white_picture_is_not(fitted, scored_photos):
     scorer = load_preset(fitted)
     manifest = read_manifest(scored_photos)
     features, _ = feature_table(scorer, manifest.split("train").paths)
     assert all(score.familiar for score in scorer.judge(features))
-    noise = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), np.uint8)
-    assert not scorer.judge(scorer.features(noise))[0].familiar
+    white = np.full((1, 64, 64, 3), 255, np.uint8)
+    assert not scorer.judge(scorer.features(white))[0].familiar
+
+
+def test_the_content_experts_features_say_how_far_a_photo_is(fitted, scored_photos):
+    scorer = load_preset(fitted)
+    features, _ = feature_table(scorer, read_manifest(scored_photos).split("train").paths)
+    first, end = scorer.feature_order["content"]
+    assert 0 <= first < end < scorer.feature_count
+    head, content = scorer.head, features[:, first:end].astype(float)
+    mean, scale = (
+        np.asarray(each, float)[first:end] for each in (head.feature_mean, head.feature_scale)
+    )
+    expected = np.sqrt((((content - mean) / scale) ** 2).mean(axis=1))
+    np.testing.assert_allclose(head.distance(features), expected, rtol=1e-4)
+    assert head.distance_limit == pytest.approx(1.25 * np.quantile(expected, 0.99), rel=0.05)
 
 
 def test_evaluate_gives_the_figures_of_the_field_with_intervals(

@@ -56,6 +56,17 @@ def test_a_judgement_has_an_interval_and_says_when_the_photo_is_unlike_all_other
     assert not judged[1].familiar  # its distance is 2.5, the limit 2.0
 
 
+def test_a_head_may_look_at_some_of_the_features_to_say_how_far_a_photo_is():
+    head = LinearHead((0, 1), margin=0.1, distance_limit=2.0, distance_features=(2, 4))
+    head.build((None, 6))
+    features = np.array([[9, 9, 3, 4, 9, 9]], np.float32)
+    np.testing.assert_allclose(head.distance(features), [np.sqrt((9 + 16) / 2)], rtol=1e-6)
+    again = LinearHead.from_config(head.get_config())
+    assert again.distance_features == (2, 4)
+    with pytest.raises(ValueError, match="0 <= first < end"):
+        LinearHead((0, 1), margin=0.1, distance_limit=2.0, distance_features=(4, 4))
+
+
 @pytest.mark.parametrize(
     ("value", "low", "high"),
     [(0.5, 0.4, 0.6), (0.95, 0.85, 1.0), (0.02, 0.0, 0.12), (1.3, 1.0, 1.0), (-0.2, 0.0, 0.0)],
