@@ -53,7 +53,8 @@ def load_preset(preset, dtype=None):
     """Loads a scorer.
 
     Args:
-        preset: a folder written by `save_preset`, or the name of a preset that the package ships.
+        preset: a folder written by `save_preset`, or the name of a preset that the package ships
+            (`./name` is a folder of that name).
         dtype: dtype policy of the backbones, such as `"mixed_bfloat16"`; None takes the one that
             they were saved with. Scaling, pooling and the head are computed in float32 anyway.
 

@@ -67,12 +67,14 @@ def preset_folder(preset):
     Raises:
         PresetError: if it is neither a folder nor the name of a shipped preset.
     """
+    shipped = shipped_presets()
+    # The name wins over a folder of that name where a command happens to be run; ./name is the
+    # folder.
+    if isinstance(preset, str) and preset in shipped:
+        return pathlib.Path(str(importlib.resources.files("reiqa_tf.presets") / preset))
     folder = pathlib.Path(preset)
     if folder.is_dir():
         return folder
-    shipped = shipped_presets()
-    if str(preset) in shipped:
-        return pathlib.Path(str(importlib.resources.files("reiqa_tf.presets") / str(preset)))
     close = difflib.get_close_matches(str(preset), shipped, n=1)
     hint = f" Did you mean {close[0]}?" if close else f" Shipped are: {', '.join(shipped)}."
     raise PresetError(f"{preset}: neither a folder nor the name of a shipped preset.{hint}")

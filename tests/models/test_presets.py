@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
+from reiqa_tf import presets
 from reiqa_tf.models.presets import (
     PresetError,
     check_writable,
@@ -16,6 +17,7 @@ from reiqa_tf.models.presets import (
     save_preset,
 )
 from reiqa_tf.models.scorer import ReIQAScorer
+from reiqa_tf.presets.folders import preset_folder
 from reiqa_tf.testing.models import small_scorer
 
 
@@ -77,6 +79,16 @@ def test_metadata_say_what_the_preset_is(scorer, folder):
     assert metadata["parameter_count"] == scorer.count_params()
     weights = (folder / "model.weights.h5").read_bytes()
     assert metadata["sha256"]["model.weights.h5"] == hashlib.sha256(weights).hexdigest()
+
+
+def test_a_shipped_name_means_the_shipped_preset_wherever_a_command_is_run(
+    original, tmp_path, monkeypatch
+):
+    shutil.copytree(original, tmp_path / presets.DEFAULT)
+    monkeypatch.chdir(tmp_path)
+    assert preset_folder(presets.DEFAULT) != tmp_path / presets.DEFAULT
+    assert read_metadata(presets.DEFAULT)["license"] != "CC0-1.0"
+    assert read_metadata(f"./{presets.DEFAULT}")["license"] == "CC0-1.0"
 
 
 def test_half_precision_rounds_the_encoders_weights_and_leaves_the_head_alone(scorer, tmp_path):
