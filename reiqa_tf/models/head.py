@@ -97,9 +97,9 @@ class LinearHead(keras.layers.Layer):
             `distance_features`. About 1 for a typical photo; above `distance_limit` the score
             should not be trusted.
         """
-        standardised = (ops.cast(features, "float32") - self.feature_mean) / self.feature_scale
-        if self.distance_features is not None:
-            standardised = standardised[:, slice(*self.distance_features)]
+        seen = slice(*(self.distance_features or (None,)))
+        away = ops.cast(features[..., seen], "float32") - self.feature_mean[seen]
+        standardised = away / self.feature_scale[seen]
         return ops.sqrt(ops.mean(ops.square(standardised), axis=-1))
 
     def compute_output_shape(self, input_shape):
