@@ -367,6 +367,10 @@ class ElasticNetRegressor(_PathRegressor):
         return training.fold_in(strengths, coefficients[:, order])
 
 
+REGRESSORS = {"ridge": RidgeRegressor, "elastic-net": ElasticNetRegressor}
+"""The regressors by the names that commands and reports give them."""
+
+
 class _TrainingRows:
     """What a fit learns from: some rows of a feature matrix, standardised, and steps below them.
 

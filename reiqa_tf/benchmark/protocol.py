@@ -9,10 +9,7 @@ from reiqa_tf import metrics
 from reiqa_tf.benchmark.contestants import WHOLE
 from reiqa_tf.data.manifests import Manifest
 from reiqa_tf.data.splits import Split
-from reiqa_tf.regression import STRENGTHS, ElasticNetRegressor, RidgeRegressor
-
-REGRESSORS = {"ridge": RidgeRegressor, "elastic-net": ElasticNetRegressor}
-"""What can be fitted to features."""
+from reiqa_tf.regression import REGRESSORS, STRENGTHS
 
 PROTOCOL = 2
 """Counts changes of what is computed here, so that older parts are not taken for current ones."""
@@ -23,7 +20,7 @@ class Regression:
     """How regressors are fitted.
 
     Args:
-        kind: key of `REGRESSORS`.
+        kind: key of `reiqa_tf.regression.REGRESSORS`.
         strengths: positive numbers; the best on a split's validation rows is taken.
         scale_floor: as in `RidgeRegressor`.
     """

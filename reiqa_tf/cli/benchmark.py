@@ -283,19 +283,20 @@ def _print_results(name, document):
         for variant, judged in account["variants"].items():
             label = contestant if variant == WHOLE else f"  {variant}"
             medians = [f"{judged['summary'][each]['median']:.3f}" for each in measures]
-            ahead = judged.get("whole_ahead")
-            ahead = ahead and "{difference:+.3f} [{low:+.3f}, {high:+.3f}]".format(**ahead)
-            rows.append([label, *medians, ahead or ""])
-    is_ablation = any(row[-1] for row in rows)
+            rows.append([label, *medians])
+            if ahead := judged.get("whole_ahead"):
+                rows[-1].append("{difference:+.3f} [{low:+.3f}, {high:+.3f}]".format(**ahead))
+    headings = list(measures)
+    if any(len(row) > 1 + len(measures) for row in rows):
+        headings.append("all features are ahead by (srcc)")
     for method, (srcc, plcc) in document["published"].get(name, {}).items():
         mapped = f"{plcc:.3f}" if plcc else ""
-        rows.append([f"published: {method}", f"{srcc:.3f}", "", "", mapped, "", ""])
+        rows.append([f"published: {method}", f"{srcc:.3f}", "", "", mapped])
     about = document["databases"][name]
-    headings = [*measures, "all features are ahead by (srcc)"][: 6 if is_ablation else 5]
     terminal.print_table(
         about["title"],
         [("contestant", "left"), *((heading, "right") for heading in headings)],
-        [row[: 1 + len(headings)] for row in rows],
+        rows,
         caption=f"{about['photos']:,} photos, medians over {len(about['splits'])} splits "
         f"({about['splits_are']}); {len(about['leaks']['pairs'])} near-duplicates straddle one",
     )

@@ -100,7 +100,7 @@ def run(arguments):
     start_tensorflow()
     from reiqa_tf.data.manifests import read_manifest
     from reiqa_tf.models.presets import check_writable, round_to_half
-    from reiqa_tf.regression import ElasticNetRegressor, RidgeRegressor
+    from reiqa_tf.regression import REGRESSORS
     from reiqa_tf.scoring.evaluation import evaluate
     from reiqa_tf.training.fit_head import fit_head
 
@@ -119,8 +119,7 @@ def run(arguments):
     scale_floor = regression_flags.scale_floor_of(arguments)
     features, manifest, problems = features_of(scorer, manifest, arguments)
     steps, ladder_problems = _ladder_steps(scorer, manifest, arguments)
-    regressors = {"ridge": RidgeRegressor, "elastic-net": ElasticNetRegressor}
-    regressor = regressors[arguments.regressor](
+    regressor = REGRESSORS[arguments.regressor](
         strengths=regression_flags.strengths_of(arguments), scale_floor=scale_floor
     )
     fitted = fit_head(scorer, features, manifest, regressor, steps)

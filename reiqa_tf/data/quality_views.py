@@ -197,8 +197,8 @@ class QualityViews:
             pairs_of_version,
             (plan.distortions, plan.levels, plan.seeds, tf.transpose(plan.swapped)),
             fn_output_signature=(
-                tf.TensorSpec((SCALES, self.patch, self.patch, 3), tf.float32),
-                tf.TensorSpec((SCALES, self.patch, self.patch, 3), tf.float32),
+                tf.TensorSpec((SCALES, self.patch, self.patch, 3), tf.uint8),
+                tf.TensorSpec((SCALES, self.patch, self.patch, 3), tf.uint8),
             ),
             parallel_iterations=1,
         )
@@ -228,7 +228,7 @@ def _pairs(full, rows, column_weights, swapped):
         tf.where(swapped[scale], planes[::-1], planes) for scale, planes in enumerate((full, half))
     ]
     return tuple(
-        tf.stack([tf.transpose(planes[i], (1, 2, 0)) for planes in ordered]) for i in range(2)
+        tf.stack([tf.transpose(tf.cast(planes[i] * 255.0 + 0.5, tf.uint8), (1, 2, 0)) for planes in ordered]) for i in range(2)
     )
 
 

@@ -58,10 +58,9 @@ def small_lens_blur(radius):
 def largest_lens_blur(pixels, radius):  # noqa: ARG001
     """Convolution with a disk of 8 px, as a sum of separable filters."""
     image = around(pixels, _LARGEST_RADIUS)
-    columns, rows = (factors[_LARGEST_RADIUS] for factors in disk_factors())
     return sum(
         filter_columns(filter_rows(image, column), row)
-        for column, row in zip(columns, rows, strict=True)
+        for column, row in zip(*_largest_disk_factors(), strict=True)
     )
 
 
@@ -69,17 +68,15 @@ _RANK = 6
 
 
 @functools.cache
-def disk_factors():
-    """Disks as sums of products of a column and a row; 0.2 % of the largest one is left over.
+def _largest_disk_factors():
+    """The disk of 8 px as a sum of products of a column and a row; 0.2 % of it is left over.
 
     Returns:
-        two float32 arrays `(9, 6, 17)`.
+        two float32 arrays `(6, 17)`.
     """
-    left, scales, right = np.linalg.svd(np.float64(disk_kernels()))
-    scales = np.sqrt(scales[:, np.newaxis, :_RANK])
-    columns = (left[:, :, :_RANK] * scales).transpose(0, 2, 1)
-    rows = right[:, :_RANK] * scales.transpose(0, 2, 1)
-    return np.float32(columns), np.float32(rows)
+    left, scales, right = np.linalg.svd(np.float64(disk_kernels()[_LARGEST_RADIUS]))
+    roots = np.sqrt(scales[:_RANK, np.newaxis])
+    return np.float32(roots * left.T[:_RANK]), np.float32(roots * right[:_RANK])
 
 
 @functools.cache

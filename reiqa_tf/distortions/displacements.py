@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from reiqa_tf.distortions.fusing import fused
-from reiqa_tf.distortions.random_fields import LARGEST_NORMAL, normal_field
+from reiqa_tf.distortions.random_fields import LARGEST_NORMAL, NORMAL_STEP, normal_field
 from reiqa_tf.distortions.resampling import cubic
 from reiqa_tf.distortions.windows import RIM, around
 from reiqa_tf.image.scaling import to_unit_range
@@ -222,15 +222,15 @@ def _lying_at(starts, positions, bits):
 
 
 def draw_jitter(seed, deviation, photo):  # noqa: ARG001
-    """Displacements of five rounds, in standard deviations: `(rows, 10, columns)`, down then right.
+    """Displacements of five rounds, `(rows, 10, columns)`, down then right.
 
-    They go on around the photo's wanted rows and columns by the farthest reach. Rounds stand
-    between rows and columns, so that one round of a window is cut out in whole lines. float16 has
-    the 2,000th part of a displacement, and half the bytes.
+    They are int8, in `NORMAL_STEP` of a standard deviation, and go on around the photo's wanted
+    rows and columns by the farthest reach. Rounds stand between rows and columns, so that one round
+    of a window is cut out in whole lines.
     """
     margin = _JITTER_REACH
     rows, columns = photo.rows + 2 * margin, photo.width + 2 * (margin + RIM)
-    return normal_field(seed, photo.first_row - margin, rows, columns, 2 * _ROUNDS, tf.float16)
+    return normal_field(seed, photo.first_row - margin, rows, columns, 2 * _ROUNDS)
 
 
 def cut_jittered(windows, deviation, drawn):
@@ -279,8 +279,8 @@ def jitter(pixels, deviation, *windows):  # noqa: ARG001
 
 
 def _displacements(drawn, deviation):
-    down, right = tf.unstack(tf.cast(drawn, tf.float32), axis=1)
-    return deviation * down, deviation * right
+    down, right = tf.unstack(NORMAL_STEP * deviation * tf.cast(drawn, tf.float32), axis=1)
+    return down, right
 
 
 # A frame of zeros keeps the size of the pictures from round to round, so that one program serves
@@ -294,7 +294,7 @@ def _displace_near(image, drawn, deviation):
     Args:
         image: float32 tensor `(3, H + 2 reach, W + 2 reach)`, the reach the first of
             `_ROUND_REACHES`.
-        drawn: float16 tensor `(H, 2, W)`, displacements in standard deviations.
+        drawn: int8 tensor `(H, 2, W)`, displacements in `NORMAL_STEP` of the deviation.
         deviation: pixels.
 
     Returns:

@@ -8,9 +8,10 @@ from reiqa_tf.distortions.filters import gaussian_kernel
 from reiqa_tf.distortions.planar_filters import filter_both
 from reiqa_tf.distortions.random_fields import (
     GROUP,
+    NORMAL_STEP,
     codebook,
     normal_codes,
-    normal_numbers,
+    normal_steps,
     uniform_field,
 )
 from reiqa_tf.distortions.windows import RIM, around
@@ -47,7 +48,7 @@ def _columns(photo, margin=0):
 
 
 def cut_normal(windows, value, drawn, margin=0):  # noqa: ARG001
-    """The noise of windows: T float32 tensors `(rows, 3, columns)`."""
+    """The noise of windows: T int8 tensors `(rows, 3, columns)`, as of `normal_steps`."""
     codes, book = drawn
     rows, columns = windows.rows + 2 * margin, windows.columns + 2 * margin
     groups = -(-(columns - 1) // GROUP) + 1
@@ -55,9 +56,9 @@ def cut_normal(windows, value, drawn, margin=0):  # noqa: ARG001
     for top, left in zip(windows.tops, windows.lefts, strict=True):
         first = left + RIM
         begin = top - windows.photo.first_row, 0, first // GROUP
-        numbers = normal_numbers(tf.slice(codes, begin, (rows, 3, groups)), book)
+        steps = normal_steps(tf.slice(codes, begin, (rows, 3, groups)), book)
         # Not left to the program, which XLA would compile again for each place to begin at.
-        noise.append(tf.slice(numbers, (0, 0, first % GROUP), (rows, 3, columns)))
+        noise.append(tf.slice(steps, (0, 0, first % GROUP), (rows, 3, columns)))
     return tuple(noise)
 
 
@@ -66,8 +67,8 @@ def _planes(field):
 
 
 def _of(variance, noise):
-    """What `cut_normal` cuts, as planes of this variance."""
-    return tf.sqrt(variance) * _planes(tf.stack(noise))
+    """What `cut_normal` cuts, as float32 planes of this variance."""
+    return NORMAL_STEP * tf.sqrt(variance) * tf.cast(_planes(tf.stack(noise)), tf.float32)
 
 
 def gaussian_noise(pixels, variance, *noise):
@@ -80,8 +81,8 @@ def ycbcr_noise(pixels, variance, *noise):
 
     The conversion is linear, so that the noise alone is converted and added to RGB.
     """
-    mixed = mix(_planes(tf.stack(noise)), 255.0 * np.linalg.inv(_YCBCR_FROM_RGB))
-    return tf.clip_by_value(around(pixels, 0) + tf.sqrt(variance) * mixed, 0.0, 1.0)
+    mixed = mix(_of(variance, noise), 255.0 * np.linalg.inv(_YCBCR_FROM_RGB))
+    return tf.clip_by_value(around(pixels, 0) + mixed, 0.0, 1.0)
 
 
 def multiplicative_noise(pixels, variance, *noise):

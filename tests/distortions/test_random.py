@@ -3,15 +3,17 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import special
 
 from reiqa_tf.distortions import DISTORTIONS, distort
 from reiqa_tf.distortions.bank import distortion_named
 from reiqa_tf.distortions.displacements import JITTER_REACHES, copies, draw_jitter
 from reiqa_tf.distortions.random_fields import (
     LARGEST_NORMAL,
+    NORMAL_STEP,
     codebook,
     normal_field,
-    normal_numbers,
+    normal_steps,
     uniform_field,
 )
 from reiqa_tf.distortions.windows import RIM, Photo
@@ -25,6 +27,12 @@ def drawn(name, level, image, seed):
     distortion = distortion_named(name)
     value = tf.constant(distortion.levels[level], tf.float32)
     return distortion.draw(tf.constant(seed), value, Photo(tf.constant(image)))
+
+
+def normal_numbers(*arguments):
+    """A normal field as numbers of variance 1, channels last."""
+    columns = arguments[3]
+    return NORMAL_STEP * np.moveaxis(normal_field(*arguments).numpy()[..., :columns], 1, -1)
 
 
 def correlation(a, b):
@@ -61,7 +69,7 @@ def test_ycbcr_noise_has_the_variance_of_its_level_on_each_of_y_cb_cr(level):
 
 
 def test_noise_is_white_along_rows_along_columns_and_between_channels():
-    field = np.moveaxis(normal_field(tf.constant([1, 2]), 0, 512, 512, 3).numpy(), 1, -1)
+    field = normal_numbers(tf.constant([1, 2]), 0, 512, 512, 3)
     for down in range(3):
         for right in range(-3, 4):
             if (down, right) > (0, 0):
@@ -75,12 +83,15 @@ def test_noise_is_white_along_rows_along_columns_and_between_channels():
 
 
 def test_normal_numbers_have_the_distribution_of_normal_numbers():
-    field = np.sort(normal_field(tf.constant([7, 7]), 0, 512, 512, 1).numpy().ravel())
-    for value, below in ((-3, 0.00135), (-2, 0.02275), (-1, 0.15866), (0, 0.5), (1.5, 0.93319)):
-        part = np.searchsorted(field, value) / field.size
+    field = np.sort(normal_numbers(tf.constant([7, 7]), 0, 512, 512, 1).ravel())
+    for value in (-3, -2, -1, 0, 1.5):
+        between = value + NORMAL_STEP / 2  # numbers are multiples of a step
+        below = special.ndtr(between)
+        part = np.searchsorted(field, between) / field.size
         assert abs(part - below) < 5 * np.sqrt(below * (1 - below) / field.size), value
-    assert np.abs(codebook()).max() < LARGEST_NORMAL
-    np.testing.assert_allclose(np.cov(codebook().T), np.eye(16), atol=1e-4)
+    book = NORMAL_STEP * codebook()
+    assert np.abs(book).max() < LARGEST_NORMAL
+    np.testing.assert_allclose(np.cov(book.T), np.eye(16), atol=3e-4)
 
 
 def test_rows_of_a_field_do_not_depend_on_where_drawing_begins():
@@ -139,7 +150,7 @@ def test_denoise_blurs_its_noise_with_one_of_two_kernels_by_a_fair_coin():
 def test_denoise_is_noise_eight_bits_and_a_blur(photo, seed):
     image = photo[:80, :90] / np.float32(255)
     noise_drawn, kernel = drawn("denoise", 3, image, seed)
-    noise = normal_numbers(*noise_drawn).numpy()[..., RIM : RIM + 90 + 18]
+    noise = NORMAL_STEP * normal_steps(*noise_drawn).numpy()[..., RIM : RIM + 90 + 18]
     noise = 0.005**0.5 * np.moveaxis(noise, 1, -1)
     padded = np.pad(image, ((9, 9), (9, 9), (0, 0)), mode="edge")
     noisy = np.floor(np.clip(255 * (padded + noise) + 0.5, 0, 255)) / 255
@@ -222,7 +233,7 @@ def test_jitter_displaces_by_white_noise_of_its_deviation(level):
     deviation = distortion_named("jitter").levels[level]
     image = np.zeros((128, 160, 3), np.float32)
     field = np.moveaxis(drawn("jitter", level, image, (level, 6)).numpy(), 1, -1)
-    field = deviation * np.float32(field)
+    field = deviation * NORMAL_STEP * field
     np.testing.assert_allclose(field.var(axis=(0, 1)), deviation**2, rtol=0.04)
     assert np.abs(np.corrcoef(field.reshape(-1, 10).T) - np.eye(10)).max() < 0.03
     assert abs(correlation(field[1:], field[:-1])) < 0.01
@@ -234,10 +245,10 @@ def test_jitter_is_five_rounds_of_cubic_lookup(photo, level):
     image = photo[40:117, 300:401] / np.float32(255)
     deviation = distortion_named("jitter").levels[level]
     source = Photo(tf.constant(image))
-    field = deviation * np.float32(draw_jitter(tf.constant([level, 0]), deviation, source))
+    field = draw_jitter(tf.constant([level, 0]), deviation, source).numpy()
     outer = JITTER_REACHES[-1]
     reach = outer // 5
-    field = field[..., RIM:-RIM]
+    field = deviation * NORMAL_STEP * field[..., RIM : RIM + 101 + 2 * outer]
     known = np.pad(image, ((outer, outer), (outer, outer), (0, 0)), mode="symmetric")
     for number in range(5):
         left = outer - reach * (number + 1)  # what is still known around the photo
