@@ -37,10 +37,13 @@ def add_parser(subparsers):
 
 def run(arguments):
     """Draws the gallery, or distorts one photo, and answers the exit code."""
+    from PIL import Image
+
     from reiqa_tf.distortions.bank import DISTORTIONS, distort, distortion_named
     from reiqa_tf.errors import ReiqaError
     from reiqa_tf.image import contact_sheet
     from reiqa_tf.image.reading import read_image
+    from reiqa_tf.image.scaling import to_levels
 
     seed = (arguments.seed, 0)
     if arguments.level is not None and arguments.name is None:
@@ -51,7 +54,7 @@ def run(arguments):
         raise ReiqaError(f"--name: {error}") from None
     if arguments.level is not None:
         image = distort(read_image(arguments.photo), arguments.name, arguments.level, seed)
-        contact_sheet.save(_picture(image.numpy()), arguments.out)
+        contact_sheet.save(Image.fromarray(to_levels(image).numpy()), arguments.out)
         return 0
     photo = read_image(arguments.photo, fit=max(arguments.side, 48))
     rows = [
@@ -59,7 +62,7 @@ def run(arguments):
             heading=f"{DISTORTIONS.index(distortion) + 1}  {distortion.name}: {distortion.unit}"
             + ("" if distortion.ordered else " (not ordered)"),
             images=[
-                distort(photo, distortion.name, level, seed).numpy()
+                to_levels(distort(photo, distortion.name, level, seed)).numpy()
                 for level in range(len(distortion.levels))
             ],
             captions=[f"{value:g}" for value in distortion.levels],
@@ -71,10 +74,3 @@ def run(arguments):
     columns = 2 if len(rows) > 1 else 1
     contact_sheet.save(contact_sheet.draw(rows, title, columns), arguments.out)
     return 0
-
-
-def _picture(image):
-    import numpy as np
-    from PIL import Image
-
-    return Image.fromarray(np.rint(image * 255).astype(np.uint8))

@@ -112,7 +112,7 @@ class MoCo(keras.Model):
         """Answers the queries of images.
 
         Args:
-            images: `(N, H, W, 3)`, RGB, float32 in [0, 1].
+            images: `(N, H, W, 3)`, RGB, floats in [0, 1] or integer levels 0 to 255.
             training: whether batch normalisation uses the statistics of the batch.
 
         Returns:

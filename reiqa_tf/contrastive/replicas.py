@@ -16,14 +16,17 @@ def gather(rows):
     """The rows of all replicas, in the order of the replicas.
 
     Args:
-        rows: tensor `(N, ...)`, of the same shape everywhere.
+        rows: tensor `(N, ...)`, of the same shape everywhere; floats, or 8-bit levels.
 
     Returns:
-        tensor `(R N, ...)`, the same everywhere.
+        tensor `(R N, ...)` of the same type, the same everywhere.
     """
     if replica_count() == 1:
         return rows
-    return tf.distribute.get_replica_context().all_gather(rows, axis=0)
+    # TensorFlow gathers no bytes. A float16 holds each of 256 levels exactly.
+    carried = tf.cast(rows, tf.float16) if rows.dtype == tf.uint8 else rows
+    gathered = tf.distribute.get_replica_context().all_gather(carried, axis=0)
+    return tf.cast(gathered, rows.dtype)
 
 
 def own_part(rows):

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from reiqa_tf.distortions.filters import filter_both, gaussian_kernel
 from reiqa_tf.distortions.windows import extend
-from reiqa_tf.image.scaling import to_unit_range
+from reiqa_tf.image.scaling import to_levels, to_unit_range
 
 VIEWS = 2
 
@@ -63,7 +63,7 @@ class ContentViews:
     Example:
     ```python
     views = ContentViews(patch=224)
-    queries, keys = views(photo, seed=(0, 1))      # each (1, 224, 224, 3) in [0, 1]
+    queries, keys = views(photo, seed=(0, 1))      # each (1, 224, 224, 3), levels 0 to 255
     ```
     """
 
@@ -86,7 +86,7 @@ class ContentViews:
             seed: two integers, of the photo in this epoch.
 
         Returns:
-            query and key, float32 `(1, patch, patch, 3)` in [0, 1] each.
+            query and key, uint8 `(1, patch, patch, 3)` each.
         """
         return self.apply(photo, self.draw(seed, tf.shape(photo)[0], tf.shape(photo)[1]))
 
@@ -130,7 +130,8 @@ class ContentViews:
         image = tf.cond(view.grey, lambda: tf.repeat(_grey(image), 3, axis=-1), lambda: image)
         image = tf.cond(view.sigmas > 0, lambda: _blur(image, view.sigmas), lambda: image)
         image = tf.cond(view.flipped, lambda: image[:, ::-1], lambda: image)
-        return tf.ensure_shape(tf.clip_by_value(image, 0.0, 1.0), (self.patch, self.patch, 3))
+        image = to_levels(tf.clip_by_value(image, 0.0, 1.0))
+        return tf.ensure_shape(image, (self.patch, self.patch, 3))
 
 
 def _draw_view(seed, height, width):

@@ -73,7 +73,7 @@ class ViewPipeline:
     ```python
     pipeline = ViewPipeline(training_photos("photos/"), QualityViews(), batch_size=32, seed=1)
     for batch in pipeline.batches(first_step=0):
-        batch["query"], batch["key"]      # each (32 x 24, 160, 160, 3), float32 in [0, 1]
+        batch["query"], batch["key"]      # each (32 x 24, 160, 160, 3), levels 0 to 255
         batch["photo"]                    # (32,), places in `photos`
     ```
     """
@@ -113,10 +113,10 @@ class ViewPipeline:
             first_step: number of the first batch, to go on with a run that was interrupted.
 
         Returns:
-            `tf.data.Dataset` of dictionaries: `query` and `key`, float32
-            `(batch_size / workers x views.pairs, patch, patch, 3)` in [0, 1]; `photo` and `wanted`,
-            int64 `(batch_size / workers,)`: the photos that were used and those whose turn it was.
-            They differ where photos could not be read and the next ones of the order stood in.
+            `tf.data.Dataset` of dictionaries: `query` and `key`, uint8
+            `(batch_size / workers x views.pairs, patch, patch, 3)`; `photo` and `wanted`, int64
+            `(batch_size / workers,)`: the photos that were used and those whose turn it was. They
+            differ where photos could not be read and the next ones of the order stood in.
         """
         share = self.batch_size // self.workers
         paths, kept = self._files()

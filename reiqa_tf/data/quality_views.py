@@ -3,7 +3,9 @@
 The recipe is Re-IQA's (Saha, Mishra and Bovik, CVPR 2023, section 3.1, and the authors' code): the
 clean photo and 11 distorted versions of it, each at full and at half size, two overlapping crops
 of each. Different from the authors' code: crops are exchanged correctly (theirs overwrites a part
-of one with the other), and a photo that is too small is mirrored instead of padded with black.
+of one with the other), a photo that is too small is mirrored instead of padded with black, and a
+finished crop is rounded to the 8-bit levels of a photo, which are a quarter of the bytes to hand
+on to an accelerator.
 """
 
 import dataclasses
@@ -22,6 +24,7 @@ from reiqa_tf.data.halving import (
 from reiqa_tf.distortions.bank import DISTORTIONS, LEVELS
 from reiqa_tf.distortions.fusing import fused, kept_whole
 from reiqa_tf.distortions.windows import Photo, Windows, around, extend
+from reiqa_tf.image.scaling import to_levels
 
 SCALES = 2
 CLEAN = len(DISTORTIONS)
@@ -63,7 +66,7 @@ class QualityViews:
     Example:
     ```python
     views = QualityViews()
-    queries, keys = views(photo, seed=(0, 1))      # each (24, 160, 160, 3) in [0, 1]
+    queries, keys = views(photo, seed=(0, 1))      # each (24, 160, 160, 3), levels 0 to 255
     ```
     """
 
@@ -104,8 +107,8 @@ class QualityViews:
             seed: two integers, of the photo in this epoch.
 
         Returns:
-            queries and keys, float32 `(pairs, patch, patch, 3)` in [0, 1] each, full before half
-            size, version after version.
+            queries and keys, uint8 `(pairs, patch, patch, 3)` each, full before half size, version
+            after version.
         """
         photo = self.enlarged(photo)
         return self.apply(photo, self.draw(seed, tf.shape(photo)[0], tf.shape(photo)[1]))
@@ -196,10 +199,7 @@ class QualityViews:
         queries, keys = tf.map_fn(
             pairs_of_version,
             (plan.distortions, plan.levels, plan.seeds, tf.transpose(plan.swapped)),
-            fn_output_signature=(
-                tf.TensorSpec((SCALES, self.patch, self.patch, 3), tf.uint8),
-                tf.TensorSpec((SCALES, self.patch, self.patch, 3), tf.uint8),
-            ),
+            fn_output_signature=2 * (tf.TensorSpec((SCALES, self.patch, self.patch, 3), tf.uint8),),
             parallel_iterations=1,
         )
         shape = (self.pairs, self.patch, self.patch, 3)
@@ -222,13 +222,14 @@ def _branches(groups, level, seed):
 
 @fused
 def _pairs(full, rows, column_weights, swapped):
-    """Query and key at both scales, channels last."""
+    """Query and key at both scales, channels last, 8-bit levels."""
     half = halved_columns(rows, column_weights)
     ordered = [
-        tf.where(swapped[scale], planes[::-1], planes) for scale, planes in enumerate((full, half))
+        tf.where(swapped[scale], planes[::-1], planes)
+        for scale, planes in enumerate((to_levels(full), to_levels(half)))
     ]
     return tuple(
-        tf.stack([tf.transpose(tf.cast(planes[i] * 255.0 + 0.5, tf.uint8), (1, 2, 0)) for planes in ordered]) for i in range(2)
+        tf.stack([tf.transpose(planes[i], (1, 2, 0)) for planes in ordered]) for i in range(2)
     )
 
 

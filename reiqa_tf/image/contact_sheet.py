@@ -2,7 +2,6 @@
 
 import dataclasses
 
-import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from reiqa_tf.files import OutputError, written_whole
@@ -22,7 +21,7 @@ class Row:
 
     Attributes:
         heading: line above the pictures.
-        images: list of float arrays `(H, W, 3)` in [0, 1].
+        images: list of uint8 arrays `(H, W, 3)`.
         captions: list of a line for each.
     """
 
@@ -56,8 +55,7 @@ def draw(rows, title, columns=1):
         x, y = column * row_width + _GAP, top + line * row_height
         pen.text((x, y), row.heading, _INK, font)
         for image, caption in zip(row.images, row.captions, strict=True):
-            levels = np.rint(np.asarray(image) * 255).astype(np.uint8)
-            sheet.paste(Image.fromarray(levels), (x, y + _LINE))
+            sheet.paste(Image.fromarray(image), (x, y + _LINE))
             pen.text((x, y + _LINE + height + 1), caption, _PALE, font)
             x += width + _GAP
     return sheet

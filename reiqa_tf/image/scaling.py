@@ -44,9 +44,9 @@ def to_levels(images):
         images: floats in [0, 1], a tensor or array of any shape.
 
     Returns:
-        uint8 array of the same shape.
+        uint8 tensor of the same shape.
     """
-    return np.rint(255 * np.asarray(images)).astype(np.uint8)
+    return tf.cast(tf.round(255.0 * tf.cast(images, tf.float32)), tf.uint8)
 
 
 def half_size(images):

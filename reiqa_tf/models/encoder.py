@@ -111,7 +111,7 @@ class ReIQAEncoder(keras.Model):
         """
         return ops.concatenate(
             [
-                self.features_at_one_scale(to_unit_range(images), training=training),
+                self.features_at_one_scale(images, training=training),
                 self.features_at_one_scale(half_size(images), training=training),
             ],
             axis=-1,
@@ -121,12 +121,13 @@ class ReIQAEncoder(keras.Model):
         """Answers the features of pictures at the size they have; half of `feature_count`.
 
         Args:
-            images: `(N, H, W, 3)`, RGB, floats in [0, 1].
+            images: `(N, H, W, 3)`, RGB, floats in [0, 1] or integer levels 0 to 255.
             training: whether batch normalisation uses the statistics of the batch.
 
         Returns:
             float32 tensor `(N, feature_count // 2)`.
         """
+        images = to_unit_range(images)
         if self.normalization is not None:
             mean, std = (
                 ops.convert_to_tensor(self.normalization[key], "float32") for key in ("mean", "std")

@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 from reiqa_tf.contrastive.moco import batch_normalizations
 from reiqa_tf.errors import ReiqaError
 from reiqa_tf.image.reading import ImageError, open_image
-from reiqa_tf.image.scaling import half_size, to_unit_range
+from reiqa_tf.image.scaling import half_size
 
 SIDE = 512
 """Side in pixels of the middle squares that photos are shrunk to; smaller ones are left out."""
@@ -52,7 +52,7 @@ def measure_statistics(encoder, photos, count, seed=0, side=SIDE):
     measured = 0
     try:
         for number, batch in enumerate(_batches(photos, count, seed, side)):
-            for turn, pictures in enumerate((to_unit_range(batch), half_size(batch))):
+            for turn, pictures in enumerate((batch, half_size(batch))):
                 seen = 2 * number + turn
                 for layer in layers:
                     layer.momentum = seen / (seen + 1)  # the plain average of all so far

@@ -6,7 +6,6 @@ import numpy as np
 from PIL import Image
 
 from reiqa_tf.files import written_whole
-from reiqa_tf.image.scaling import to_levels
 from reiqa_tf.training.batch_callback import BatchCallback
 
 _PAIRS = 12
@@ -18,12 +17,12 @@ def mosaic(pairs):
     """Lays the first dozen pairs out, each query above its key.
 
     Args:
-        pairs: dictionary with `query` and `key`, tensors `(N, H, W, 3)` in [0, 1].
+        pairs: dictionary with `query` and `key`, uint8 tensors `(N, H, W, 3)`.
 
     Returns:
         uint8 array `(height, width, 4)`; transparent between the pairs.
     """
-    query, key = (to_levels(pairs[name][:_PAIRS]) for name in ("query", "key"))
+    query, key = (np.asarray(pairs[name][:_PAIRS]) for name in ("query", "key"))
     count, height, width, _ = query.shape
     columns = min(count, _COLUMNS)
     rows = -(-count // columns)

@@ -177,9 +177,10 @@ def test_pairs_are_crops_of_whole_distorted_photos(photo, seed):
             for crop, part in zip((queries, keys), range(2), strict=True):
                 place = part ^ int(plan.swapped[scale, version])
                 top, left = int(plan.tops[scale, place]), int(plan.lefts[scale, place])
-                expected = scaled[top : top + 48, left : left + 48]
+                expected = 255 * scaled[top : top + 48, left : left + 48]
+                # Rounded to the nearest level, whichever way halves and what is close to them go.
                 np.testing.assert_allclose(
-                    crop[2 * version + scale], expected, atol=5e-5, err_msg=f"{index} {scale}"
+                    crop[2 * version + scale], expected, atol=0.513, err_msg=f"{index} {scale}"
                 )
 
 
@@ -205,9 +206,12 @@ def test_the_same_seed_gives_the_same_pairs_eagerly_and_in_tf_data(photo):
     )
     for i, (queries, keys) in enumerate(dataset.map(apply, num_parallel_calls=2)):
         eager = views(image, (i, 7))
-        # Products add up in another order where sizes are known beforehand.
-        np.testing.assert_allclose(queries, eager[0], atol=2e-6)
-        np.testing.assert_allclose(keys, eager[1], atol=2e-6)
+        # Products add up in another order where sizes are known beforehand: what lies half way
+        # between two levels may fall to either side.
+        for ours, theirs in zip((queries, keys), eager, strict=True):
+            differences = np.abs(np.int16(ours) - np.int16(theirs))
+            assert differences.max() <= 1
+            assert differences.mean() < 1e-3
 
 
 @pytest.mark.parametrize(

@@ -33,14 +33,14 @@ class StandIn:
                 rows = generator.uniform(size=(self.batch_size, self.views.pairs, 2, SIDE, SIDE, 3))
                 # Smooth in time: a key looks like its query.
                 rows[:, :, 1] = 0.8 * rows[:, :, 0] + 0.2 * rows[:, :, 1]
-                own = rows[self.worker * share : (self.worker + 1) * share].astype(np.float32)
-                own = own.reshape(-1, 2, SIDE, SIDE, 3)
+                own = rows[self.worker * share : (self.worker + 1) * share]
+                own = np.rint(255 * own).astype(np.uint8).reshape(-1, 2, SIDE, SIDE, 3)
                 place = np.arange(share) + step * self.batch_size + self.worker * share
                 place %= len(self.photos)
                 yield {"query": own[:, 0], "key": own[:, 1], "photo": place, "wanted": place}
                 step += 1
 
-        images = tf.TensorSpec((share * self.views.pairs, SIDE, SIDE, 3), tf.float32)
+        images = tf.TensorSpec((share * self.views.pairs, SIDE, SIDE, 3), tf.uint8)
         places = tf.TensorSpec((share,), tf.int64)
         return tf.data.Dataset.from_generator(
             batches,

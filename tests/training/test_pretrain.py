@@ -176,7 +176,7 @@ def test_the_picture_of_views_shows_queries_above_their_keys(whole):
     (first,) = StandIn().dataset().take(1)
     shown = np.asarray(Image.open(folder / "views.png"))
     for i, (x, y) in {0: (0, 0), 5: (200, 0), 6: (0, 72), 7: (40, 72)}.items():
-        query, key = (np.rint(255 * first[name][i].numpy()) for name in ("query", "key"))
+        query, key = (first[name][i].numpy() for name in ("query", "key"))
         np.testing.assert_array_equal(shown[y : y + 32, x : x + 32, :3], query)
         np.testing.assert_array_equal(shown[y + 32 : y + 64, x : x + 32, :3], key)
     assert (shown[64:72, :, 3] == 0).all()
