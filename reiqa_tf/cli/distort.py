@@ -1,6 +1,7 @@
 """`reiqa distort`: the bank of distortions on a photo of yours."""
 
 from reiqa_tf.cli import terminal
+from reiqa_tf.cli.startup import start_tensorflow
 
 _EXAMPLES = """\
   reiqa distort photo.jpg --out gallery.png                           all 26, five levels each
@@ -37,6 +38,7 @@ def add_parser(subparsers):
 
 def run(arguments):
     """Draws the gallery, or distorts one photo, and answers the exit code."""
+    start_tensorflow()
     from PIL import Image
 
     from reiqa_tf.distortions.bank import DISTORTIONS, distort, distortion_named

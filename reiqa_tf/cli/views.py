@@ -1,6 +1,7 @@
 """`reiqa views`: the pairs of crops that training makes of a photo."""
 
 from reiqa_tf.cli import terminal
+from reiqa_tf.cli.startup import start_tensorflow
 
 _EXAMPLES = """\
   reiqa views photo.jpg --out views.png                    pairs for the quality-aware encoder
@@ -29,6 +30,7 @@ def add_parser(subparsers):
 
 def run(arguments):
     """Draws the pairs and answers the exit code."""
+    start_tensorflow()
     from reiqa_tf.errors import ReiqaError
     from reiqa_tf.image import contact_sheet
     from reiqa_tf.image.reading import read_image

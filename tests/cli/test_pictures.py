@@ -1,5 +1,8 @@
 """`reiqa distort` and `reiqa views`: the pictures they write and what they say otherwise."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -59,6 +62,19 @@ def test_views_show_the_pairs_of_the_seed(small, tmp_path):
     ):
         np.testing.assert_array_equal(tile, expected)
     assert run("views", small, "--out", out, "--kind", "content", "--patch", 48) == 0
+
+
+@pytest.mark.parametrize(
+    "command", [("distort", "--name", "jpeg", "--level", 2), ("views", "--kind", "content")]
+)
+def test_tensorflow_keeps_its_remarks_to_itself(small, tmp_path, command):
+    name, *options = map(str, command)
+    out = tmp_path / "picture.png"
+    command = [sys.executable, "-c", "from reiqa_tf.cli.main import run; run()"]
+    arguments = [name, str(small), "--out", str(out), *options]
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
+    assert out.exists()
 
 
 @pytest.mark.parametrize(
