@@ -21,9 +21,7 @@ SEED = 0
 def untrained(scorer):
     """The same scorer, its quality expert with the weights of the content expert's backbone."""
     made = _copy(scorer)
-    backbone = made.quality.backbone
-    count = len(backbone.weights)  # it may end at an earlier stage
-    backbone.set_weights(scorer.content.backbone.get_weights()[:count])
+    made.quality.backbone.begin_as(scorer.content.backbone)
     made.content.set_weights(scorer.content.get_weights())
     return made
 

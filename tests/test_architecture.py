@@ -7,13 +7,14 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
 
-_LEAVES = {"errors", "version", "files"}
+_LEAVES = {"errors", "version", "files", "pages"}
 
 # Each room and the rooms that it may import from, beside the leaves.
 ARROWS = {
     "errors": set(),
     "version": set(),
     "files": set(),
+    "pages": set(),
     "score": set(),
     "presets": set(),
     "metrics": set(),

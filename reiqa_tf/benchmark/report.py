@@ -6,7 +6,6 @@ import io
 import json
 import math
 
-import jinja2
 import numpy as np
 from PIL import Image
 
@@ -16,6 +15,7 @@ from reiqa_tf.data.splits import photo_names, write_splits
 from reiqa_tf.files import written_whole
 from reiqa_tf.image.reading import read_image
 from reiqa_tf.metrics import MINIMUM_ROWS, fit_logistic, srcc
+from reiqa_tf.pages import page_template
 
 PAGE, DOCUMENT = "report.html", "benchmark.json"
 
@@ -59,17 +59,9 @@ def render_page(benchmark, worst=0):
     Returns:
         HTML text without links to anything.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("reiqa_tf.benchmark", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["figure"] = _figure
-    environment.filters["thousands"] = "{:,}".format
+    filters = {"figure": _figure, "thousands": "{:,}".format}
+    template = page_template(__package__, filters)
     sections = [_section(benchmark, trial, worst) for trial in benchmark.trials]
-    template = environment.get_template("report.html.jinja")
     return template.render(document=benchmark.document, sections=sections, whole=WHOLE)
 
 

@@ -2,7 +2,7 @@
 
 from reiqa_tf import presets
 from reiqa_tf.cli import terminal
-from reiqa_tf.cli.fit import add_cache_flags, agreement_rows, features_of
+from reiqa_tf.cli.fit import add_cache_flags, agreement_rows, features_of, open_cache
 from reiqa_tf.cli.startup import start_tensorflow
 
 _EXAMPLES = """\
@@ -51,7 +51,8 @@ def run(arguments):
         manifest = manifest.split(arguments.split)
     scorer = load_preset(arguments.preset)
     scorer.fitted_head()
-    features, manifest, problems = features_of(scorer, manifest, arguments)
+    with open_cache(scorer, arguments) as cache:
+        features, manifest, problems = features_of(scorer, manifest, cache)
     scores = scorer.judge(features)
     predicted = [float(score) for score in scores]
     result = evaluate(manifest.scores, predicted, groups=manifest.groups)

@@ -117,8 +117,9 @@ def run(arguments):
         round_to_half(scorer)
     _check_numbers(arguments)
     scale_floor = regression_flags.scale_floor_of(arguments)
-    features, manifest, problems = features_of(scorer, manifest, arguments)
-    steps, ladder_problems = _ladder_steps(scorer, manifest, arguments)
+    with open_cache(scorer, arguments) as cache:
+        features, manifest, problems = features_of(scorer, manifest, cache)
+        steps, ladder_problems = _ladder_steps(scorer, manifest, arguments, cache)
     regressor = REGRESSORS[arguments.regressor](
         strengths=regression_flags.strengths_of(arguments), scale_floor=scale_floor
     )
@@ -157,33 +158,39 @@ def run(arguments):
     return 1 if problems or ladder_problems else 0
 
 
-def features_of(scorer, manifest, arguments):
+def features_of(scorer, manifest, cache):
     """Features of a manifest's photos, through the cache.
 
     Args:
         scorer: the `ReIQAScorer`.
         manifest: the `Manifest`.
-        arguments: parsed arguments with the flags of `add_cache_flags`.
+        cache: what `open_cache` gave.
 
     Returns:
         features, the manifest of the photos that could be read, and the problems of the others.
     """
     from reiqa_tf.scoring.features import feature_table
 
-    with _cache(scorer, arguments) as cache:
-        features, problems = feature_table(
-            scorer,
-            manifest.paths,
-            progress=terminal.progress("features", len(manifest)),
-            cache=cache,
-        )
+    features, problems = feature_table(
+        scorer,
+        manifest.paths,
+        progress=terminal.progress("features", len(manifest)),
+        cache=cache,
+    )
     readable = [index for index in range(len(manifest)) if index not in problems]
     return features[readable], manifest.rows(readable), list(problems.values())
 
 
 @contextlib.contextmanager
-def _cache(scorer, arguments):
-    """The cache that the flags of `add_cache_flags` ask for; it says that it keeps what it has."""
+def open_cache(scorer, arguments):
+    """The cache that the flags of `add_cache_flags` ask for, or None, while a context lasts.
+
+    On Ctrl-C it says that what was computed is kept.
+
+    Args:
+        scorer: the `ReIQAScorer` whose features it keeps.
+        arguments: parsed arguments with those flags.
+    """
     from reiqa_tf.models.presets import encoders_fingerprint
     from reiqa_tf.scoring.cache import FeatureCache, default_cache_file
 
@@ -213,22 +220,21 @@ def _check_numbers(arguments):
         )
 
 
-def _ladder_steps(scorer, manifest, arguments):
+def _ladder_steps(scorer, manifest, arguments, cache):
     """The steps that `--ladders` asks for, and the problems of those that could not be made."""
     if not arguments.ladders:
         return None, []
     from reiqa_tf.training.ladders import choose_ladders, ladder_steps
 
     ladders = choose_ladders(len(manifest), arguments.ladders, arguments.seed)
-    with _cache(scorer, arguments) as cache:
-        return ladder_steps(
-            scorer,
-            manifest,
-            ladders,
-            weight=arguments.ladder_weight,
-            cache=cache,
-            progress=terminal.progress("ladders", len(ladders)),
-        )
+    return ladder_steps(
+        scorer,
+        manifest,
+        ladders,
+        weight=arguments.ladder_weight,
+        cache=cache,
+        progress=terminal.progress("ladders", len(ladders)),
+    )
 
 
 def agreement_rows(result):

@@ -90,12 +90,12 @@ def run(arguments):
 
 
 def _find(arguments):
-    from reiqa_tf.data.manifests import read_photo_list
+    from reiqa_tf.data.manifests import is_table, read_photo_list
     from reiqa_tf.data.photos import find_photos
     from reiqa_tf.errors import ReiqaError
 
     wanted = [arguments.split] if arguments.split else []
-    lists = [source for source in arguments.photos if source.lower().endswith(".csv")]
+    lists = [source for source in arguments.photos if is_table(source)]
     if wanted and not lists:
         raise ReiqaError("--split chooses rows of a CSV file. Received: none")
     photos = []

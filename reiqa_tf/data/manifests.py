@@ -148,6 +148,11 @@ def read_manifest(path, score_range=None, lower_is_better=False):
     )
 
 
+def is_table(source):
+    """Whether what a user names as a source of photos is a CSV file, by its name alone."""
+    return str(source).lower().endswith(".csv")
+
+
 def read_photo_list(path, *splits, needs_split=False):
     """Reads the photos of a CSV file, scored or not.
 

@@ -11,7 +11,7 @@ import pathlib
 
 import tensorflow as tf
 
-from reiqa_tf.data.manifests import read_photo_list
+from reiqa_tf.data.manifests import is_table, read_photo_list
 from reiqa_tf.data.photos import find_photos
 from reiqa_tf.errors import ReiqaError
 from reiqa_tf.files import written_whole
@@ -44,7 +44,7 @@ def training_photos(source):
     Raises:
         ReiqaError: if there is none.
     """
-    if str(source).lower().endswith(".csv"):
+    if is_table(source):
         return read_photo_list(source, "train")
     return find_photos(source)
 

@@ -19,6 +19,31 @@ class Backbone(keras.Model):
     stage_channels: dict[str, int]
     """Number of channels of each stage's feature map, by the stage's name."""
 
+    def begin_as(self, other):
+        """Takes the weights of another backbone, which may go on where this one ends.
+
+        Args:
+            other: a built `Backbone`: this network, or this network and later stages.
+
+        Raises:
+            ValueError: if the other one is another network; then no weight is changed.
+
+        Example:
+        ```python
+        short = EfficientNetLiteBackbone(last_stage="stage6")
+        short.build((None, None, None, 3))
+        short.begin_as(load_preset("content_lite0_biq2021").content.backbone)
+        ```
+        """
+        weights = self.weights
+        theirs = other.get_weights()[: len(weights)]
+        if [each.shape for each in theirs] != [tuple(each.shape) for each in weights]:
+            raise ValueError(
+                f"Expected a network that begins as {self.name} does. Received: {other.name} with "
+                f"weights of other shapes."
+            )
+        self.set_weights(theirs)
+
 
 class ConvolutionUnit(keras.layers.Layer):
     """A convolution without bias, batch normalisation and an activation.

@@ -53,11 +53,13 @@ def make_pipeline(config, photos, worker=0, workers=1, cache=None):
     )
 
 
-def make_moco(config):
+def make_moco(config, from_start=True):
     """Makes the model of a run, built, with the weights that it starts from.
 
     Args:
         config: the `PretrainConfig`.
+        from_start: whether the encoder gets the weights of the preset `encoder.start`. A run that
+            goes on needs none: its checkpoint has them all.
 
     Returns:
         `MoCo`.
@@ -69,7 +71,9 @@ def make_moco(config):
     policy = _POLICIES[config.precision]
     encoder = _make_encoder(config, policy)
     if config.encoder.start is not None:
-        _start_from(config.encoder.start, config.expert, encoder)
+        encoder.build((None, None, None, 3))  # in any case: it decides how variables are called
+        if from_start:
+            _start_from(config.encoder.start, config.expert, encoder)
     moco = MoCo(encoder, dtype=policy, **_entries(config.contrast))
     moco.build((None, None, None, 3))
     return moco
@@ -116,15 +120,13 @@ def _start_from(preset, expert, encoder):
     """Gives a new encoder's backbone the weights of a preset's."""
     experts = load_preset(preset).experts()
     source = experts.get(expert, next(iter(experts.values())))
-    encoder.build((None, None, None, 3))
-    weights = encoder.backbone.weights
-    start = source.backbone.get_weights()[: len(weights)]  # it may have later stages, too
-    if [each.shape for each in start] != [tuple(each.shape) for each in weights]:
+    try:
+        encoder.backbone.begin_as(source.backbone)
+    except ValueError:
         raise configuration.ConfigError(
             f"encoder.start: expected a preset with the backbone {_in_short(encoder.backbone)}. "
             f"Received: {preset} with {_in_short(source.backbone)}"
-        )
-    encoder.backbone.set_weights(start)
+        ) from None
 
 
 def _in_short(backbone):

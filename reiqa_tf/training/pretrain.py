@@ -138,7 +138,7 @@ class _Run:
         _check_same_run(folder, self.described, newest)
         with strategy.scope():
             keras.utils.set_random_seed(config.seed)
-            self.moco = make_moco(config)
+            self.moco = make_moco(config, from_start=newest is None)
             self.optimizer = make_optimizer(
                 config, pipeline.steps_per_epoch, self.moco.trainable_variables
             )

@@ -5,9 +5,8 @@ import io
 import json
 import pathlib
 
-import jinja2
-
 from reiqa_tf.files import written_whole
+from reiqa_tf.pages import page_template
 from reiqa_tf.training.history import draw_curves, read_history
 from reiqa_tf.training.probe import read_probes
 from reiqa_tf.training.retrieval import read_retrievals
@@ -41,7 +40,7 @@ def write_report(folder):
         for ground in ("light", "dark")
     }
     epochs = described["config"]["schedule"]["epochs"]
-    page = _template().render(
+    page = page_template(__package__).render(
         title=f"{_EXPERTS[described['config']['pairs']['is']]} encoder",
         version=__version__,
         figures=_figures(columns, epochs, probes, retrievals),
@@ -58,17 +57,6 @@ def write_report(folder):
 
 
 _EXPERTS = {"QualityPairs": "Quality-aware", "ContentPairs": "Content-aware"}
-
-
-def _template():
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("reiqa_tf.training", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html.jinja")
 
 
 def _figures(columns, epochs, probes, retrievals):

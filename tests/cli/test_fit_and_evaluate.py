@@ -13,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from reiqa_tf.data.manifests import read_manifest
 from reiqa_tf.models.presets import load_preset, read_metadata
 from reiqa_tf.scoring.features import feature_table
+from reiqa_tf.training import ladders
 
 
 @pytest.fixture(scope="module")
@@ -221,6 +222,8 @@ def test_ladders_change_the_head_and_are_in_its_metadata(
     assert not np.allclose(climbed.head.kernel, plain.head.kernel)
     fit = read_metadata(tmp_path / "with")["fit"]
     assert (fit["ladders"], fit["ladder_weight"], fit["seed"]) == (6, 2.0, 0)
+    without = read_metadata(tmp_path / "without")["fit"]
+    assert without["ladder_weight"] == ladders.WEIGHT  # the command names it without importing it
 
 
 @pytest.mark.parametrize(

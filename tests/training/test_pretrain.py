@@ -125,6 +125,19 @@ def test_a_run_that_crashed_goes_on_from_its_newest_checkpoint(whole, tmp_path):
     _same(whole[0], tmp_path)
 
 
+def test_a_run_goes_on_bit_for_bit_without_the_preset_that_it_began_with(tmp_path):
+    start = tmp_path / "start"
+    pretrain(tiny_config(), StandIn(), tmp_path / "other").scorer.save_to_preset(start)
+    config = dataclasses.replace(
+        tiny_config(), encoder=dataclasses.replace(tiny_config().encoder, start=str(start))
+    )
+    pretrain(config, StandIn(), tmp_path / "whole")
+    pretrain(config, StandIn(), tmp_path / "halves", callbacks=[_StopAfter(3, signal.SIGTERM)])
+    shutil.rmtree(start)
+    assert pretrain(config, StandIn(), tmp_path / "halves").step == 6
+    _same(tmp_path / "whole", tmp_path / "halves")
+
+
 def test_the_state_that_is_saved_is_all_that_there_is(whole):
     names = set(_final(whole[0]).arrays)
     for part in ("/quality/", "/momentum_encoder/", "queue/keys", "queue/pointer", "velocity"):
