@@ -95,4 +95,4 @@ def test_the_layout_that_it_draws_is_the_one_on_disk():
     (layout,) = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
     drawn = set(re.findall(r"^  (\w+)(?:/|\.py)", layout, re.MULTILINE))
     rooms = {p.stem for p in (ROOT / "reiqa_tf").iterdir() if not p.name.startswith("_")}
-    assert drawn == rooms - {"errors", "files", "version"}
+    assert drawn == rooms - {"errors", "version"}
