@@ -32,7 +32,7 @@ from reiqa_tf.image.reading import open_image
 
 SIDE = 512
 YARDSTICK = ImageFilter.GaussianBlur(5)
-_WARM_UP = 40
+_WARM_UP = 120
 
 
 def seconds(function, repeats):

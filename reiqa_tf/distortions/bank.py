@@ -16,11 +16,12 @@ from reiqa_tf.distortions import (
     compression,
     displacements,
     noises,
+    resampling,
     sizes,
     tones,
 )
-from reiqa_tf.distortions.fusing import fused
-from reiqa_tf.distortions.windows import Photo, Windows
+from reiqa_tf.distortions.fusing import fused, kept_whole
+from reiqa_tf.distortions.windows import SMALLEST_SIDE, Photo, Windows
 
 WHOLE_PHOTO = None
 """Neighbourhood of an operator that looks at all of the photo."""
@@ -33,8 +34,7 @@ class Distortion:
     Attributes:
         name: what users call it.
         apply: pure function `(pixels, value, *cut)` of `Windows.pixels` that returns float32 planes
-            `(T, 3, rows, columns)` in [0, 1]. It is compiled. Or five of them, one for each level,
-            where levels are best computed in different ways.
+            `(T, 3, rows, columns)` in [0, 1]. It is compiled.
         levels: physical values of the five levels, mildest first where `ordered`.
         unit: what the values are.
         ordered: whether a higher level always means a stronger change.
@@ -45,6 +45,9 @@ class Distortion:
         cut: function `(windows, value, drawn)` that makes a tuple of what `apply` needs beside the
             pixels; None if nothing.
         random: whether the result depends on the seed.
+
+    Where levels are best computed in different ways, `apply`, `draw` and `cut` are tuples of five
+    functions, one for each level.
     """
 
     name: str
@@ -53,8 +56,8 @@ class Distortion:
     unit: str
     ordered: bool
     neighbourhood: tuple | None
-    draw: Callable | None = None
-    cut: Callable | None = None
+    draw: Callable | tuple | None = None
+    cut: Callable | tuple | None = None
     random: bool = False
 
     def on(self, windows, level, seed):
@@ -82,20 +85,29 @@ class Distortion:
             list with float32 planes `(T, 3, rows, columns)` in [0, 1] for each group.
         """
         value = tf.gather(tf.constant(self.levels, tf.float32), level)
-        drawn = ()
-        if self.draw is not None:
-            photo = _rows_of(groups)
-            groups = [dataclasses.replace(windows, photo=photo) for windows in groups]
-            drawn = self.draw(seed, value, photo)
-        cut = [self.cut(windows, value, drawn) if self.cut else () for windows in groups]
-        pixels = [windows.pixels for windows in groups]
-        if not isinstance(self.apply, tuple):
-            return _program(self.apply)(pixels, value, cut)
-        ways = list(dict.fromkeys(self.apply))
+        of_levels = list(zip(*map(_of_each_level, (self.draw, self.cut, self.apply)), strict=True))
+        ways = list(dict.fromkeys(of_levels))
+        if len(ways) == 1:
+            return _on_all(*ways[0], groups, value, seed)
         return tf.switch_case(
-            tf.gather([ways.index(way) for way in self.apply], level),
-            [lambda way=way: _program(way)(pixels, value, cut) for way in ways],
+            tf.gather([ways.index(way) for way in of_levels], level),
+            [kept_whole(lambda way=way: _on_all(*way, groups, value, seed)) for way in ways],
         )
+
+
+def _of_each_level(part):
+    return part if isinstance(part, tuple) else (part,) * LEVELS
+
+
+def _on_all(draw, cut, apply, groups, value, seed):
+    """One of the ways of a distortion, from what is random to distorted planes."""
+    drawn = ()
+    if draw is not None:
+        photo = _rows_of(groups)
+        groups = [dataclasses.replace(windows, photo=photo) for windows in groups]
+        drawn = draw(seed, value, photo)
+    parts = [cut(windows, value, drawn) if cut else () for windows in groups]
+    return _program(apply)([windows.pixels for windows in groups], value, parts)
 
 
 def _rows_of(groups):
@@ -276,7 +288,7 @@ DISTORTIONS = (
         unit="times smaller",
         ordered=True,
         neighbourhood=WHOLE_PHOTO,
-        cut=sizes.cut_bicubic,
+        cut=tuple(sizes.cut_shrunken(resampling.cubic, factor) for factor in _RESIZE),
     ),
     Distortion(
         "sharpen",
@@ -344,7 +356,7 @@ DISTORTIONS = (
         unit="times smaller",
         ordered=True,
         neighbourhood=WHOLE_PHOTO,
-        cut=sizes.cut_bilinear,
+        cut=tuple(sizes.cut_shrunken(resampling.triangle, factor) for factor in _RESIZE),
     ),
     Distortion(
         "resize_nearest",
@@ -362,7 +374,7 @@ DISTORTIONS = (
         unit="times smaller",
         ordered=True,
         neighbourhood=WHOLE_PHOTO,
-        cut=sizes.cut_lanczos,
+        cut=tuple(sizes.cut_shrunken(resampling.lanczos, factor) for factor in _RESIZE),
     ),
     Distortion(
         "motion_blur",
@@ -380,9 +392,6 @@ DISTORTIONS = (
 
 LEVELS = 5
 """Levels of each distortion, 0 (mildest) to 4."""
-
-SMALLEST_SIDE = 32
-"""Smallest width and height of a photo in pixels: a square of `color_block` fits in."""
 
 NAMES = tuple(distortion.name for distortion in DISTORTIONS)
 """Names of the distortions, in the order of the table."""

@@ -2,15 +2,26 @@
 
 The weights are Pillow's (`Image.resize`): the filter widens with the reduction, and what lies
 beyond the border gets no weight.
+
+To shrink by a whole number means to go from one small pixel to the next in steps of that number of
+pixels, or of very little more where the photo's side is no multiple of it. So a small pixel is a sum
+over a few pixels at fixed places from its step on, each times a weight that knows the little that
+has added up; and a pixel of the enlarged photo likewise. Sums over fixed places run in vectors.
 """
 
 import functools
 import math
-import typing
 
 import tensorflow as tf
 
-from reiqa_tf.distortions.planar_filters import multiply_both
+from reiqa_tf.distortions.fusing import fused
+from reiqa_tf.distortions.planar_filters import (
+    band_matrix,
+    enlarged_columns,
+    multiply_both,
+    reduced_columns,
+    reduced_rows,
+)
 from reiqa_tf.distortions.windows import MARGIN, edge_index
 from reiqa_tf.image.scaling import to_unit_range
 
@@ -41,90 +52,190 @@ SUPPORTS = {triangle: 1, cubic: 2, lanczos: 3}
 """How far a kernel reaches, in pixels of the coarser grid."""
 
 
-def _matrices(kernel, sizes, new_sizes, first_outputs, outputs, first_inputs, inputs):
-    """Parts of matrices that resize lines of pixels, as Pillow weighs them.
-
-    A row holds few weights, which are computed alone and then put into their places.
-
-    Args:
-        kernel: a key of `SUPPORTS`.
-        sizes: int32 tensor `(N, 1, 1)`, pixels before.
-        new_sizes: likewise, pixels after.
-        first_outputs: likewise, first rows of the matrices that are wanted.
-        outputs: number of rows wanted; rows beyond the new size are 0.
-        first_inputs: likewise, first columns of the matrices that are wanted.
-        inputs: number of columns wanted; a row whose pixels they do not all hold is wrong.
-
-    Returns:
-        float32 tensor `(N, outputs, inputs)`.
-    """
-    coarser = tf.maximum(sizes, new_sizes)
-    reach = 2 * SUPPORTS[kernel] * coarser
-    taps = tf.reduce_max(reach // new_sizes) + 2
-    # Whole numbers keep distances exact: twice the pixel grid, times the new size.
-    after = (2 * (first_outputs + tf.range(outputs)[:, tf.newaxis]) + 1) * sizes
-    place = (after - reach) // (2 * new_sizes) + tf.range(taps)
-    distance = (2 * place + 1) * new_sizes - after
-    # Not divided: a graph's optimiser rewrites a division by what it finds to be constant.
-    unit = tf.math.reciprocal(tf.cast(2 * coarser, tf.float32))
-    values = kernel(tf.cast(distance, tf.float32) * unit)
-    values *= tf.cast((place >= 0) & (place < sizes), tf.float32)
-    total = tf.reduce_sum(values, axis=-1, keepdims=True)
-    values = tf.math.divide_no_nan(values, total)
-    column = place - first_inputs
-    is_held = (column >= 0) & (column < inputs)
-    values *= tf.cast(is_held, tf.float32)
-    shape = tf.stack([tf.shape(sizes)[0], outputs, inputs])
-    rows = tf.reshape(tf.range(shape[0] * outputs), (-1, outputs, 1))
-    flat = inputs * rows + tf.where(is_held, column, 0)
-    matrices = tf.math.unsorted_segment_sum(values, flat, tf.reduce_prod(shape))
-    return tf.reshape(matrices, shape)
-
-
-def shrink_and_enlarge(windows, kernel, factor):
-    """Resizes a photo to `int(size / factor)` and back, for windows of it.
+def shrunken(windows, kernel, factor):
+    """Resizes a photo to `size // factor` and its columns back, for windows of it.
 
     Args:
         windows: the `Windows`.
         kernel: a key of `SUPPORTS`.
-        factor: how many times smaller, a float of at least 1.
+        factor: how many times smaller, a whole number of at least 2.
 
     Returns:
-        float32 tensor `(T, 3, rows, columns)`, not clipped.
+        float32 tensor `(T, 3, smalls, at least columns)`, the small photo in [0, 1], its columns
+        enlarged; and `(T, blocks, factor, taps)`, by which `enlarged_rows` enlarges its rows.
     """
     photo = windows.photo
     count = len(windows.tops)
     # Rows and columns at once, as lines: half the operations.
-    sizes = tf.stack([photo.height] * count + [photo.width] * count)
-    lines = _lines(kernel)(
+    firsts, down, up = _weights(
+        kernel,
+        factor,
         tf.stack(windows.tops + windows.lefts),
-        tf.maximum(windows.rows, windows.columns),
-        sizes,
-        shrunk(sizes, factor),
+        tf.stack([photo.height] * count + [photo.width] * count),
+        _longer(windows.rows, windows.columns),
+        windows.smallest_photo,
     )
-    heights, widths = lines.counts[0], lines.counts[-1]
+    # As many pixels wherever a window lies and however large its photo: one program serves all.
+    side = factor * (_size(down, 1) - 1) + down.shape[2]
     sources = tf.stack(
-        [
-            tf.slice(
-                photo.planes, (0, lines.firsts[i], lines.firsts[count + i]), (3, heights, widths)
-            )
-            for i in range(count)
-        ]
+        [_cut(photo.planes, firsts[i], firsts[count + i], side) for i in range(count)]
     )
     # Levels become [0, 1] where numbers are fewest.
-    level = to_unit_range(tf.ones((), sources.dtype))
-    small = level * multiply_both(
-        tf.cast(sources, tf.float32),
-        lines.down[:count, tf.newaxis, :, :heights],
-        lines.down[count:, tf.newaxis, :, :widths],
+    rows, columns = down[:count] * to_unit_range(tf.ones((), sources.dtype)), down[count:]
+    if factor <= _LARGEST_SUMMED:
+        small = _reduced_columns(factor)(_reduced_rows(factor)(sources, rows), columns)
+    else:
+        small = _multiplied(sources, band_matrix(rows, factor), band_matrix(columns, factor))
+    return _enlarged_columns(small, up[count:]), up[:count]
+
+
+_LARGEST_SUMMED = 4
+"""Up to here, sums over fixed places are faster than products with matrices; the farther a filter
+reaches, the longer they take to compile."""
+
+
+@functools.cache
+def _reduced_rows(factor):
+    return fused(lambda sources, weights: reduced_rows(sources, weights, factor))
+
+
+@functools.cache
+def _reduced_columns(factor):
+    def reduce(rows, weights):
+        return tf.clip_by_value(reduced_columns(rows, weights, factor), 0.0, 1.0)
+
+    return fused(reduce)
+
+
+def _multiplied(sources, rows, columns):
+    small = multiply_both(tf.cast(sources, tf.float32), rows[:, tf.newaxis], columns[:, tf.newaxis])
+    return tf.clip_by_value(small, 0.0, 1.0)
+
+
+_enlarged_columns = fused(enlarged_columns)
+
+
+def _weights(kernel, factor, starts, sizes, length, smallest):
+    """What pixels weigh in a smaller photo, and its pixels in the photo brought back to its size.
+
+    Args:
+        kernel: a key of `SUPPORTS`.
+        factor: how many times smaller.
+        starts: int32 tensor `(N,)`, first pixels of windows along lines of pixels.
+        sizes: int32 tensor `(N,)`, pixels of the lines.
+        length: pixels of the windows.
+        smallest: pixels that every line has, at least.
+
+    Returns:
+        int32 tensor `(N,)`, first pixels to read; weights `(N, smalls, taps)` of `reduced_rows`,
+        and weights `(N, blocks, factor, taps)` of `enlarged_rows`.
+    """
+    support = SUPPORTS[kernel]
+    fewest = smallest // factor
+    # Pixels to a small pixel, at most; beyond `factor`, they add up to `factor` - 1 in a photo.
+    step = (factor * fewest + factor - 1) / fewest
+    taps_down = math.ceil(2 * support * step) + factor - 1
+    # Small pixels begin one later within a block, and up to two earlier over all of them.
+    taps_up = 2 * support + 3
+    blocks = -(-length // factor)
+    firsts, down, up = _weighing(kernel)(starts, sizes, factor, blocks, taps_down, taps_up)
+    known = blocks if isinstance(blocks, int) else None
+    smalls = None if known is None else known + taps_up - 1
+    return (
+        firsts,
+        tf.ensure_shape(down, (starts.shape[0], smalls, taps_down)),
+        tf.ensure_shape(up, (starts.shape[0], known, factor, taps_up)),
     )
-    large = multiply_both(
-        tf.clip_by_value(small, 0.0, 1.0),
-        lines.up[:count, tf.newaxis, : windows.rows],
-        lines.up[count:, tf.newaxis, : windows.columns],
-    )
-    sides = (side if isinstance(side, int) else None for side in (windows.rows, windows.columns))
-    return tf.ensure_shape(large, (count, 3, *sides))
+
+
+@functools.cache
+def _weighing(kernel):
+    """What `_weights` does with numbers, a graph function: traced once, whoever calls it."""
+    support = SUPPORTS[kernel]
+
+    def first_tap(place, sizes, new_sizes):
+        """The first of `sizes` pixels that weighs something in one of `new_sizes` pixels."""
+        reach = 2 * support * tf.maximum(sizes, new_sizes)
+        return ((2 * place + 1) * sizes - reach + new_sizes) // (2 * new_sizes)
+
+    lines, number = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((), tf.int32)
+
+    @tf.function(input_signature=[lines, lines, *(number,) * 4], autograph=False)
+    def weigh(starts, sizes, factor, blocks, taps_down, taps_up):
+        small_sizes = sizes // factor
+        first_small = first_tap(starts + factor * (blocks - 1), small_sizes, sizes) - (blocks - 1)
+        first_inside = tf.maximum(first_small, 0)
+        first = first_tap(first_inside, sizes, small_sizes) - factor * (first_inside - first_small)
+        small = tf.range(blocks + taps_up - 1)[:, tf.newaxis]
+        sizes_down, small_sizes_down, first_place, first_source = (
+            each[:, tf.newaxis, tf.newaxis] for each in (sizes, small_sizes, first_small, first)
+        )
+        down = _normalised(
+            kernel,
+            first_place + small,
+            first_source + factor * small + tf.range(taps_down),
+            sizes_down,
+            small_sizes_down,
+        )
+        block = tf.range(blocks)[:, tf.newaxis, tf.newaxis]
+        sizes_up, small_sizes_up, first_place, first_source = (
+            each[:, tf.newaxis, tf.newaxis, tf.newaxis]
+            for each in (sizes, small_sizes, starts, first_small)
+        )
+        up = _normalised(
+            kernel,
+            first_place + factor * block + tf.range(factor)[:, tf.newaxis],
+            first_source + block + tf.range(taps_up),
+            small_sizes_up,
+            sizes_up,
+        )
+        return first, down, up
+
+    return weigh
+
+
+def _normalised(kernel, place, source, size, new_size):
+    """How much pixels of a line weigh in pixels of the resized line.
+
+    Args:
+        kernel: a key of `SUPPORTS`.
+        place: int32 tensor `(..., N, 1)`, which pixels of the resized line.
+        source: int32 tensor `(..., N, K)` or `(..., 1, K)`, which pixels of the line.
+        size: pixels of the line.
+        new_size: pixels of the resized line.
+
+    Returns:
+        float32 tensor `(..., N, K)`; rows have the sum 1. What lies beyond the line weighs nothing.
+    """
+    # Whole numbers keep distances exact: twice the pixel grid, times the new size.
+    distance = (2 * source + 1) * new_size - (2 * place + 1) * size
+    # Not divided: a graph's optimiser rewrites a division by what it finds to be constant.
+    unit = tf.math.reciprocal(tf.cast(2 * tf.maximum(size, new_size), tf.float32))
+    values = kernel(tf.cast(distance, tf.float32) * unit)
+    values *= tf.cast((source >= 0) & (source < size), tf.float32)
+    return tf.math.divide_no_nan(values, tf.reduce_sum(values, axis=-1, keepdims=True))
+
+
+def _cut(planes, first_row, first_column, side):
+    """A square part of planes, zeros where it reaches beyond them."""
+    sizes = tf.shape(planes)[1:]
+    firsts = tf.stack([first_row, first_column])
+    begin, end = tf.clip_by_value(firsts, 0, sizes), tf.clip_by_value(firsts + side, 0, sizes)
+    part = tf.slice(planes, (0, begin[0], begin[1]), (3, end[0] - begin[0], end[1] - begin[1]))
+    paddings = tf.stack([begin - firsts, firsts + side - end], axis=1)
+    part = tf.pad(part, tf.concat([[[0, 0]], paddings], 0))
+    known = side if isinstance(side, int) else None
+    return tf.ensure_shape(part, (3, known, known))
+
+
+def _size(tensor, axis):
+    return tensor.shape[axis] or tf.shape(tensor)[axis]
+
+
+def _longer(rows, columns):
+    if isinstance(rows, int) and isinstance(columns, int):
+        return max(rows, columns)
+    return tf.maximum(rows, columns)
 
 
 def shrunk(size, factor):
@@ -138,74 +249,6 @@ def shrunk(size, factor):
         int32 tensor.
     """
     return tf.maximum(1, tf.cast(tf.cast(size, tf.float32) / factor, tf.int32))
-
-
-class _Lines(typing.NamedTuple):
-    """Along the axes of windows: what they read of the photo, and what that is multiplied by.
-
-    Attributes:
-        firsts: int32 tensor `(N,)`, first pixels read.
-        counts: int32 tensor `(N,)`, numbers of pixels read: as many as the photo has, at most.
-        down: float32 tensor `(N, smalls, max(counts))`.
-        up: float32 tensor `(N, length, smalls)`.
-    """
-
-    firsts: tf.Tensor
-    counts: tf.Tensor
-    down: tf.Tensor
-    up: tf.Tensor
-
-
-@functools.cache
-def _lines(kernel):
-    """A graph function that makes `_Lines`: traced once, however many windows call it."""
-    support = SUPPORTS[kernel]
-    several = tf.TensorSpec((None,), tf.int32)
-
-    @tf.function(
-        input_signature=[several, tf.TensorSpec((), tf.int32), several, several], autograph=False
-    )
-    def make(starts, length, sizes, small_sizes):
-        # One pixel more on each side than the supports ask for: no rounding can leave one out. As
-        # many wherever a window lies: oneDNN makes a program for each shape that it multiplies.
-        first_smalls, smalls = _inside(
-            starts * small_sizes // sizes - support - 1,
-            length * small_sizes // sizes + 2 * support + 4,
-            small_sizes,
-        )
-        firsts, counts = _inside(
-            (first_smalls - support - 1) * sizes // small_sizes,
-            (smalls + 2 * support + 3) * sizes // small_sizes + 2,
-            sizes,
-        )
-        smalls = tf.reduce_max(smalls)
-        of_matrices = (
-            each[:, tf.newaxis, tf.newaxis]
-            for each in (starts, sizes, small_sizes, first_smalls, firsts)
-        )
-        starts, sizes, small_sizes, first_smalls, first = of_matrices
-        down = _matrices(
-            kernel, sizes, small_sizes, first_smalls, smalls, first, tf.reduce_max(counts)
-        )
-        up = _matrices(kernel, small_sizes, sizes, starts, length, first_smalls, smalls)
-        return _Lines(firsts, counts, down, up)
-
-    return make
-
-
-def _inside(starts, lengths, sizes):
-    """Moves spans into a photo that they reach beyond, and cuts off what is too long for it.
-
-    Args:
-        starts: int32 tensor `(N,)`, first pixels.
-        lengths: likewise.
-        sizes: likewise, pixels that there are.
-
-    Returns:
-        int32 tensors `(N,)`: first pixels and lengths.
-    """
-    lengths = tf.minimum(lengths, sizes)
-    return tf.clip_by_value(starts, 0, sizes - lengths), lengths
 
 
 def nearest_sources(windows, small_height, small_width):

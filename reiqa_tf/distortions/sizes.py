@@ -1,36 +1,33 @@
 """Photos that were made small and brought back to their size."""
 
+import functools
+
 import tensorflow as tf
 
-from reiqa_tf.distortions.resampling import (
-    cubic,
-    lanczos,
-    nearest_sources,
-    shrink_and_enlarge,
-    shrunk,
-    triangle,
-)
+from reiqa_tf.distortions.planar_filters import enlarged_rows
+from reiqa_tf.distortions.resampling import nearest_sources, shrunk, shrunken
+from reiqa_tf.distortions.windows import MARGIN, trimmed
 from reiqa_tf.image.scaling import to_unit_range
 
 
-def cut_bicubic(windows, factor, drawn):  # noqa: ARG001
-    """Windows `factor` times smaller and back by cubic convolution."""
-    return (shrink_and_enlarge(windows, cubic, factor),)
+@functools.cache
+def cut_shrunken(kernel, factor):
+    """How windows are cut whose photo is `factor` times smaller, to be brought back to its size.
+
+    Args:
+        kernel: of `resampling`: `cubic`, `triangle` or `lanczos`.
+        factor: a whole number.
+
+    Returns:
+        function of windows, the factor again and what was drawn.
+    """
+    return lambda windows, value, drawn: shrunken(windows, kernel, factor)  # noqa: ARG005
 
 
-def cut_bilinear(windows, factor, drawn):  # noqa: ARG001
-    """Windows `factor` times smaller and back by bilinear interpolation."""
-    return (shrink_and_enlarge(windows, triangle, factor),)
-
-
-def cut_lanczos(windows, factor, drawn):  # noqa: ARG001
-    """Windows `factor` times smaller and back by Lanczos windows (a = 3)."""
-    return (shrink_and_enlarge(windows, lanczos, factor),)
-
-
-def resized(pixels, factor, windows):  # noqa: ARG001
-    """What was cut, clipped."""
-    return tf.clip_by_value(windows, 0.0, 1.0)
+def resized(pixels, factor, small, weights):  # noqa: ARG001
+    """The rows of what was cut, brought back to the photo's size."""
+    rows, columns = tf.unstack(tf.shape(trimmed(pixels, MARGIN))[2:])
+    return tf.clip_by_value(enlarged_rows(small, weights)[:, :, :rows, :columns], 0.0, 1.0)
 
 
 def cut_nearest(windows, factor, drawn):  # noqa: ARG001

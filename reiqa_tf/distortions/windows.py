@@ -23,6 +23,10 @@ RIM = 4
 """Pixels by which a window may reach beyond the photo. What is there is finite, and no more."""
 
 
+SMALLEST_SIDE = 32
+"""Smallest width and height of a photo in pixels: a square of `color_block` fits in."""
+
+
 def edge_index(index, size):
     """Brings positions outside of `0 .. size - 1` to the nearest pixel inside.
 
@@ -182,6 +186,12 @@ class Windows:
     def whole(cls, photo):
         """One window that is the whole photo."""
         return cls.of(photo, (0,), (0,), photo.height, photo.width)
+
+    @property
+    def smallest_photo(self):
+        """Pixels that a photo with such windows has, at least, along each axis: an integer."""
+        sides = (side for side in (self.rows, self.columns) if isinstance(side, int))
+        return max(SMALLEST_SIDE, min(sides, default=0) - 2 * RIM)
 
     def cut(self, planes, margin):
         """Cuts the windows out of planes that go on around the photo by `margin` + `RIM`.
