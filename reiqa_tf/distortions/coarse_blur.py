@@ -9,7 +9,8 @@ import typing
 import tensorflow as tf
 
 from reiqa_tf.distortions.filters import gaussian_kernel
-from reiqa_tf.distortions.planar_filters import multiply_both
+from reiqa_tf.distortions.fusing import fused
+from reiqa_tf.distortions.planar_filters import enlarged_columns, multiply_both
 from reiqa_tf.distortions.resampling import cubic
 from reiqa_tf.distortions.windows import edge_index
 
@@ -73,42 +74,51 @@ def _sampling(kernel, first, size):
 
 
 def enlarge(grid, windows):
-    """Interpolates a grid at all pixels of windows, by cubic convolution.
+    """Interpolates windows of a grid by cubic convolution: columns here, rows by `fill_windows`.
 
     Args:
         grid: the `CoarseGrid`.
         windows: the `Windows`.
 
     Returns:
-        float32 tensor `(T, C, rows, columns)`.
+        float32 tensors `(T, C, lines, at least columns)` and `(T, 1, 4, 5)`, as `fill_windows`
+        takes them.
     """
-    first_lines, rows = _interpolation(windows.tops, grid.first_row, windows.rows)
-    first_columns, columns = _interpolation(windows.lefts, grid.first_column, windows.columns)
-    size = (grid.values.shape[0], tf.shape(rows)[-1], tf.shape(columns)[-1])
+    first_lines, row_weights = _interpolation(windows.tops, grid.first_row)
+    first_columns, column_weights = _interpolation(windows.lefts, grid.first_column)
+    taps = row_weights.shape[-1]
+    rows, columns = (
+        -(-length // _STEP) + taps - 1 for length in (windows.rows, windows.columns)
+    )
     parts = tf.stack(
         [
-            tf.slice(grid.values, (0, first_lines[i], first_columns[i]), size)
+            tf.slice(
+                grid.values,
+                (0, first_lines[i], first_columns[i]),
+                (grid.values.shape[0], rows, columns),
+            )
             for i in range(len(windows.tops))
         ]
     )
-    return multiply_both(parts, rows, columns)
+    return _enlarged_columns(parts, column_weights), row_weights
 
 
-def _interpolation(starts, first_line, length):
-    """First grid lines that pixels of windows need, and the matrices that interpolate them.
+_enlarged_columns = fused(enlarged_columns)
+
+
+def _interpolation(starts, first_line):
+    """First grid lines that windows need, and what lines weigh in a block of four pixels.
 
     Args:
         starts: first pixels of T windows.
-        first_line: pixel that the first line of the grid stands for.
-        length: pixels of a window.
+        first_line: pixel that the first line of the grid stands for, before all windows.
 
     Returns:
-        int32 tensor `(T,)` and float32 tensor `(T, 1, length, lines)`.
+        int32 tensor `(T,)` and float32 tensor `(T, 1, 4, 5)`, the same weights for all blocks.
     """
     starts = tf.stack(starts) - first_line
-    first = tf.maximum(starts // _STEP - 1, 0)
-    lines = -(-length // _STEP) + 4
+    first = starts // _STEP - 1
     # In quarters of a pixel of the grid, exact as whole numbers.
     offset = (starts - _STEP * first)[:, tf.newaxis, tf.newaxis, tf.newaxis]
-    distance = offset + tf.range(length)[:, tf.newaxis] - _STEP * tf.range(lines)
+    distance = offset + tf.range(_STEP)[:, tf.newaxis] - _STEP * tf.range(5)
     return first, cubic(tf.cast(distance, tf.float32) * (1 / _STEP))

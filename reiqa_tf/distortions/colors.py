@@ -14,6 +14,7 @@ from reiqa_tf.distortions.color_spaces import (
 )
 from reiqa_tf.distortions.filters import gaussian_radius
 from reiqa_tf.distortions.fusing import fused, in_chunks
+from reiqa_tf.distortions.resampling import fill_windows
 from reiqa_tf.distortions.windows import MARGIN, RIM, around, extend, trimmed
 from reiqa_tf.image.scaling import to_unit_range
 
@@ -62,11 +63,12 @@ _DIFFERENCES = np.array([[1, -1, 0], [0, -1, 1]])
 
 def cut_diffusion(windows, amount, drawn):  # noqa: ARG001
     """Windows of f(Y) and of the blurred colours."""
-    return lightness_from_rgb(trimmed(windows.pixels, MARGIN)), enlarge(drawn, windows)
+    return lightness_from_rgb(trimmed(windows.pixels, MARGIN)), *enlarge(drawn, windows)
 
 
-def color_diffusion(pixels, amount, lightness, blurred):  # noqa: ARG001
+def color_diffusion(pixels, amount, lightness, lines, weights):
     """Blurs a and b of Lab and multiplies them by `amount`; L is kept."""
+    blurred = fill_windows(pixels, lines, weights)
     return rgb_from_roots(lightness + amount * mix(blurred, _FROM_DIFFERENCES))
 
 
@@ -123,7 +125,7 @@ def edge_map(photo):
     magnitude = tf.sqrt(down * down + right * right)[tf.newaxis]
     grid = blur_coarsely(magnitude, 0, _EDGE_SIGMA, gaussian_radius(_EDGE_SIGMA))
     edges = _stretch(tf.maximum(_stretch(grid.values), 0.1))
-    low, high = _percentiles(edges, (1, 99))
+    low, high = -_upper_end(-edges, 0.01), _upper_end(edges, 0.01)
     return grid._replace(values=_stretch(tf.clip_by_value(edges, low, high)))
 
 
@@ -132,10 +134,11 @@ def _stretch(values):
     return tf.math.divide_no_nan(values - lowest, highest - lowest)
 
 
-def _percentiles(values, percents):
-    ordered = tf.sort(tf.reshape(values, (-1,)))
-    last = tf.cast(tf.size(ordered) - 1, tf.float32)
-    return [ordered[tf.cast(tf.round(last * (percent / 100)), tf.int32)] for percent in percents]
+def _upper_end(values, part):
+    """The value from which on this part of all values lies. No others need be sorted for that."""
+    last = tf.cast(tf.size(values) - 1, tf.float32)
+    count = tf.cast(tf.round(last * part), tf.int32) + 1
+    return tf.math.top_k(tf.reshape(values, (-1,)), count).values[-1]
 
 
 def _central_difference(plane, axis):
@@ -159,13 +162,13 @@ def cut_shift(windows, amount, drawn):  # noqa: ARG001
             for top, left in zip(windows.tops, windows.lefts, strict=True)
         ]
     )
-    return moved[:, tf.newaxis], enlarge(edges, windows)
+    return moved[:, tf.newaxis], *enlarge(edges, windows)
 
 
-def color_shift(pixels, amount, moved, blend):  # noqa: ARG001
+def color_shift(pixels, amount, moved, lines, weights):  # noqa: ARG001
     """Green moved by `amount` px in a drawn direction, at the photo's edges alone."""
     image = around(pixels, 0)
     green = image[:, 1:2]
-    blend = tf.clip_by_value(blend, 0.0, 1.0)
+    blend = tf.clip_by_value(fill_windows(pixels, lines, weights), 0.0, 1.0)
     shifted = green + blend * (to_unit_range(moved) - green)
     return tf.concat([image[:, :1], shifted, image[:, 2:]], axis=1)

@@ -18,11 +18,12 @@ from reiqa_tf.distortions.fusing import fused
 from reiqa_tf.distortions.planar_filters import (
     band_matrix,
     enlarged_columns,
+    enlarged_rows,
     multiply_both,
     reduced_columns,
     reduced_rows,
 )
-from reiqa_tf.distortions.windows import MARGIN, edge_index
+from reiqa_tf.distortions.windows import MARGIN, edge_index, trimmed
 from reiqa_tf.image.scaling import to_unit_range
 
 
@@ -61,8 +62,8 @@ def shrunken(windows, kernel, factor):
         factor: how many times smaller, a whole number of at least 2.
 
     Returns:
-        float32 tensor `(T, 3, smalls, at least columns)`, the small photo in [0, 1], its columns
-        enlarged; and `(T, blocks, factor, taps)`, by which `enlarged_rows` enlarges its rows.
+        float32 tensors `(T, 3, smalls, at least columns)`, the small photo in [0, 1], its columns
+        enlarged, and `(T, blocks, factor, taps)`, as `fill_windows` takes them.
     """
     photo = windows.photo
     count = len(windows.tops)
@@ -214,6 +215,21 @@ def _normalised(kernel, place, source, size, new_size):
     values = kernel(tf.cast(distance, tf.float32) * unit)
     values *= tf.cast((source >= 0) & (source < size), tf.float32)
     return tf.math.divide_no_nan(values, tf.reduce_sum(values, axis=-1, keepdims=True))
+
+
+def fill_windows(pixels, planes, weights):
+    """Enlarges the rows of planes whose columns are as many as a window has, or more.
+
+    Args:
+        pixels: `Windows.pixels`.
+        planes: float32 tensor `(T, C, lines, at least columns)`.
+        weights: of `enlarged_rows`.
+
+    Returns:
+        float32 tensor `(T, C, rows, columns)`.
+    """
+    rows, columns = tf.unstack(tf.shape(trimmed(pixels, MARGIN))[2:])
+    return enlarged_rows(planes, weights)[:, :, :rows, :columns]
 
 
 def _cut(planes, first_row, first_column, side):

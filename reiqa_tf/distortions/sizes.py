@@ -4,9 +4,7 @@ import functools
 
 import tensorflow as tf
 
-from reiqa_tf.distortions.planar_filters import enlarged_rows
-from reiqa_tf.distortions.resampling import nearest_sources, shrunk, shrunken
-from reiqa_tf.distortions.windows import MARGIN, trimmed
+from reiqa_tf.distortions.resampling import fill_windows, nearest_sources, shrunk, shrunken
 from reiqa_tf.image.scaling import to_unit_range
 
 
@@ -26,8 +24,7 @@ def cut_shrunken(kernel, factor):
 
 def resized(pixels, factor, small, weights):  # noqa: ARG001
     """The rows of what was cut, brought back to the photo's size."""
-    rows, columns = tf.unstack(tf.shape(trimmed(pixels, MARGIN))[2:])
-    return tf.clip_by_value(enlarged_rows(small, weights)[:, :, :rows, :columns], 0.0, 1.0)
+    return tf.clip_by_value(fill_windows(pixels, small, weights), 0.0, 1.0)
 
 
 def cut_nearest(windows, factor, drawn):  # noqa: ARG001
