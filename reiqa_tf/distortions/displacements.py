@@ -256,8 +256,10 @@ def cut_jittered(windows, deviation, drawn):
             size = [windows.rows + 2 * (margin - reach), 2, windows.columns + 2 * (margin - reach)]
             for number in range(_ROUNDS):
                 round_drawn = tf.slice(drawn, (first[0], 2 * number, first[1]), size)
-                image = _framed(displace(image, round_drawn, deviation), reach)
-            made.append(image[:, margin : margin + windows.rows, margin : margin + windows.columns])
+                moved = displace(image, round_drawn, deviation)
+                image = _framed(moved, reach)
+            inner = margin - reach
+            made.append(moved[:, inner : inner + windows.rows, inner : inner + windows.columns])
         return tuple(made)
 
     near, middle, far = _ROUND_REACHES
