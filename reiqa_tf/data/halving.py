@@ -6,6 +6,7 @@
 import tensorflow as tf
 
 from reiqa_tf.distortions.fusing import fused
+from reiqa_tf.distortions.planar_filters import reduced_columns, reduced_rows
 
 _CUBIC = -0.75
 """The free parameter of the cubic convolution kernel, as in PyTorch's `interpolate`."""
@@ -82,11 +83,7 @@ def halved_rows(sources, row_weights):
     Returns:
         float32 tensor `(T, 3, patch, source_span(patch))`.
     """
-    last = sources.shape[-2] - _PLACES + 1
-    return sum(
-        row_weights[:, tf.newaxis, :, place, tf.newaxis] * sources[:, :, place : place + last : 2]
-        for place in range(_PLACES)
-    )
+    return reduced_rows(sources, row_weights, 2)
 
 
 def halved_columns(rows, column_weights):
@@ -99,9 +96,4 @@ def halved_columns(rows, column_weights):
     Returns:
         float32 tensor `(T, 3, patch, patch)` in [0, 1].
     """
-    last = rows.shape[-1] - _PLACES + 1
-    crops = sum(
-        column_weights[:, tf.newaxis, tf.newaxis, :, place] * rows[..., place : place + last : 2]
-        for place in range(_PLACES)
-    )
-    return tf.clip_by_value(crops, 0.0, 1.0)
+    return tf.clip_by_value(reduced_columns(rows, column_weights, 2), 0.0, 1.0)

@@ -4,8 +4,11 @@ import os
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from PIL import Image
 
-from reiqa_tf.distortions import DISTORTIONS, distort
+from reiqa_tf.distortions import DISTORTIONS, distort, resampling
+from reiqa_tf.distortions.windows import Photo, Windows
 from tests.oracles import distortions as oracles
 
 # Largest mean difference and 99th percentile, in 8-bit levels. What Pillow rounds to 8 bits may be
@@ -66,3 +69,50 @@ def test_agrees_with_the_published_implementation(distortion):
         )
         assert difference.mean() <= 1.5
         assert np.percentile(difference, 99) <= 4
+
+
+@pytest.fixture
+def uncompiled():
+    """Runs compiled functions operation by operation: here every photo has another size."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.mark.usefixtures("uncompiled")
+@pytest.mark.parametrize(
+    ("kernel", "filter_of_pillow"),
+    [
+        (resampling.triangle, Image.Resampling.BILINEAR),
+        (resampling.cubic, Image.Resampling.BICUBIC),
+        (resampling.lanczos, Image.Resampling.LANCZOS),
+    ],
+    ids=["triangle", "cubic", "lanczos"],
+)
+@pytest.mark.parametrize("factor", [2, 3, 4, 8, 16])
+def test_windows_are_resized_as_pillow_resizes_photos_of_any_size(kernel, filter_of_pillow, factor):
+    draw = np.random.default_rng(factor)
+    # The sizes with the largest remainder, of which the smallest is the worst, and some more.
+    sizes = [(32 + factor - 1, 33), (48 + factor - 1, 63), *draw.integers(32, 130, (4, 2)).tolist()]
+    for height, width in sizes:
+        image = draw.random((height, width, 3), np.float32)
+        small = [
+            Image.fromarray(plane).resize((width // factor, height // factor), filter_of_pillow)
+            for plane in np.moveaxis(image, -1, 0)
+        ]
+        clipped = [Image.fromarray(np.clip(np.asarray(plane), 0, 1)) for plane in small]
+        whole = np.stack([plane.resize((width, height), filter_of_pillow) for plane in clipped])
+        top, left = draw.integers(0, (height - 29, width - 31))
+        for windows in (
+            Windows.whole(Photo(tf.constant(image))),
+            Windows.of(Photo(tf.constant(image)), (top, 0), (left, 0), 30, 32),
+        ):
+            planes = resampling.fill_windows(
+                windows.pixels, *resampling.shrunken(windows, kernel, factor)
+            )
+            for part, first_row, first_column in zip(
+                planes.numpy(), windows.tops, windows.lefts, strict=True
+            ):
+                last_row, last_column = first_row + windows.rows, first_column + windows.columns
+                expected = whole[:, first_row:last_row, first_column:last_column]
+                np.testing.assert_allclose(part, expected, atol=2e-6)
