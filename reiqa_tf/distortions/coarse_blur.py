@@ -87,9 +87,7 @@ def enlarge(grid, windows):
     first_lines, row_weights = _interpolation(windows.tops, grid.first_row)
     first_columns, column_weights = _interpolation(windows.lefts, grid.first_column)
     taps = row_weights.shape[-1]
-    rows, columns = (
-        -(-length // _STEP) + taps - 1 for length in (windows.rows, windows.columns)
-    )
+    rows, columns = (-(-length // _STEP) + taps - 1 for length in (windows.rows, windows.columns))
     parts = tf.stack(
         [
             tf.slice(

@@ -3,10 +3,10 @@
 The weights are Pillow's (`Image.resize`): the filter widens with the reduction, and what lies
 beyond the border gets no weight.
 
-To shrink by a whole number means to go from one small pixel to the next in steps of that number of
-pixels, or of very little more where the photo's side is no multiple of it. So a small pixel is a sum
-over a few pixels at fixed places from its step on, each times a weight that knows the little that
-has added up; and a pixel of the enlarged photo likewise. Sums over fixed places run in vectors.
+From one pixel of a photo shrunk by a whole number to the next, there are that number of pixels, or
+very little more where the photo's side is no multiple of it. So a small pixel is a sum over a few
+pixels at fixed places from its step on, each times a weight that knows the little that has added
+up; and a pixel of the enlarged photo likewise. Sums over fixed places run in vectors.
 """
 
 import functools
