@@ -119,38 +119,36 @@ def copies(seed, height, width):
 def _traced(from_rows, from_columns, to_rows, to_columns, width):
     """Where in the untouched photo the pixels of each patch come from.
 
-    What a patch copies may have been painted by those before it: from the last of these to the
-    first, a place that one has painted is exchanged for the place that it was copied from.
+    What a patch copies may have been painted by those before it: such a pixel is one of another
+    patch's, whose own origin is asked for until all are found in the untouched photo.
 
     Returns:
         int32 tensor `(100, 16, 16)`, places in the flattened photo.
     """
     inside = tf.range(_PATCH_SIDE)
-    shape = (_MOST_PATCHES, _PATCH_SIDE, _PATCH_SIDE)
-    rows = tf.broadcast_to((from_rows[:, tf.newaxis] + inside)[:, :, tf.newaxis], shape)
-    columns = tf.broadcast_to((from_columns[:, tf.newaxis] + inside)[:, tf.newaxis], shape)
-    number = tf.range(_MOST_PATCHES)[:, tf.newaxis, tf.newaxis]
+    number = tf.range(_MOST_PATCHES)
+    # From what a patch copies to the places that those before it have painted.
+    is_before = number < number[:, tf.newaxis]
+    rows = tf.where(is_before, to_rows - from_rows[:, tf.newaxis], _PATCH_SIDE)
+    columns = to_columns - from_columns[:, tf.newaxis]
+    bits = _bits(_MOST_PATCHES)
+    latest = _latest(_lying_at(rows, inside, bits), _lying_at(columns, inside, bits))
+    painter = tf.maximum(latest, 0)
+    row, column = inside[:, tf.newaxis], inside
+    itself = _PATCH_AREA * number[:, tf.newaxis, tf.newaxis] + _PATCH_SIDE * row + column
+    starts = _PATCH_AREA * number - _PATCH_SIDE * rows - columns
+    painted = tf.gather(starts, painter, batch_dims=1) + _PATCH_SIDE * row + column
+    origin = tf.reshape(tf.where(latest >= 0, painted, itself), (-1,))
 
-    def trace(i, rows, columns):
-        before = _MOST_PATCHES - 1 - i
-        down, right = rows - to_rows[before], columns - to_columns[before]
-        painted = (
-            (number > before)
-            & (down >= 0)
-            & (down < _PATCH_SIDE)
-            & (right >= 0)
-            & (right < _PATCH_SIDE)
-        )
-        return (
-            i + 1,
-            tf.where(painted, from_rows[before] + down, rows),
-            tf.where(painted, from_columns[before] + right, columns),
-        )
-
-    _, rows, columns = tf.while_loop(
-        lambda i, *_: i < _MOST_PATCHES, trace, (0, rows, columns), parallel_iterations=1
+    # Twice as far at each step.
+    _, origin = tf.while_loop(
+        lambda before, after: tf.reduce_any(before != after),
+        lambda before, after: (after, tf.gather(after, after)),
+        (origin, tf.gather(origin, origin)),
+        parallel_iterations=1,
     )
-    return rows * width + columns
+    places = (from_rows * width + from_columns)[:, tf.newaxis, tf.newaxis] + row * width + column
+    return tf.reshape(tf.gather(tf.reshape(places, (-1,)), origin), places.shape)
 
 
 def cut_copies(windows, count, drawn):
@@ -174,22 +172,11 @@ def cut_copies(windows, count, drawn):
 @fused
 def _last_painted(rows, columns, bits, window):
     inner_rows, inner_columns = tf.range(tf.shape(window)[0]), tf.range(tf.shape(window)[1])
-    # Which patches lie at a row and at a column, as bits. What both have in common lies at the
-    # pixel, and the highest bit of that is the patch that was painted last.
-    down = _lying_at(rows, inner_rows, bits)
-    right = _lying_at(columns, inner_columns, bits)
-    last, base = 0, 0
-    for word in range(bits.shape[0]):
-        common = tf.bitwise.bitwise_and(down[:, word, :, tf.newaxis], right[:, word, tf.newaxis])
-        base = tf.where(common > 0, word * _WORD, base)
-        last = tf.where(common > 0, common, last)
-    # The exponent of a float is the place of its highest bit.
-    exponent = tf.bitwise.right_shift(tf.bitcast(tf.cast(last, tf.float32), tf.int32), 23) - 127
-    number = tf.maximum(base + exponent, 0)
+    latest = _latest(_lying_at(rows, inner_rows, bits), _lying_at(columns, inner_columns, bits))
     starts = 3 * _PATCH_AREA * tf.range(_MOST_PATCHES) - _PATCH_SIDE * rows - columns
-    place = tf.gather(starts, number, batch_dims=1)
+    place = tf.gather(starts, tf.maximum(latest, 0), batch_dims=1)
     place += _PATCH_SIDE * inner_rows[:, tf.newaxis] + inner_columns
-    return tf.where(last > 0, place, -1)
+    return tf.where(latest >= 0, place, -1)
 
 
 def non_eccentricity(pixels, count, places, patches):  # noqa: ARG001
@@ -211,6 +198,28 @@ def _bits(count):
         number < tf.cast(count, tf.int32), tf.int32
     )
     return tf.reshape(bits, (-1, _WORD))
+
+
+def _latest(down, right):
+    """The patch that was painted last, of those that lie at a row and at a column, as bits.
+
+    What both have in common lies at the pixel, and the highest bit of that is the last patch.
+
+    Args:
+        down: of `_lying_at`, int32 `(T, words, rows)`.
+        right: likewise, `(T, words, columns)`.
+
+    Returns:
+        int32 tensor `(T, rows, columns)`, numbers of patches, -1: none.
+    """
+    last, base = 0, 0
+    for word in range(down.shape[1]):
+        common = tf.bitwise.bitwise_and(down[:, word, :, tf.newaxis], right[:, word, tf.newaxis])
+        base = tf.where(common > 0, word * _WORD, base)
+        last = tf.where(common > 0, common, last)
+    # The exponent of a float is the place of its highest bit.
+    exponent = tf.bitwise.right_shift(tf.bitcast(tf.cast(last, tf.float32), tf.int32), 23) - 127
+    return tf.where(last > 0, base + exponent, -1)
 
 
 def _lying_at(starts, positions, bits):
@@ -242,7 +251,6 @@ def cut_jittered(windows, deviation, drawn):
 
     def displaced(displace, reach):
         margin = _ROUNDS * reach
-        outer = _JITTER_REACH - margin + reach  # of the displacements, around those of a round
         pixels = windows.cut(windows.photo.beyond(margin + RIM, "mirror"), margin)
         made = []
         # One window after the other: it stays in the processor's cache for five rounds.
@@ -252,14 +260,16 @@ def cut_jittered(windows, deviation, drawn):
             windows.lefts,
             strict=True,
         ):
-            first = top - windows.photo.first_row + outer, left + RIM + outer
-            size = [windows.rows + 2 * (margin - reach), 2, windows.columns + 2 * (margin - reach)]
             for number in range(_ROUNDS):
-                round_drawn = tf.slice(drawn, (first[0], 2 * number, first[1]), size)
-                moved = displace(image, round_drawn, deviation)
-                image = _framed(moved, reach)
-            inner = margin - reach
-            made.append(moved[:, inner : inner + windows.rows, inner : inner + windows.columns])
+                margin_left = margin - (number + 1) * reach
+                outer = _JITTER_REACH - margin_left  # displacements beside those of this round
+                round_drawn = tf.slice(
+                    drawn,
+                    (top - windows.photo.first_row + outer, 2 * number, left + RIM + outer),
+                    (windows.rows + 2 * margin_left, 2, windows.columns + 2 * margin_left),
+                )
+                image = displace(image, round_drawn, deviation)
+            made.append(image)
         return tuple(made)
 
     near, middle, far = _ROUND_REACHES
@@ -283,10 +293,6 @@ def jitter(pixels, deviation, *windows):  # noqa: ARG001
 def _displacements(drawn, deviation):
     down, right = tf.unstack(NORMAL_STEP * deviation * tf.cast(drawn, tf.float32), axis=1)
     return down, right
-
-
-# A frame of zeros keeps the size of the pictures from round to round, so that one program serves
-# all five; it is as wide as what a round no longer knows.
 
 
 @fused
@@ -359,7 +365,3 @@ def _correlated(image, row_weights, column_weights):
         )
         for i, row_weight in enumerate(row_weights)
     )
-
-
-def _framed(image, width):
-    return tf.pad(image, ((0, 0), (width, width), (width, width)))
