@@ -143,7 +143,7 @@ def _traced(from_rows, from_columns, to_rows, to_columns, width):
     # Twice as far at each step.
     _, origin = tf.while_loop(
         lambda before, after: tf.reduce_any(before != after),
-        lambda before, after: (after, tf.gather(after, after)),
+        lambda _, after: (after, tf.gather(after, after)),
         (origin, tf.gather(origin, origin)),
         parallel_iterations=1,
     )

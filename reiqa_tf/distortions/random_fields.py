@@ -22,8 +22,8 @@ GROUP = 32
 """Normal numbers that one entry of the codebook holds."""
 
 _CODE_BITS = 13
-"""Random bits that choose an entry of the codebook. It has 256 KB: one of 1 MB, looked up at random,
-is not at hand in the cache of a core and takes three times as long."""
+"""Random bits that choose an entry of the codebook. It has 256 KB: one of 1 MB is looked up three
+times as slowly, for it is not at hand in the cache of a core."""
 
 
 def random_words(seed, first_row, rows, words):
