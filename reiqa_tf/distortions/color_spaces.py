@@ -86,6 +86,26 @@ def lightness_from_rgb(planes):
     return _lightness(_linear(planes))
 
 
+@fused
+def _differences(roots):
+    return mix(roots, _DIFFERENCES)
+
+
+_DIFFERENCES = np.array([[1, -1, 0], [0, -1, 1]])
+
+
+def differences_from_rgb(planes):
+    """Of `roots_from_rgb`, f(X) - f(Y) and f(Z) - f(Y), which are a / 500 and -b / 200.
+
+    Args:
+        planes: tensor `(..., 3, H, W)`, as of `roots_from_rgb`.
+
+    Returns:
+        float32 tensor `(..., 2, H, W)`.
+    """
+    return _differences(roots_from_rgb(planes))
+
+
 def _root(relative):
     root = _polynomial(_CUBE_ROOT, _fourth_root(relative))
     return tf.where(relative > 0.008856, root, 7.787 * relative + 16 / 116)

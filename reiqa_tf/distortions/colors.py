@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from reiqa_tf.distortions.coarse_blur import GRID_REACH, blur_coarsely, enlarge
 from reiqa_tf.distortions.color_spaces import (
+    differences_from_rgb,
     lightness_from_rgb,
     mix,
     rgb_from_roots,
@@ -49,26 +50,21 @@ def draw_diffusion(seed, amount, photo):  # noqa: ARG001
 
 
 def _color_differences(pixels):
-    return _differences(roots_from_rgb(pixels[:, tf.newaxis]))[:, 0]
-
-
-@fused
-def _differences(roots):
-    return mix(roots, _DIFFERENCES)
-
-
-_DIFFERENCES = np.array([[1, -1, 0], [0, -1, 1]])
-"""From f(X), f(Y), f(Z) to f(X) - f(Y) and f(Z) - f(Y), which are a / 500 and -b / 200."""
+    return differences_from_rgb(pixels[:, tf.newaxis])[:, 0]
 
 
 def cut_diffusion(windows, amount, drawn):  # noqa: ARG001
     """Windows of f(Y) and of the blurred colours."""
-    return lightness_from_rgb(trimmed(windows.pixels, MARGIN)), *enlarge(drawn, windows)
+    lightness = lightness_from_rgb(trimmed(windows.pixels, MARGIN))
+    return lightness, _filled(windows.pixels, *enlarge(drawn, windows))
 
 
-def color_diffusion(pixels, amount, lightness, lines, weights):
+_filled = fused(fill_windows)
+"""A program of its own: each of three channels reads all that is filled."""
+
+
+def color_diffusion(pixels, amount, lightness, blurred):  # noqa: ARG001
     """Blurs a and b of Lab and multiplies them by `amount`; L is kept."""
-    blurred = fill_windows(pixels, lines, weights)
     return rgb_from_roots(lightness + amount * mix(blurred, _FROM_DIFFERENCES))
 
 
