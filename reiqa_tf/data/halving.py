@@ -91,7 +91,7 @@ def halved_columns(rows, column_weights):
 
     Args:
         rows: of `halved_rows`.
-        column_weights: of `tap_weights`, `(T, patch, 6)`.
+        column_weights: of `tap_weights`, with the weights first: `(6, T, patch)`.
 
     Returns:
         float32 tensor `(T, 3, patch, patch)` in [0, 1].

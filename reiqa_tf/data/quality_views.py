@@ -189,7 +189,7 @@ class QualityViews:
             ),
         )
         row_weights = tap_weights(half_tops, source.height, self.patch)
-        column_weights = tap_weights(half_lefts, source.width, self.patch)
+        column_weights = tf.transpose(tap_weights(half_lefts, source.width, self.patch), (2, 0, 1))
 
         def pairs_of_version(version):
             distortion, level, seed, swapped = version

@@ -34,7 +34,8 @@ class Distortion:
     Attributes:
         name: what users call it.
         apply: pure function `(pixels, value, *cut)` of `Windows.pixels` that returns float32 planes
-            `(T, 3, rows, columns)` in [0, 1]. It is compiled.
+            `(T, 3, rows, columns)` in [0, 1]. It is compiled. None where `cut` makes a tuple of
+            these planes alone.
         levels: physical values of the five levels, mildest first where `ordered`.
         unit: what the values are.
         ordered: whether a higher level always means a stronger change.
@@ -51,7 +52,7 @@ class Distortion:
     """
 
     name: str
-    apply: Callable | tuple
+    apply: Callable | tuple | None
     levels: tuple
     unit: str
     ordered: bool
@@ -107,6 +108,8 @@ def _on_all(draw, cut, apply, groups, value, seed):
         groups = [dataclasses.replace(windows, photo=photo) for windows in groups]
         drawn = draw(seed, value, photo)
     parts = [cut(windows, value, drawn) if cut else () for windows in groups]
+    if apply is None:
+        return [planes for (planes,) in parts]
     return _program(apply)([windows.pixels for windows in groups], value, parts)
 
 
@@ -129,8 +132,7 @@ def _program(apply):
 
 
 _NONE = (0,) * 5
-
-
+_LENS = (1, 2, 4, 6, 8)
 _RESIZE = (2, 3, 4, 8, 16)
 _MOTION = (12, 16, 20, 24, 28)
 
@@ -146,13 +148,14 @@ DISTORTIONS = (
     Distortion(
         "lens_blur",
         (
-            *(blurs.small_lens_blur(radius) for radius in (1, 2, 4, 6)),
-            blurs.largest_lens_blur,
+            *(blurs.small_lens_blur(radius) for radius in _LENS[:3]),
+            *(blurs.large_lens_blur(radius) for radius in _LENS[3:]),
         ),
-        levels=(1, 2, 4, 6, 8),
+        levels=_LENS,
         unit="px, radius",
         ordered=True,
-        neighbourhood=(1, 2, 4, 6, 8),
+        neighbourhood=_LENS,
+        cut=(*(None,) * 3, *(blurs.cut_fours(radius) for radius in _LENS[3:])),
     ),
     Distortion(
         "color_diffusion",
@@ -378,13 +381,13 @@ DISTORTIONS = (
     ),
     Distortion(
         "motion_blur",
-        blurs.motion_blur,
+        None,
         levels=_MOTION,
         unit="px",
         ordered=True,
         neighbourhood=tuple(length // 2 for length in _MOTION),
         draw=blurs.draw_axis,
-        cut=blurs.pass_on,
+        cut=tuple(blurs.cut_motion_blurred(length) for length in _MOTION),
         random=True,
     ),
 )

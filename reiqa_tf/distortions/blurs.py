@@ -1,13 +1,17 @@
 """Blurs: Gaussian, of a lens out of focus, of motion."""
 
 import functools
+import itertools
+import operator
 
 import numpy as np
 import tensorflow as tf
 
 from reiqa_tf.distortions.filters import gaussian_kernel
+from reiqa_tf.distortions.fusing import fused, kept_whole
 from reiqa_tf.distortions.planar_filters import filter_both, filter_columns, filter_rows
-from reiqa_tf.distortions.windows import around
+from reiqa_tf.distortions.windows import MARGIN, around, trimmed
+from reiqa_tf.image.scaling import to_unit_range
 
 _LARGEST_RADIUS = 8
 _SUBPIXELS = 16
@@ -33,50 +37,97 @@ def small_lens_blur(radius):
     """Convolution with a small disk.
 
     Args:
-        radius: pixels, an integer; up to 6 this is faster than `largest_lens_blur`.
+        radius: pixels, an integer.
 
     Returns:
         an operator, always the same one for a radius.
     """
-    middle = slice(_LARGEST_RADIUS - radius, _LARGEST_RADIUS + radius + 1)
-    disk = disk_kernels()[radius, middle, middle]
-    places = {weight: np.argwhere(disk == weight).tolist() for weight in np.unique(disk[disk > 0])}
 
     def blur(pixels, value):  # noqa: ARG001
-        image = around(pixels, radius)
-
-        def shifted(i, j):
-            return image[:, :, i : i - 2 * radius or None, j : j - 2 * radius or None]
-
+        shifted = _shifts(around(pixels, radius), 2 * radius, 2 * radius)
         # Pixels of one weight are summed before they are weighed: the few weights then stay in
         # the processor's registers.
-        return sum(weight * sum(shifted(i, j) for i, j in at) for weight, at in places.items())
+        return sum(
+            weight * sum(shifted(i, j) for i, j in places)
+            for weight, places in _places(radius).items()
+        )
 
     return blur
 
 
-def largest_lens_blur(pixels, radius):  # noqa: ARG001
-    """Convolution with a disk of 8 px, as a sum of separable filters."""
-    image = around(pixels, _LARGEST_RADIUS)
-    return sum(
-        filter_columns(filter_rows(image, column), row)
-        for column, row in zip(*_largest_disk_factors(), strict=True)
-    )
+@functools.cache
+def large_lens_blur(radius):
+    """The same for a large disk: inside of it, four pixels side by side are read as one.
 
+    Args:
+        radius: pixels, an integer.
 
-_RANK = 6
+    Returns:
+        an operator that takes what `cut_fours` of this radius cuts.
+    """
+    places = _places(radius)
+    inside = max(places)
+    fours, ones = _in_fours(places.pop(inside))
+
+    def blur(pixels, value, sums):  # noqa: ARG001
+        shifted = _shifts(around(pixels, radius), 2 * radius, 2 * radius)
+        shifted_sums = _shifts(sums, 2 * radius, 2 * radius - 3)
+        whole = sum(shifted_sums(i, j) for i, j in fours) + sum(shifted(i, j) for i, j in ones)
+        return inside * whole + sum(
+            weight * sum(shifted(i, j) for i, j in at) for weight, at in places.items()
+        )
+
+    return blur
 
 
 @functools.cache
-def _largest_disk_factors():
-    """The disk of 8 px as a sum of products of a column and a row; 0.2 % of it is left over.
+def cut_fours(radius):
+    """How windows are cut for `large_lens_blur`.
+
+    Args:
+        radius: pixels, an integer.
 
     Returns:
-        two float32 arrays `(6, 17)`.
+        function of windows, the radius again and what was drawn.
     """
-    left, scales, right = np.linalg.svd(np.float64(disk_kernels()[_LARGEST_RADIUS]))
-    roots = np.sqrt(scales[:_RANK, np.newaxis])
-    return np.float32(roots * left.T[:_RANK]), np.float32(roots * right[:_RANK])
+    return lambda windows, value, drawn: (  # noqa: ARG005
+        _fours_of_columns(trimmed(windows.pixels, MARGIN - radius)),
+    )
+
+
+@fused
+def _fours_of_columns(pixels):
+    """Sums of four columns side by side, in [0, 4]: of `(T, 3, H, W)`, `(T, 3, H, W - 3)`."""
+    return filter_columns(to_unit_range(pixels), tf.ones((4,)))
+
+
+@fused
+def _fours_of_rows(pixels):
+    """Sums of four rows, likewise: `(T, 3, H - 3, W)`."""
+    return filter_rows(to_unit_range(pixels), tf.ones((4,)))
+
+
+def _shifts(image, down, right):
+    """Function of a row and a column of a kernel: the image as read there, `down` rows smaller."""
+    return lambda i, j: image[:, :, i : i - down or None, j : j - right or None]
+
+
+def _places(radius):
+    """Rows and columns of a disk's kernel that have a weight, for each weight."""
+    middle = slice(_LARGEST_RADIUS - radius, _LARGEST_RADIUS + radius + 1)
+    disk = disk_kernels()[radius, middle, middle]
+    return {weight: np.argwhere(disk == weight).tolist() for weight in np.unique(disk[disk > 0])}
+
+
+def _in_fours(places):
+    """Splits places into those where four begin that stand side by side, and the others."""
+    fours, ones = [], []
+    for row, begun in itertools.groupby(places, key=operator.itemgetter(0)):
+        columns = [column for _, column in begun]
+        whole = len(columns) // 4 * 4
+        fours += [(row, column) for column in columns[:whole:4]]
+        ones += [(row, column) for column in columns[whole:]]
+    return fours, ones
 
 
 @functools.cache
@@ -106,24 +157,39 @@ def draw_axis(seed, value, photo):  # noqa: ARG001
     return tf.random.stateless_uniform((), seed) < 0.5
 
 
-def pass_on(windows, value, drawn):  # noqa: ARG001
-    """What was drawn, the same for all windows."""
-    return (drawn,)
+@functools.cache
+def cut_motion_blurred(length):
+    """How windows are cut whose pixels are means of pixels in a line.
 
+    Args:
+        length: pixels in a line, a multiple of 4: four side by side are summed once for all lines.
 
-def motion_blur(pixels, length, upright):
-    """Mean over `length` px along the rows or along the columns."""
+    Returns:
+        function of windows, the length again and whether to blur along columns, that makes float32
+        planes `(T, 3, rows, columns)`.
+    """
+    half = length // 2
+    starts, last = range(0, length, 4), length - 4
     # An even length has one neighbour more before a pixel than after it.
-    offset = tf.range(-MOTION_REACH, MOTION_REACH + 1)
-    half = tf.cast(length, tf.int32) // 2
-    inside = (offset >= -half) & (offset < half)
-    kernel = tf.cast(inside, tf.float32) * tf.math.reciprocal(length)
-    image = around(pixels, MOTION_REACH)
-    return tf.cond(
-        upright,
-        lambda: filter_rows(image[..., MOTION_REACH:-MOTION_REACH], kernel),
-        lambda: filter_columns(image[..., MOTION_REACH:-MOTION_REACH, :], kernel),
-    )
+    reach, window = slice(MARGIN - half, half - 1 - MARGIN), slice(MARGIN, -MARGIN)
 
+    @fused
+    def mean_of_rows(fours):
+        total = sum(fours[:, :, i : i - last or None] for i in starts)
+        return tf.minimum(total * (1 / length), 1.0)
 
-MOTION_REACH = 14
+    @fused
+    def mean_of_columns(fours):
+        total = sum(fours[..., i : i - last or None] for i in starts)
+        return tf.minimum(total * (1 / length), 1.0)
+
+    def cut(windows, value, upright):  # noqa: ARG001
+        pixels = windows.pixels
+        blurred = tf.cond(
+            upright,
+            kept_whole(lambda: mean_of_rows(_fours_of_rows(pixels[:, :, reach, window]))),
+            kept_whole(lambda: mean_of_columns(_fours_of_columns(pixels[:, :, window, reach]))),
+        )
+        return (blurred,)
+
+    return cut

@@ -51,24 +51,25 @@ def draw_blocks(seed, count, photo):  # noqa: ARG001
 
 
 def cut_blocks(windows, count, drawn):  # noqa: ARG001
-    """Where squares lie in windows: int32 `(T, 10, rows)`, `(T, 10, columns)`; their colours."""
+    """Where squares lie from windows: first rows and first columns, int32 `(T, 10)`; colours."""
     tops, lefts, colors = drawn
-    rows, columns = zip(*windows.coordinates(), strict=True)
     return (
-        tf.stack(rows)[:, tf.newaxis] - tops[:, tf.newaxis],
-        tf.stack(columns)[:, tf.newaxis] - lefts[:, tf.newaxis],
+        tops - tf.stack(windows.tops)[:, tf.newaxis],
+        lefts - tf.stack(windows.lefts)[:, tf.newaxis],
         colors,
     )
 
 
-def color_block(pixels, count, rows, columns, colors):
+def color_block(pixels, count, tops, lefts, colors):
     """Squares of 32 px painted one after the other."""
     image = around(pixels, 0)
-    down = (rows >= 0) & (rows < _BLOCK_SIDE)
-    right = (columns >= 0) & (columns < _BLOCK_SIDE)
+    rows, columns = (tf.range(size) for size in tf.unstack(tf.shape(image)[2:]))
+    bits = _bits(_MOST_BLOCKS, count)[tf.newaxis]
+    down = _lying_at(tops, rows, bits, _BLOCK_SIDE)[:, :, :, tf.newaxis]
+    right = _lying_at(lefts, columns, bits, _BLOCK_SIDE)[:, :, tf.newaxis]
+    covering = tf.bitwise.bitwise_and(down, right)
     for i in range(_MOST_BLOCKS):
-        down_here = down[:, i, tf.newaxis, :, tf.newaxis] & (i < tf.cast(count, tf.int32))
-        covered = down_here & right[:, i, tf.newaxis, tf.newaxis]
+        covered = tf.bitwise.bitwise_and(covering, 1 << i) > 0
         image = tf.where(covered, colors[i][:, tf.newaxis, tf.newaxis], image)
     return image
 
@@ -131,8 +132,8 @@ def _traced(from_rows, from_columns, to_rows, to_columns, width):
     is_before = number < number[:, tf.newaxis]
     rows = tf.where(is_before, to_rows - from_rows[:, tf.newaxis], _PATCH_SIDE)
     columns = to_columns - from_columns[:, tf.newaxis]
-    bits = _bits(_MOST_PATCHES)
-    latest = _latest(_lying_at(rows, inside, bits), _lying_at(columns, inside, bits))
+    bits = _words(_bits(_MOST_PATCHES, _MOST_PATCHES))
+    latest = _latest(rows, columns, inside, inside, bits)
     painter = tf.maximum(latest, 0)
     row, column = inside[:, tf.newaxis], inside
     itself = _PATCH_AREA * number[:, tf.newaxis, tf.newaxis] + _PATCH_SIDE * row + column
@@ -163,7 +164,7 @@ def cut_copies(windows, count, drawn):
     places = _last_painted(
         rows - tops[:, tf.newaxis],
         columns - lefts[:, tf.newaxis],
-        _bits(count),
+        _words(_bits(_MOST_PATCHES, count)),
         tf.zeros((windows.rows, windows.columns), tf.bool),
     )
     return places, patches
@@ -172,7 +173,7 @@ def cut_copies(windows, count, drawn):
 @fused
 def _last_painted(rows, columns, bits, window):
     inner_rows, inner_columns = tf.range(tf.shape(window)[0]), tf.range(tf.shape(window)[1])
-    latest = _latest(_lying_at(rows, inner_rows, bits), _lying_at(columns, inner_columns, bits))
+    latest = _latest(rows, columns, inner_rows, inner_columns, bits)
     starts = 3 * _PATCH_AREA * tf.range(_MOST_PATCHES) - _PATCH_SIDE * rows - columns
     place = tf.gather(starts, tf.maximum(latest, 0), batch_dims=1)
     place += _PATCH_SIDE * inner_rows[:, tf.newaxis] + inner_columns
@@ -191,30 +192,38 @@ _WORD = 20
 """Patches whose bits are kept in one number: few enough for a float to hold them exactly."""
 
 
-def _bits(count):
-    """The bit of each patch, 0 for those not painted: int32 `(words, 20)`."""
-    number = tf.range(_MOST_PATCHES)
-    bits = tf.bitwise.left_shift(1, number % _WORD) * tf.cast(
-        number < tf.cast(count, tf.int32), tf.int32
-    )
+def _bits(most, count):
+    """A bit for each of `most` squares, 0 for those from `count` on: int32 `(most,)`."""
+    number = tf.range(most)
+    bits = tf.bitwise.left_shift(1, number % _WORD)
+    return bits * tf.cast(number < tf.cast(count, tf.int32), tf.int32)
+
+
+def _words(bits):
+    """Bits that have a word in common, side by side: int32 `(words, 20)`."""
     return tf.reshape(bits, (-1, _WORD))
 
 
-def _latest(down, right):
-    """The patch that was painted last, of those that lie at a row and at a column, as bits.
-
-    What both have in common lies at the pixel, and the highest bit of that is the last patch.
+def _latest(tops, lefts, rows, columns, bits):
+    """The patch that was painted last, at each pixel.
 
     Args:
-        down: of `_lying_at`, int32 `(T, words, rows)`.
-        right: likewise, `(T, words, columns)`.
+        tops: int32 tensor `(T, 100)`, first rows of patches.
+        lefts: int32 tensor `(T, 100)`, first columns.
+        rows: int32 tensor `(H,)`, rows that are asked for.
+        columns: int32 tensor `(W,)`, likewise.
+        bits: of `_words`.
 
     Returns:
-        int32 tensor `(T, rows, columns)`, numbers of patches, -1: none.
+        int32 tensor `(T, H, W)`, numbers of patches, -1: none.
     """
+    # Which patches lie at a row and at a column, as bits. What both have in common lies at the
+    # pixel, and the highest bit of that is the patch that was painted last.
+    down = _lying_at(tops, rows, bits, _PATCH_SIDE)[..., tf.newaxis]
+    right = _lying_at(lefts, columns, bits, _PATCH_SIDE)[..., tf.newaxis, :]
     last, base = 0, 0
-    for word in range(down.shape[1]):
-        common = tf.bitwise.bitwise_and(down[:, word, :, tf.newaxis], right[:, word, tf.newaxis])
+    for word in range(bits.shape[0]):
+        common = tf.bitwise.bitwise_and(down[:, word], right[:, word])
         base = tf.where(common > 0, word * _WORD, base)
         last = tf.where(common > 0, common, last)
     # The exponent of a float is the place of its highest bit.
@@ -222,10 +231,20 @@ def _latest(down, right):
     return tf.where(last > 0, base + exponent, -1)
 
 
-def _lying_at(starts, positions, bits):
-    """Sums of the bits of patches that lie at positions: int32 `(T, words, N)`."""
+def _lying_at(starts, positions, bits, side):
+    """Sums of the bits of squares that lie at positions.
+
+    Args:
+        starts: int32 tensor `(T, squares)`, first positions of squares.
+        positions: int32 tensor `(N,)`.
+        bits: int32 tensor `(words, bits)`, one for each square.
+        side: of the squares.
+
+    Returns:
+        int32 tensor `(T, words, N)`.
+    """
     offset = positions - starts[..., tf.newaxis]
-    inside = tf.cast((offset >= 0) & (offset < _PATCH_SIDE), tf.int32)
+    inside = tf.cast((offset >= 0) & (offset < side), tf.int32)
     shape = (starts.shape[0], *bits.shape, tf.shape(positions)[0])
     return tf.reduce_sum(tf.reshape(inside, shape) * bits[..., tf.newaxis], axis=2)
 

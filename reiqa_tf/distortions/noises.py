@@ -13,6 +13,7 @@ from reiqa_tf.distortions.random_fields import (
     normal_codes,
     normal_steps,
     uniform_field,
+    uniform_quantile,
 )
 from reiqa_tf.distortions.windows import RIM, around
 
@@ -92,20 +93,20 @@ def multiplicative_noise(pixels, variance, *noise):
 
 
 def draw_uniform(seed, probability, photo):  # noqa: ARG001
-    """One uniform number in [0, 1) a pixel: float32 `(photo.rows, 1, W + 2 RIM)`."""
+    """One random whole number a pixel: int16 `(photo.rows, 1, W + 2 RIM)` of `uniform_field`."""
     return uniform_field(seed, photo.first_row, photo.rows, _columns(photo))
 
 
 def cut_uniform(windows, value, drawn):  # noqa: ARG001
-    """The uniform numbers of windows: a float32 tensor `(T, rows, 1, columns)`."""
+    """The random numbers of windows: an int16 tensor `(T, rows, 1, columns)`."""
     return (windows.field(drawn),)
 
 
 def impulse_noise(pixels, probability, chance):
     """Pixels turned black or white, each with half of the probability."""
     chance = _planes(chance)
-    kept = tf.where(chance < probability, 0.0, around(pixels, 0))
-    return tf.where(chance < 0.5 * probability, 1.0, kept)
+    kept = tf.where(chance < uniform_quantile(probability), 0.0, around(pixels, 0))
+    return tf.where(chance < uniform_quantile(0.5 * probability), 1.0, kept)
 
 
 def draw_denoise(seed, variance, photo):

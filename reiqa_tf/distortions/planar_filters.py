@@ -91,13 +91,14 @@ def reduced_columns(planes, weights, step):
 
     Args:
         planes: tensor `(T, C, H, step (N - 1) + K)`.
-        weights: as of `reduced_rows`.
+        weights: float32 tensor `(K, T, N)`, K known: those of `reduced_rows`, but weights of
+            neighbouring columns lie side by side, so that they are read in vectors.
         step: columns from one sum to the next.
 
     Returns:
         float32 tensor `(T, C, H, N)`.
     """
-    weights = tf.unstack(weights[:, tf.newaxis, tf.newaxis], axis=4)
+    weights = tf.unstack(weights[:, :, tf.newaxis, tf.newaxis])
     planes = tf.cast(planes, tf.float32)
     return tf.add_n(
         [

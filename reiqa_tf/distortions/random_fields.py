@@ -53,7 +53,7 @@ def random_words(seed, first_row, rows, words):
 
 
 def uniform_field(seed, first_row, rows, columns):
-    """White noise, uniform in [0, 1), one number a pixel.
+    """White noise, one number a pixel, all int16 numbers equally often.
 
     Args:
         seed: int32 tensor `(2,)`.
@@ -62,13 +62,22 @@ def uniform_field(seed, first_row, rows, columns):
         columns: width of the photo.
 
     Returns:
-        float32 tensor `(rows, 1, columns)`, multiples of 2**-24.
+        int16 tensor `(rows, 1, columns)`.
     """
-    words = random_words(seed, first_row, rows, columns)[:, :columns]
-    bits = tf.cast(
-        tf.bitcast(tf.bitwise.right_shift(words, tf.constant(8, tf.uint32)), tf.int32), tf.float32
-    )
-    return (bits * 2.0**-24)[:, tf.newaxis]
+    words = random_words(seed, first_row, rows, -(-columns // 2))
+    return tf.reshape(tf.bitcast(words, tf.int16), (rows, 1, -1))[..., :columns]
+
+
+def uniform_quantile(probability):
+    """Below which number those of `uniform_field` are with a probability, to half of 1 in 65,536.
+
+    Args:
+        probability: float32 tensor, at most 0.5.
+
+    Returns:
+        int16 tensor.
+    """
+    return tf.cast(tf.round((probability - 0.5) * 2.0**16), tf.int16)
 
 
 def normal_codes(seed, first_row, rows, columns, channels):

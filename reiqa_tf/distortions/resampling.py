@@ -84,7 +84,8 @@ def shrunken(windows, kernel, factor):
     # Levels become [0, 1] where numbers are fewest.
     rows, columns = down[:count] * to_unit_range(tf.ones((), sources.dtype)), down[count:]
     if factor <= _LARGEST_SUMMED:
-        small = _reduced_columns(factor)(_reduced_rows(factor)(sources, rows), columns)
+        small_rows = _reduced_rows(factor)(sources, rows)
+        small = _reduced_columns(factor)(small_rows, tf.transpose(columns, (2, 0, 1)))
     else:
         small = _multiplied(sources, band_matrix(rows, factor), band_matrix(columns, factor))
     return _enlarged_columns(small, up[count:]), up[:count]
