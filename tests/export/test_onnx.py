@@ -11,7 +11,7 @@ from reiqa_tf.export.onnx import OPSET, ONNXError, convert_onnx
 from reiqa_tf.models.encoder import ReIQAEncoder
 from reiqa_tf.models.presets import load_preset
 from reiqa_tf.models.resnet import ResNetBackbone
-from reiqa_tf.testing.models import resnet50_pair, small_scorer
+from reiqa_tf.testing.models import small_scorer
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -151,14 +151,3 @@ def test_the_shipped_preset_agrees_and_its_halves_lose_nothing(photo):
         for model in (whole, halved):
             score = open_file(model).run(["score"], {"images": levels})[0]
             np.testing.assert_allclose(score, expected, atol=1e-4)
-
-
-@pytest.mark.slow
-def test_a_pair_of_resnet50_converts(photo):
-    scorer = resnet50_pair()
-    levels = photo[None, :97, :131]
-    expected = scorer(levels).numpy()  # random weights have no range
-    for precision, tolerance in (("float32", 1e-4), ("float16", 2e-3)):
-        session = open_file(convert_onnx(scorer, precision, known(scorer)))
-        score = session.run(["score"], {"images": levels})[0]
-        np.testing.assert_allclose(score, expected, rtol=tolerance)

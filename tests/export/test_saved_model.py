@@ -23,8 +23,6 @@ from tensorflow_serving.apis.prediction_service_pb2_grpc import (
 )
 
 from reiqa_tf.export.saved_model import ServingError, write_saved_model
-from reiqa_tf.models.encoder import IMAGENET, ReIQAEncoder
-from reiqa_tf.models.resnet import ResNetBackbone
 from reiqa_tf.testing.models import small_scorer
 from tests.export.conftest import keras_scores
 
@@ -268,31 +266,3 @@ def test_without_the_package_of_the_server_the_way_out_is_named(
     with pytest.raises(ServingError, match=r"pip install 'reiqa_tf\[export\]'"):
         write_saved_model(small, tmp_path, "quality", files)
     assert not any(tmp_path.iterdir())
-
-
-@pytest.mark.slow
-def test_a_pair_of_resnet50_takes_at_most_1_02_times_the_bytes_of_its_weights(
-    files, tmp_path, capsys
-):
-    scorer = small_scorer(
-        working_size=224,
-        content=ReIQAEncoder(ResNetBackbone(), normalization=IMAGENET, name="content"),
-        quality=ReIQAEncoder(ResNetBackbone(), name="quality"),
-    )
-    write_saved_model(scorer, tmp_path, "pair", files[:1])
-    weights = sum(4 * int(np.prod(variable.shape)) for variable in scorer.variables)
-    folder = tmp_path / "pair/1"
-    stored = sum(
-        path.stat().st_size
-        for path in folder.rglob("*")
-        if path.is_file() and path.parent.name != "assets.extra"
-    )
-    with capsys.disabled():
-        ratio = f"{stored / weights:.4f} times its weights"
-        sys.stdout.write(f"\nSavedModel of a ResNet-50 pair: {stored:,} bytes, {ratio}\n")
-    assert weights > 180e6
-    assert stored <= 1.02 * weights
-    received = tf.saved_model.load(folder).signatures["serving_default"](
-        image_bytes=tf.constant(files)
-    )
-    np.testing.assert_allclose(received["score"], keras_scores(scorer, files), rtol=1e-4)

@@ -18,7 +18,7 @@ from reiqa_tf.export.tflite import PRECISIONS, TFLiteError, convert_tflite, oper
 from reiqa_tf.models.encoder import ReIQAEncoder
 from reiqa_tf.models.presets import load_preset
 from reiqa_tf.models.resnet import ResNetBackbone
-from reiqa_tf.testing.models import resnet50_pair, small_scorer
+from reiqa_tf.testing.models import small_scorer
 
 interpreters = pytest.importorskip("ai_edge_litert.interpreter")
 schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
@@ -307,20 +307,3 @@ def test_the_shipped_preset_in_integers_is_small_and_near(shipped, photos_folder
     difference = by_file(model, photos) - by_keras(shipped, photos)
     # On photos like those of the preset the differences have a deviation of 0.013.
     assert np.abs(difference).max() <= 0.06
-
-
-@pytest.mark.slow
-def test_a_pair_of_resnet50_converts_in_every_precision(photo):
-    scorer = resnet50_pair()
-    photos = crops(photo, (64, 96), 3)
-    expected = by_keras(scorer, photos)
-    scale = np.abs(expected).max()  # random weights have no range
-    for precision, tolerance in (
-        ("float32", 1e-4),
-        ("float16", 2e-3),
-        ("dynamic_range", 0.1),
-        ("full_integer", 0.2),
-    ):
-        model = convert_tflite(scorer, (64, 96), precision, known(scorer), calibration=photos)
-        difference = np.abs(by_file(model, photos) - expected).max() / scale
-        assert difference <= tolerance, precision
