@@ -2,12 +2,10 @@
 
 import functools
 
-import numpy as np
 import tensorflow as tf
 
 from reiqa_tf.distortions.fusing import fused
 from reiqa_tf.distortions.random_fields import LARGEST_NORMAL, NORMAL_STEP, normal_field
-from reiqa_tf.distortions.resampling import cubic
 from reiqa_tf.distortions.windows import RIM, around
 from reiqa_tf.image.scaling import to_unit_range
 
@@ -268,7 +266,7 @@ def cut_jittered(windows, deviation, drawn):
         T float32 tensors `(3, rows, columns)`, not clipped.
     """
 
-    def displaced(displace, reach):
+    def displaced(reach):
         margin = _ROUNDS * reach
         pixels = windows.cut(windows.photo.beyond(margin + RIM, "mirror"), margin)
         made = []
@@ -287,7 +285,7 @@ def cut_jittered(windows, deviation, drawn):
                     (top - windows.photo.first_row + outer, 2 * number, left + RIM + outer),
                     (windows.rows + 2 * margin_left, 2, windows.columns + 2 * margin_left),
                 )
-                image = displace(image, round_drawn, deviation)
+                image = _displace_by(reach)(image, round_drawn, deviation)
             made.append(image)
         return tuple(made)
 
@@ -295,12 +293,8 @@ def cut_jittered(windows, deviation, drawn):
     largest = deviation * LARGEST_NORMAL
     return tf.cond(
         largest <= near - 1,
-        lambda: displaced(_displace_near, near),
-        lambda: tf.cond(
-            largest <= middle - 1,
-            lambda: displaced(_displace_by(middle), middle),
-            lambda: displaced(_displace_by(far), far),
-        ),
+        lambda: displaced(near),
+        lambda: tf.cond(largest <= middle - 1, lambda: displaced(middle), lambda: displaced(far)),
     )
 
 
@@ -309,26 +303,28 @@ def jitter(pixels, deviation, *windows):  # noqa: ARG001
     return tf.clip_by_value(tf.stack(windows), 0.0, 1.0)
 
 
-def _displacements(drawn, deviation):
-    down, right = tf.unstack(NORMAL_STEP * deviation * tf.cast(drawn, tf.float32), axis=1)
-    return down, right
+@functools.cache
+def _displace_by(reach):
+    """A round of displacement by less than `reach` - 1 px: fixed neighbours, most of no weight.
 
-
-@fused
-def _displace_near(image, drawn, deviation):
-    """A round of displacement by less than a pixel: five neighbours, of which one weighs nothing.
+    Looking up the four by four that count takes longer, for that cannot be done in vectors.
 
     Args:
-        image: float32 tensor `(3, H + 2 reach, W + 2 reach)`, the reach the first of
-            `_ROUND_REACHES`.
-        drawn: int8 tensor `(H, 2, W)`, displacements in `NORMAL_STEP` of the deviation.
-        deviation: pixels.
+        reach: an integer, at least 2.
 
     Returns:
-        float32 tensor `(3, H, W)`.
+        function of a float32 image `(3, H + 2 reach, W + 2 reach)`, int8 displacements `(H, 2, W)`
+        in `NORMAL_STEP` of the deviation, and the deviation in pixels, that returns a float32
+        image `(3, H, W)`.
     """
-    down, right = _displacements(drawn, deviation)
-    return _correlated(image, _near_weights(down), _near_weights(right))
+    weights = _near_weights if reach == _ROUND_REACHES[0] else _far_weights(reach)
+
+    @fused
+    def displace(image, drawn, deviation):
+        down, right = tf.unstack(NORMAL_STEP * deviation * tf.cast(drawn, tf.float32), axis=1)
+        return _correlated(image, weights(down), weights(right))
+
+    return displace
 
 
 def _near_weights(displacement):
@@ -350,28 +346,38 @@ def _near_weights(displacement):
     )
 
 
-@functools.cache
-def _displace_by(reach):
-    """A round of displacement by less than `reach` - 1 px: fixed neighbours, most of no weight.
+def _far_weights(reach):
+    """The same of the pixels at -reach to reach, for a displacement of less than `reach` - 1.
 
-    Looking up the four by four that count takes longer, for that cannot be done in vectors.
+    Args:
+        reach: an integer.
 
     Returns:
-        function of the arguments and the result of `_displace_near`.
+        function of the displacement.
     """
-    offsets = np.arange(-reach, reach + 1, dtype=np.float32)[:, np.newaxis, np.newaxis]
+    starts = range(1 - reach, reach - 1)
 
-    @fused
-    def weigh(drawn, deviation):
-        down, right = _displacements(drawn, deviation)
-        return cubic(offsets - down), cubic(offsets - right)
+    def weights(displacement):
+        start = tf.floor(displacement)
+        t = displacement - start
+        of_four = (
+            t * (t * (1.0 - 0.5 * t) - 0.5),
+            (1.5 * t - 2.5) * t * t + 1.0,
+            t * (t * (2.0 - 1.5 * t) + 0.5),
+            (0.5 * t - 0.5) * t * t,
+        )
+        begins = {each: start == float(each) for each in starts}
+        made = []
+        for place in range(-reach, reach + 1):
+            # Of the four pixels around, the first lies one before the start.
+            weight = tf.zeros_like(t)
+            for i, one in enumerate(of_four):
+                if place + 1 - i in begins:
+                    weight = tf.where(begins[place + 1 - i], one, weight)
+            made.append(weight)
+        return made
 
-    return lambda image, drawn, deviation: _correlate(image, *weigh(drawn, deviation))
-
-
-@fused
-def _correlate(image, row_weights, column_weights):
-    return _correlated(image, tf.unstack(row_weights), tf.unstack(column_weights))
+    return weights
 
 
 def _correlated(image, row_weights, column_weights):
