@@ -173,15 +173,11 @@ def cut_motion_blurred(length):
     # An even length has one neighbour more before a pixel than after it.
     reach, window = slice(MARGIN - half, half - 1 - MARGIN), slice(MARGIN, -MARGIN)
 
-    @fused
-    def mean_of_rows(fours):
-        total = sum(fours[:, :, i : i - last or None] for i in starts)
-        return tf.minimum(total * (1 / length), 1.0)
+    def mean(shifted):
+        return tf.minimum(sum(shifted(i) for i in starts) * (1 / length), 1.0)
 
-    @fused
-    def mean_of_columns(fours):
-        total = sum(fours[..., i : i - last or None] for i in starts)
-        return tf.minimum(total * (1 / length), 1.0)
+    mean_of_rows = fused(lambda fours: mean(lambda i: fours[:, :, i : i - last or None]))
+    mean_of_columns = fused(lambda fours: mean(lambda i: fours[..., i : i - last or None]))
 
     def cut(windows, value, upright):  # noqa: ARG001
         pixels = windows.pixels

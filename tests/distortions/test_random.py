@@ -15,6 +15,7 @@ from reiqa_tf.distortions.random_fields import (
     normal_field,
     normal_steps,
     uniform_field,
+    uniform_quantile,
 )
 from reiqa_tf.distortions.windows import RIM, Photo
 from tests.oracles import distortions as oracles
@@ -101,6 +102,19 @@ def test_rows_of_a_field_do_not_depend_on_where_drawing_begins():
         lambda first, rows: uniform_field(seed, first, rows, 37),
     ):
         np.testing.assert_array_equal(draw(0, 40)[13:33], draw(13, 20))
+
+
+def test_a_quantile_of_uniform_numbers_has_its_part_of_them_below():
+    numbers = np.arange(-(2**15), 2**15, dtype=np.int16)
+    for probability in (0.0005, 0.001, 0.0125, 0.03, 0.5):
+        below = (numbers < uniform_quantile(tf.constant(probability)).numpy()).mean()
+        assert abs(below - probability) <= 0.5 / 2**16, probability
+    field = uniform_field(tf.constant([5, 6]), 0, 300, 401).numpy()
+    assert field.shape == (300, 1, 401)
+    for probability in (0.03, 0.5):
+        below = (field < uniform_quantile(tf.constant(probability)).numpy()).mean()
+        error = np.sqrt(probability * (1 - probability) / field.size)
+        assert abs(below - probability) < 5 * error, probability
 
 
 @pytest.mark.parametrize("distortion", RANDOM, ids=lambda distortion: distortion.name)

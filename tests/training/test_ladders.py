@@ -97,14 +97,16 @@ def test_a_head_that_climbed_ladders_ranks_the_levels_of_photos_it_has_not_seen(
     features, _ = feature_table(scorer, manifest.paths)
     regressor = RidgeRegressor(strengths=[1.0])
     climbed = ("gaussian_noise", "impulse_noise", "color_block")
-    ladders = [Ladder(row, climbed[row % 3], (1, row)) for row in range(30)]
+    ladders = [Ladder(i % 30, climbed[(i + i // 30) % 3], (1, i)) for i in range(60)]
     steps, _ = ladder_steps(scorer, manifest, ladders, weight=3.0)
     unseen = photo[200 : 200 + SIDE, 300 : 300 + SIDE]
     falls = {}
     for kind, given in (("without", None), ("with", steps)):
         judge = fit_head(scorer, features, manifest, regressor, given).scorer
         falls[kind] = [
-            np.mean(np.diff(np.ravel(judge(ladder(unseen, name, (9, 9))))) < 0) for name in climbed
+            np.mean(np.diff(np.ravel(judge(ladder(unseen, name, (9, draw))))) < 0)
+            for name in climbed
+            for draw in range(8)
         ]
     assert np.mean(falls["with"]) > 0.85
     assert np.mean(falls["with"]) > np.mean(falls["without"]) + 0.2
