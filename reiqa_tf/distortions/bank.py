@@ -344,12 +344,15 @@ DISTORTIONS = (
     Distortion(
         "jitter",
         displacements.jitter,
-        levels=(0.05, 0.1, 0.2, 0.5, 1),
+        levels=displacements.JITTER_LEVELS,
         unit="px, standard deviation",
         ordered=True,
         neighbourhood=displacements.JITTER_REACHES,
         draw=displacements.draw_jitter,
-        cut=displacements.cut_jittered,
+        cut=tuple(
+            displacements.cut_jittered(displacements.round_reach(deviation))
+            for deviation in displacements.JITTER_LEVELS
+        ),
         random=True,
     ),
     Distortion(

@@ -42,15 +42,13 @@ def small_lens_blur(radius):
     Returns:
         an operator, always the same one for a radius.
     """
+    places = _places(radius)
 
     def blur(pixels, value):  # noqa: ARG001
         shifted = _shifts(around(pixels, radius), 2 * radius, 2 * radius)
         # Pixels of one weight are summed before they are weighed: the few weights then stay in
         # the processor's registers.
-        return sum(
-            weight * sum(shifted(i, j) for i, j in places)
-            for weight, places in _places(radius).items()
-        )
+        return sum(weight * sum(shifted(i, j) for i, j in at) for weight, at in places.items())
 
     return blur
 

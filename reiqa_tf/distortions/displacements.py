@@ -1,6 +1,7 @@
 """Pixels painted over, copied elsewhere or taken from beside their place."""
 
 import functools
+import math
 
 import tensorflow as tf
 
@@ -16,10 +17,22 @@ _PATCH_AREA = _PATCH_SIDE**2
 _FARTHEST = 8
 _MOST_PATCHES = 100
 _ROUNDS = 5
-_ROUND_REACHES = (2, 3, 5)
-"""How far a round may look: for displacements of less than 1, of less than 2, of less than 4 px."""
+_NEAR = 2
+"""How far a round looks for displacements of less than a pixel: cubic convolution reaches 2 px."""
 
-JITTER_REACHES = tuple(_ROUNDS * _ROUND_REACHES[i] for i in (0, 0, 0, 1, 2))
+JITTER_LEVELS = (0.05, 0.1, 0.2, 0.5, 1)
+
+
+def round_reach(deviation):
+    """How far a round of `jitter` may look, an integer of pixels.
+
+    Args:
+        deviation: standard deviation of the displacements in pixels.
+    """
+    return math.ceil(deviation * LARGEST_NORMAL) + _NEAR - 1
+
+
+JITTER_REACHES = tuple(_ROUNDS * round_reach(deviation) for deviation in JITTER_LEVELS)
 """How far five rounds of each level can look."""
 
 _JITTER_REACH = JITTER_REACHES[-1]
@@ -62,7 +75,7 @@ def color_block(pixels, count, tops, lefts, colors):
     """Squares of 32 px painted one after the other."""
     image = around(pixels, 0)
     rows, columns = (tf.range(size) for size in tf.unstack(tf.shape(image)[2:]))
-    bits = _bits(_MOST_BLOCKS, count)[tf.newaxis]
+    bits = _bits(_MOST_BLOCKS, count)[tf.newaxis]  # one word, which stands where channels do
     down = _lying_at(tops, rows, bits, _BLOCK_SIDE)[:, :, :, tf.newaxis]
     right = _lying_at(lefts, columns, bits, _BLOCK_SIDE)[:, :, tf.newaxis]
     covering = tf.bitwise.bitwise_and(down, right)
@@ -259,15 +272,20 @@ def draw_jitter(seed, deviation, photo):  # noqa: ARG001
     return normal_field(seed, photo.first_row - margin, rows, columns, 2 * _ROUNDS)
 
 
-def cut_jittered(windows, deviation, drawn):
-    """Windows whose pixels, five times, are taken from a place beside them, by cubic convolution.
+@functools.cache
+def cut_jittered(reach):
+    """How windows are cut whose pixels, five times, are taken from beside, by cubic convolution.
+
+    Args:
+        reach: of `round_reach`.
 
     Returns:
-        T float32 tensors `(3, rows, columns)`, not clipped.
+        function of windows, the deviation and what was drawn, that makes T float32 tensors
+        `(3, rows, columns)`, not clipped.
     """
+    displace, margin = _displace_by(reach), _ROUNDS * reach
 
-    def displaced(reach):
-        margin = _ROUNDS * reach
+    def cut(windows, deviation, drawn):
         pixels = windows.cut(windows.photo.beyond(margin + RIM, "mirror"), margin)
         made = []
         # One window after the other: it stays in the processor's cache for five rounds.
@@ -285,17 +303,11 @@ def cut_jittered(windows, deviation, drawn):
                     (top - windows.photo.first_row + outer, 2 * number, left + RIM + outer),
                     (windows.rows + 2 * margin_left, 2, windows.columns + 2 * margin_left),
                 )
-                image = _displace_by(reach)(image, round_drawn, deviation)
+                image = displace(image, round_drawn, deviation)
             made.append(image)
         return tuple(made)
 
-    near, middle, far = _ROUND_REACHES
-    largest = deviation * LARGEST_NORMAL
-    return tf.cond(
-        largest <= near - 1,
-        lambda: displaced(near),
-        lambda: tf.cond(largest <= middle - 1, lambda: displaced(middle), lambda: displaced(far)),
-    )
+    return cut
 
 
 def jitter(pixels, deviation, *windows):  # noqa: ARG001
@@ -317,7 +329,7 @@ def _displace_by(reach):
         in `NORMAL_STEP` of the deviation, and the deviation in pixels, that returns a float32
         image `(3, H, W)`.
     """
-    weights = _near_weights if reach == _ROUND_REACHES[0] else _far_weights(reach)
+    weights = _near_weights if reach == _NEAR else _far_weights(reach)
 
     @fused
     def displace(image, drawn, deviation):
