@@ -7,8 +7,8 @@ The recipe is that of `content_resnet50`; the differences, each with its reason,
 
 import dataclasses
 
-from reiqa_tf import config
 from reiqa_tf.configs import content_resnet50
+from reiqa_tf.pretraining import config
 
 
 def get_config():

@@ -6,7 +6,7 @@ Numbers are MoCo-v2's (Chen, Fan, Girshick and He, arXiv 2003.04297), whose defa
 2304.00451) takes, where they do not name another reason.
 """
 
-from reiqa_tf import config
+from reiqa_tf.pretraining import config
 
 
 def get_config():

@@ -11,8 +11,8 @@ The differences from `quality_lite0`, each with its reason, are below.
 
 import dataclasses
 
-from reiqa_tf import config
 from reiqa_tf.configs import quality_lite0
+from reiqa_tf.pretraining import config
 
 
 def get_config():

@@ -8,7 +8,7 @@ code's (github.com/avinabsaha/ReIQA at 290632a), where they do not name another 
 the host's memory, and three times that while the next two steps are prepared.
 """
 
-from reiqa_tf import config
+from reiqa_tf.pretraining import config
 
 
 def get_config():

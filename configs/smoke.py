@@ -5,7 +5,7 @@
 Every number is as small as the parts allow; they are no starting point for a real run.
 """
 
-from reiqa_tf import config
+from reiqa_tf.pretraining import config
 
 
 def get_config():

@@ -41,7 +41,7 @@ def export(
             the package ships.
         calibration: paths of the real photos for full-integer weights; None takes those that
             the package ships.
-        scored: `reiqa_tf.data.manifests.Manifest` of photos that people scored, or None.
+        scored: `reiqa_tf.data.scored_photos.Manifest` of photos that people scored, or None.
         model_version: version of the model on a server, from 1 up.
         progress: function from a description and a total to a wrapper of iterators, such as
             `reiqa_tf.cli.terminal.progress`.

@@ -10,7 +10,6 @@ from reiqa_tf.export import contract, parity
 from reiqa_tf.export.formats import size_text
 from reiqa_tf.export.saved_model_timing import median_time, time_saved_model
 from reiqa_tf.image.reading import open_image, read_bytes, read_image
-from reiqa_tf.models.inference import compile_features
 from reiqa_tf.scoring.features import feature_table
 
 THREADS = (1, 2)
@@ -31,7 +30,7 @@ class Reference:
         working_size: that of the scorer.
         scorer: the `ReIQAScorer` that answers; None takes `stored`.
         stored: what `entries` answered when the artifacts were made.
-        scored: `reiqa_tf.data.manifests.Manifest` of photos that people scored, or None.
+        scored: `reiqa_tf.data.scored_photos.Manifest` of photos that people scored, or None.
         progress: function from a description and a total to a wrapper of iterators.
 
     Attributes:
@@ -119,7 +118,7 @@ class Reference:
 
     def _at(self, size):
         known = self.scores(None)
-        self._compute = self._compute or compile_features(self.scorer)
+        self._compute = self._compute or self.scorer.compile_features()
         scores = np.full(len(known), np.nan, np.float32)
         shown = self.progress(f"Keras on the scored photos at {size_text(size)}", len(known))
         both = zip(self.scored_pictures(None), self.scored_pictures(size), strict=True)

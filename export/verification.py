@@ -7,7 +7,7 @@ from reiqa_tf.errors import ReiqaError
 from reiqa_tf.export import formats, measuring
 from reiqa_tf.export.exporting import outside_tolerance
 from reiqa_tf.export.manifest import find_damage
-from reiqa_tf.models.presets import load_preset
+from reiqa_tf.models.scorer import load_preset
 from reiqa_tf.presets.folders import WEIGHTS_FILE, read_metadata, shipped_presets
 from reiqa_tf.runtimes.contract import Contract
 from reiqa_tf.runtimes.errors import StaleArtifactError

@@ -3,45 +3,96 @@
 ```python
 import reiqa_tf
 
-scorer = reiqa_tf.ReIQAScorer.from_preset("reiqa_lite0_biq2021")
-print(scorer.score_file("photo.jpg"))
+print(reiqa_tf.score("photo.jpg"))
+for photo, outcome in reiqa_tf.score_many("holiday/"):
+    print(photo, outcome.problem or outcome.score)
+
+scorer = reiqa_tf.ReIQAScorer.from_preset("reiqa_lite0_biq2021")  # a Keras model
 ```
 
 Names below are imported when they are first used, so that `import reiqa_tf` stays cheap.
 """
 
 import importlib
+from typing import TYPE_CHECKING, Any
 
 from reiqa_tf.version import __version__
 
+if TYPE_CHECKING:
+    from reiqa_tf.distortions.bank import DISTORTIONS, distort
+    from reiqa_tf.errors import ReiqaError
+    from reiqa_tf.image.reading import ImageError, read_image
+    from reiqa_tf.image.scaling import half_size
+    from reiqa_tf.models.efficientnet_lite import EfficientNetLiteBackbone
+    from reiqa_tf.models.encoder import ReIQAEncoder
+    from reiqa_tf.models.head import LinearHead
+    from reiqa_tf.models.resnet import ResNetBackbone
+    from reiqa_tf.models.scorer import ReIQAScorer, load_preset, save_preset
+    from reiqa_tf.presets.folders import shipped_presets
+    from reiqa_tf.runtimes.litert_scorer import LiteRTScorer
+    from reiqa_tf.runtimes.onnx_scorer import OnnxScorer
+    from reiqa_tf.runtimes.opening import open_scorer, score, score_many
+    from reiqa_tf.scoring.score import Score
+    from reiqa_tf.scoring.scorer import Outcome, Scorer
+
+# Where each name lives. tests/test_packaging.py holds it to the imports and to `__all__`.
 _HOMES = {
+    "DISTORTIONS": "reiqa_tf.distortions.bank",
     "EfficientNetLiteBackbone": "reiqa_tf.models.efficientnet_lite",
     "ImageError": "reiqa_tf.image.reading",
     "LinearHead": "reiqa_tf.models.head",
     "LiteRTScorer": "reiqa_tf.runtimes.litert_scorer",
     "OnnxScorer": "reiqa_tf.runtimes.onnx_scorer",
+    "Outcome": "reiqa_tf.scoring.scorer",
     "ReIQAEncoder": "reiqa_tf.models.encoder",
     "ReIQAScorer": "reiqa_tf.models.scorer",
     "ReiqaError": "reiqa_tf.errors",
     "ResNetBackbone": "reiqa_tf.models.resnet",
-    "Score": "reiqa_tf.score",
-    "DISTORTIONS": "reiqa_tf.distortions.bank",
+    "Score": "reiqa_tf.scoring.score",
+    "Scorer": "reiqa_tf.scoring.scorer",
     "distort": "reiqa_tf.distortions.bank",
     "half_size": "reiqa_tf.image.scaling",
-    "load_preset": "reiqa_tf.models.presets",
+    "load_preset": "reiqa_tf.models.scorer",
+    "open_scorer": "reiqa_tf.runtimes.opening",
     "read_image": "reiqa_tf.image.reading",
-    "save_preset": "reiqa_tf.models.presets",
+    "save_preset": "reiqa_tf.models.scorer",
+    "score": "reiqa_tf.runtimes.opening",
+    "score_many": "reiqa_tf.runtimes.opening",
     "shipped_presets": "reiqa_tf.presets.folders",
 }
 
-__all__ = ["__version__", *_HOMES]
+__all__ = [
+    "DISTORTIONS",
+    "EfficientNetLiteBackbone",
+    "ImageError",
+    "LinearHead",
+    "LiteRTScorer",
+    "OnnxScorer",
+    "Outcome",
+    "ReIQAEncoder",
+    "ReIQAScorer",
+    "ReiqaError",
+    "ResNetBackbone",
+    "Score",
+    "Scorer",
+    "__version__",
+    "distort",
+    "half_size",
+    "load_preset",
+    "open_scorer",
+    "read_image",
+    "save_preset",
+    "score",
+    "score_many",
+    "shipped_presets",
+]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted(__all__)

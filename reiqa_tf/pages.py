@@ -17,7 +17,7 @@ def page_template(package, filters=None):
 
     Example:
     ```python
-    template = page_template("reiqa_tf.benchmark", {"figure": str, "thousands": "{:,}".format})
+    template = page_template("reiqa_tf.evaluation", {"figure": str, "thousands": "{:,}".format})
     ```
     """
     environment = jinja2.Environment(

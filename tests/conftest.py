@@ -24,6 +24,14 @@ def photo():
     return np.asarray(Image.open(PHOTOS / "kodim23.png"))
 
 
+@pytest.fixture(scope="module")
+def scorer():
+    """A small model with weights that are as alive as trained ones."""
+    from reiqa_tf.testing.models import small_scorer
+
+    return small_scorer()
+
+
 @pytest.fixture(scope="session")
 def photos_folder():
     """The folder of real photos that the repository holds."""

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
 
-_LEAVES = {"errors", "version", "files", "pages"}
+_LEAVES = {"errors", "version", "files", "pages", "progress"}
 
 # Each room and the rooms that it may import from, beside the leaves.
 ARROWS = {
@@ -15,60 +15,56 @@ ARROWS = {
     "version": set(),
     "files": set(),
     "pages": set(),
-    "score": set(),
-    "presets": set(),
+    "progress": set(),
     "metrics": set(),
-    "regression": set(),
     "image": set(),
-    "data": {"distortions", "image"},
+    "presets": set(),
+    "data": {"image"},
     "distortions": {"image"},
-    "models": {"image", "presets", "score"},
-    "runtimes": {"image", "presets", "score"},
-    "config": set(),
-    "configs": {"config"},
-    "contrastive": set(),
-    "convert": {"models"},
-    "benchmark": {
+    "scoring": {"image"},
+    "models": {"image", "presets", "scoring"},
+    "runtimes": {"data", "image", "models", "presets", "scoring"},
+    "bulk": {"models", "presets", "scoring"},
+    "fitting": {"data", "distortions", "image", "metrics", "models", "presets", "scoring"},
+    "evaluation": {
         "data",
         "distortions",
+        "fitting",
         "image",
         "metrics",
         "models",
         "presets",
-        "regression",
         "scoring",
     },
-    "scoring": {"data", "image", "metrics", "models", "runtimes", "score"},
-    "training": {
-        "config",
-        "contrastive",
+    "pretraining": {
         "data",
         "distortions",
+        "fitting",
         "image",
         "metrics",
         "models",
-        "regression",
+        "presets",
         "scoring",
     },
-    "export": {"image", "metrics", "models", "presets", "runtimes", "scoring"},
+    "configs": {"pretraining"},
+    "convert": {"models", "presets"},
+    "export": {"data", "image", "metrics", "models", "presets", "runtimes", "scoring"},
     "testing": {"image", "models"},
     "cli": {
-        "benchmark",
-        "config",
-        "contrastive",
+        "bulk",
         "convert",
         "data",
         "distortions",
+        "evaluation",
         "export",
+        "fitting",
         "image",
         "metrics",
         "models",
         "presets",
-        "regression",
+        "pretraining",
         "runtimes",
-        "score",
         "scoring",
-        "training",
     },
 }
 
@@ -76,25 +72,38 @@ ARROWS = {
 OUTER = ("configs", "export")
 
 # What a room never imports from outside, not even inside a function.
+_HEAVY = {"tensorflow", "keras", "absl"}
+
 FOREIGN = {
-    "config": {"tensorflow", "keras", "absl"},
-    "configs": {"tensorflow", "keras", "absl"},
+    "configs": _HEAVY,
     "image": {"keras", "absl"},
     "data": {"keras", "absl"},
     "distortions": {"keras", "absl"},
     "models": {"absl"},
-    "presets": {"tensorflow", "keras", "absl"},
-    "score": {"tensorflow", "keras", "absl", "numpy"},
-    "runtimes": {"tensorflow", "keras", "h5py", "absl"},
-    "contrastive": {"absl"},
-    "metrics": {"tensorflow", "keras", "absl"},
-    "regression": {"tensorflow", "keras", "absl"},
-    "scoring": {"absl"},
-    "benchmark": {"absl"},
-    "training": {"absl"},
+    "presets": {"tensorflow", "absl"},
+    "progress": _HEAVY,
+    "scoring": _HEAVY,
+    "runtimes": {*_HEAVY, "h5py"},
+    "metrics": _HEAVY,
+    "bulk": {"absl"},
+    "fitting": {"absl"},
+    "evaluation": {"absl"},
+    "pretraining": {"absl"},
     "export": {"absl"},
     "convert": {"torch", "pickle5", "absl"},
 }
+
+# Files that do without TensorFlow and Keras in rooms that do not.
+LIGHT_FILES = (
+    "image/__init__.py",
+    "image/reading.py",
+    "presets/__init__.py",
+    "presets/folders.py",
+    "pretraining/__init__.py",
+    "pretraining/config.py",
+    "fitting/__init__.py",
+    "fitting/regression.py",
+)
 
 
 def _sources():
@@ -169,10 +178,10 @@ def test_commands_import_nothing_heavy_until_they_run():
             )
 
 
-def test_reading_a_photo_needs_no_tensorflow():
-    for name in ("reading", "__init__"):
-        roots = {each.split(".")[0] for each in _imports(ROOT / f"reiqa_tf/image/{name}.py")}
-        assert "tensorflow" not in roots
+@pytest.mark.parametrize("name", LIGHT_FILES)
+def test_a_light_file_does_without_tensorflow_and_keras(name):
+    roots = {each.split(".")[0] for each in _imports(ROOT / "reiqa_tf" / name)}
+    assert not roots & _HEAVY
 
 
 def test_no_room_is_called_after_nothing():

@@ -39,7 +39,8 @@ def test_the_packages_that_are_installed_are_the_folders_on_disk(setup):
 
 
 @pytest.mark.parametrize(
-    ("package", "folder"), [("reiqa_tf.presets", "reiqa_tf/presets"), ("reiqa_tf.export", "export")]
+    ("package", "folder"),
+    [("reiqa_tf.presets.shipped", "reiqa_tf/presets/shipped"), ("reiqa_tf.export", "export")],
 )
 def test_every_file_beside_the_code_is_installed(setup, package, folder):
     patterns = setup["options.package_data"][package].split()
@@ -67,7 +68,9 @@ def test_every_template_is_installed(setup):
 
 @pytest.mark.parametrize("preset", shipped_presets())
 def test_a_shipped_preset_takes_at_most_25_megabytes(preset):
-    files = [path for path in (ROOT / "reiqa_tf/presets" / preset).rglob("*") if path.is_file()]
+    files = [
+        path for path in (ROOT / "reiqa_tf/presets/shipped" / preset).rglob("*") if path.is_file()
+    ]
     sizes = [path.stat().st_size for path in files]  # weights and what was exported of them
     assert 0 < sum(sizes) <= 25e6
 
@@ -95,9 +98,9 @@ def test_every_module_that_is_imported_is_required_or_comes_with_an_extra(setup)
     required = _distributions(setup, "options", "install_requires")
     rooms = {  # nothing else may lean on what only an extra brings
         "export": {"export", "runtimes"},
-        "beam": {"scoring"},
+        "beam": {"bulk"},
         "benchmark": {"data", "databases"},
-        "brisque": {"benchmark"},
+        "brisque": {"evaluation"},
     }
     optional = {extra: _distributions(setup, "options.extras_require", extra) for extra in rooms}
     imported = {}

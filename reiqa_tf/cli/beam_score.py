@@ -45,8 +45,8 @@ def run(arguments):
     if importlib.util.find_spec("apache_beam") is None:
         raise ReiqaError("beam-score needs Apache Beam: pip install 'reiqa_tf[beam]'")
     start_tensorflow()
-    from reiqa_tf.models.presets import read_metadata
-    from reiqa_tf.scoring.beam_pipeline import run_pipeline
+    from reiqa_tf.bulk.beam_pipeline import run_pipeline
+    from reiqa_tf.presets.folders import read_metadata
 
     read_metadata(arguments.preset)  # a preset that is not there is said before Beam starts
     run_pipeline(

@@ -119,11 +119,11 @@ def run(arguments):
     """Runs the benchmark and answers the exit code."""
     _require_packages()
     start_tensorflow()
-    from reiqa_tf.benchmark.baselines import baseline_named
-    from reiqa_tf.benchmark.contestants import FunctionContestant, PresetContestant
-    from reiqa_tf.benchmark.report import PAGE, write_report
-    from reiqa_tf.benchmark.run import run_benchmark
-    from reiqa_tf.scoring.shards import fill_cache
+    from reiqa_tf.bulk.shards import fill_cache
+    from reiqa_tf.evaluation.baselines import baseline_named
+    from reiqa_tf.evaluation.benchmark import run_benchmark
+    from reiqa_tf.evaluation.contestants import FunctionContestant, PresetContestant
+    from reiqa_tf.evaluation.report import PAGE, write_report
 
     # Whatever is wrong with what was asked for is said before the first long step.
     entries = [_entry(text, arguments) for text in arguments.database]
@@ -137,7 +137,7 @@ def run(arguments):
         return _compute_shard(arguments.shard, entries, contestants, cache_file, arguments)
     try:
         if arguments.workers > 1:
-            photos = [path for entry in entries for path in entry.manifest.paths]
+            photos = [path for entry in entries for path in entry.scored.paths]
             for preset in chosen.values():
                 fill_cache(preset, photos, cache_file, arguments.workers)
         benchmark = run_benchmark(
@@ -159,7 +159,7 @@ def run(arguments):
     print(f"report: {out / PAGE}")
     databases = benchmark.document["databases"].values()
     problems = [problem for about in databases for problem in about["problems"]]
-    terminal.report_failures(problems, sum(len(entry.manifest) for entry in entries))
+    terminal.report_failures(problems, sum(len(entry.scored) for entry in entries))
     return 1 if problems else 0
 
 
@@ -178,25 +178,25 @@ def _require_packages():
 
 def _entry(text, arguments):
     """A database as it was asked for, read and split."""
-    from reiqa_tf.benchmark.run import Entry
     from reiqa_tf.data.databases.catalog import database_named, read_database
-    from reiqa_tf.data.manifests import read_manifest
+    from reiqa_tf.data.scored_photos import read_scored_photos
     from reiqa_tf.data.splits import official_split, read_splits, seeded_splits
     from reiqa_tf.errors import ReiqaError
+    from reiqa_tf.evaluation.benchmark import Entry
 
     name, _, path = text.partition("=")
     if not path:
         raise ReiqaError(f"--database: expected NAME=FOLDER or csv=FILE. Received: {text!r}")
     official = arguments.official_splits
     if name == "csv":
-        manifest = read_manifest(path, lower_is_better=arguments.lower_is_better)
+        scored = read_scored_photos(path, lower_is_better=arguments.lower_is_better)
         resolved = pathlib.Path(path).resolve()
         name = title = f"{resolved.parent.name}/{resolved.stem}"
-        official = official and manifest.splits is not None
+        official = official and scored.splits is not None
     else:
         database = database_named(name)
-        manifest, title = read_database(database, path, arguments.partial), database.title
-        official = manifest.splits is not None and (official or database.official_split_only)
+        scored, title = read_database(database, path, arguments.partial), database.title
+        official = scored.splits is not None and (official or database.official_split_only)
         if database.official_split_only and not official:
             print(
                 f"{name}: the tables of the official split are not there, so splits are drawn "
@@ -205,14 +205,14 @@ def _entry(text, arguments):
             )
     if arguments.splits_from:
         file = pathlib.Path(arguments.splits_from, f"{name.replace('/', '_')}.csv")
-        return Entry(name, title, manifest, read_splits(file, manifest), f"of {file.name}")
+        return Entry(name, title, scored, read_splits(file, scored), f"of {file.name}")
     if official:
-        split = official_split(manifest, arguments.seed)
-        return Entry(name, title, manifest, [split], "the official one")
+        split = official_split(scored, arguments.seed)
+        return Entry(name, title, scored, [split], "the official one")
     if arguments.splits < 1:
         raise ReiqaError(f"--splits: expected at least 1. Received: {arguments.splits}")
-    splits = seeded_splits(manifest, arguments.splits, arguments.seed)
-    return Entry(name, title, manifest, splits, f"drawn with seed {arguments.seed}")
+    splits = seeded_splits(scored, arguments.splits, arguments.seed)
+    return Entry(name, title, scored, splits, f"drawn with seed {arguments.seed}")
 
 
 def _named(chosen):
@@ -225,7 +225,7 @@ def _named(chosen):
 
 
 def _regression(arguments):
-    from reiqa_tf.benchmark.protocol import Regression
+    from reiqa_tf.evaluation.protocol import Regression
 
     return Regression(
         arguments.regressor,
@@ -246,7 +246,7 @@ def _cache_file(arguments, contestants):
     file = arguments.cache or default_cache_file()
     for path in arguments.take:
         if path.endswith(".parquet"):
-            from reiqa_tf.scoring.parquet import take_features
+            from reiqa_tf.bulk.parquet import take_features
 
             take_features(path, file)
         else:
@@ -256,14 +256,14 @@ def _cache_file(arguments, contestants):
 
 
 def _compute_shard(text, entries, contestants, cache_file, arguments):
+    from reiqa_tf.bulk.shards import shard_of
     from reiqa_tf.errors import ReiqaError
-    from reiqa_tf.scoring.shards import shard_of
 
     try:
         number, count = map(int, text.split("/"))
     except ValueError:
         raise ReiqaError(f"--shard: expected K/N, such as 2/5. Received: {text!r}") from None
-    photos = [path for entry in entries for path in entry.manifest.paths]
+    photos = [path for entry in entries for path in entry.scored.paths]
     photos = shard_of(photos, number, count)
     problems = {}
     for contestant in contestants:
@@ -275,7 +275,7 @@ def _compute_shard(text, entries, contestants, cache_file, arguments):
 
 
 def _print_results(name, document):
-    from reiqa_tf.benchmark.contestants import WHOLE
+    from reiqa_tf.evaluation.contestants import WHOLE
 
     measures = ("srcc", "krcc", "plcc", "plcc_logistic", "rmse")
     rows = []

@@ -66,8 +66,8 @@ def run(arguments):
     """Converts, saves the preset and answers the exit code."""
     start_tensorflow()
     from reiqa_tf.errors import ReiqaError
-    from reiqa_tf.models.presets import check_writable
     from reiqa_tf.models.scorer import ReIQAScorer
+    from reiqa_tf.presets.storage import check_writable
 
     files = {
         "content": arguments.content or arguments.efficientnet_lite0,

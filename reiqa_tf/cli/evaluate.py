@@ -41,21 +41,21 @@ def run(arguments):
     import json
     import pathlib
 
-    from reiqa_tf.data.manifests import read_manifest
+    from reiqa_tf.data.scored_photos import read_scored_photos
+    from reiqa_tf.evaluation.agreement import evaluate, plot_agreement
     from reiqa_tf.files import written_whole
-    from reiqa_tf.models.presets import load_preset
-    from reiqa_tf.scoring.evaluation import evaluate, plot_agreement
+    from reiqa_tf.models.scorer import load_preset
 
-    manifest = read_manifest(arguments.scores, lower_is_better=arguments.lower_is_better)
+    scored = read_scored_photos(arguments.scores, lower_is_better=arguments.lower_is_better)
     if arguments.split:
-        manifest = manifest.split(arguments.split)
+        scored = scored.split(arguments.split)
     scorer = load_preset(arguments.preset)
     scorer.fitted_head()
     with open_cache(scorer, arguments) as cache:
-        features, manifest, problems = features_of(scorer, manifest, cache)
-    scores = scorer.judge(features)
+        features, scored, problems = features_of(scorer, scored, cache)
+    scores = scorer.judge_features(features)
     predicted = [float(score) for score in scores]
-    result = evaluate(manifest.scores, predicted, groups=manifest.groups)
+    result = evaluate(scored.scores, predicted, groups=scored.groups)
     if arguments.json:
         document = {
             **result,
@@ -70,18 +70,18 @@ def run(arguments):
     if arguments.plot:
         with written_whole(arguments.plot) as scratch:
             plot_agreement(
-                manifest.scores,
+                scored.scores,
                 predicted,
                 result,
                 scratch,
-                manifest.score_range,
+                scored.score_range,
                 f"{pathlib.Path(arguments.preset).name} on {pathlib.Path(arguments.scores).name}",
             )
     terminal.print_table(
         None,
         [("measure", "left"), ("value", "right"), ("95% interval", "right")],
         agreement_rows(result),
-        caption=f"{arguments.preset} on {len(manifest)} photos of {arguments.scores}",
+        caption=f"{arguments.preset} on {len(scored)} photos of {arguments.scores}",
     )
-    terminal.report_failures(problems, len(manifest) + len(problems))
+    terminal.report_failures(problems, len(scored) + len(problems))
     return 1 if problems else 0

@@ -93,7 +93,7 @@ def run(arguments):
     start_tensorflow()
     from reiqa_tf.export.exporting import default_folder, export, outside_tolerance
     from reiqa_tf.export.formats import FormatError, choose, parse_sizes
-    from reiqa_tf.models.presets import load_preset
+    from reiqa_tf.models.scorer import load_preset
     from reiqa_tf.presets.folders import read_metadata
 
     folder = arguments.out
@@ -150,7 +150,7 @@ def photos_of(arguments):
     """The photos to compare on and the scored photos that the flags ask for; each may be None."""
     scored = photos = None
     if arguments.scores:
-        from reiqa_tf.data.manifests import read_manifest
+        from reiqa_tf.data.scored_photos import read_manifest
 
         scored = read_manifest(arguments.scores)
         if arguments.split:

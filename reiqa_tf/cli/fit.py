@@ -98,35 +98,35 @@ def add_cache_flags(parser):
 def run(arguments):
     """Fits the head, saves the preset and answers the exit code."""
     start_tensorflow()
-    from reiqa_tf.data.manifests import read_manifest
-    from reiqa_tf.models.presets import check_writable, round_to_half
-    from reiqa_tf.regression import REGRESSORS
-    from reiqa_tf.scoring.evaluation import evaluate
-    from reiqa_tf.training.fit_head import fit_head
+    from reiqa_tf.data.scored_photos import read_scored_photos
+    from reiqa_tf.evaluation.agreement import evaluate
+    from reiqa_tf.fitting.fit_head import fit_head
+    from reiqa_tf.fitting.regression import REGRESSORS
+    from reiqa_tf.presets.storage import check_writable, round_to_half
 
     check_writable(arguments.out)
-    manifest = read_manifest(
+    scored = read_scored_photos(
         arguments.scores,
         score_range=arguments.range,
         lower_is_better=arguments.lower_is_better,
     )
-    if manifest.splits is not None:
-        manifest = manifest.split("train", "val")
+    if scored.splits is not None:
+        scored = scored.split("train", "val")
     scorer, sources = _encoders(arguments)
     if arguments.half_precision:
         round_to_half(scorer)
     _check_numbers(arguments)
     scale_floor = regression_flags.scale_floor_of(arguments)
     with open_cache(scorer, arguments) as cache:
-        features, manifest, problems = features_of(scorer, manifest, cache)
-        steps, ladder_problems = _ladder_steps(scorer, manifest, arguments, cache)
+        features, scored, problems = features_of(scorer, scored, cache)
+        steps, ladder_problems = _ladder_steps(scorer, scored, arguments, cache)
     regressor = REGRESSORS[arguments.regressor](
         strengths=regression_flags.strengths_of(arguments), scale_floor=scale_floor
     )
-    fitted = fit_head(scorer, features, manifest, regressor, steps)
+    fitted = fit_head(scorer, features, scored, regressor, steps)
     seen = fitted.held_out == fitted.held_out  # not NaN
-    groups = None if manifest.groups is None else manifest.groups[seen]
-    held_out = evaluate(manifest.scores[seen], fitted.held_out[seen], groups=groups)
+    groups = None if scored.groups is None else scored.groups[seen]
+    held_out = evaluate(scored.scores[seen], fitted.held_out[seen], groups=groups)
     about = {name: getattr(arguments, name) for name in ("description", "data", "license")}
     fitted.scorer.save_to_preset(
         arguments.out,
@@ -135,7 +135,7 @@ def run(arguments):
         sources=sources,
         metrics={"held_out": held_out},
         fit={
-            "photos": len(manifest),
+            "photos": len(scored),
             "regressor": arguments.regressor,
             "strength": fitted.strength,
             "strength_at_edge": fitted.at_edge,
@@ -149,36 +149,36 @@ def run(arguments):
         None,
         [("held-out photos", "left"), ("value", "right"), ("95% interval", "right")],
         agreement_rows(held_out),
-        caption=f"{len(manifest)} photos, {arguments.regressor} strength {fitted.strength:.3g}"
+        caption=f"{len(scored)} photos, {arguments.regressor} strength {fitted.strength:.3g}"
         f"{' (at an end of those tried: widen --strengths)' if fitted.at_edge else ''}"
         f"; saved in {arguments.out}",
     )
-    terminal.report_failures(problems, len(manifest) + len(problems))
+    terminal.report_failures(problems, len(scored) + len(problems))
     terminal.report_failures(ladder_problems, arguments.ladders, "ladders could not be made")
     return 1 if problems or ladder_problems else 0
 
 
-def features_of(scorer, manifest, cache):
-    """Features of a manifest's photos, through the cache.
+def features_of(scorer, scored, cache):
+    """Features of scored photos, through the cache.
 
     Args:
         scorer: the `ReIQAScorer`.
-        manifest: the `Manifest`.
+        scored: the `ScoredPhotos`.
         cache: what `open_cache` gave.
 
     Returns:
-        features, the manifest of the photos that could be read, and the problems of the others.
+        features, the scored photos that could be read, and the problems of the others.
     """
     from reiqa_tf.scoring.features import feature_table
 
     features, problems = feature_table(
         scorer,
-        manifest.paths,
-        progress=terminal.progress("features", len(manifest)),
+        scored.paths,
+        progress=terminal.progress("features", len(scored)),
         cache=cache,
     )
-    readable = [index for index in range(len(manifest)) if index not in problems]
-    return features[readable], manifest.rows(readable), list(problems.values())
+    readable = [index for index in range(len(scored)) if index not in problems]
+    return features[readable], scored.rows(readable), list(problems.values())
 
 
 @contextlib.contextmanager
@@ -191,7 +191,7 @@ def open_cache(scorer, arguments):
         scorer: the `ReIQAScorer` whose features it keeps.
         arguments: parsed arguments with those flags.
     """
-    from reiqa_tf.models.presets import encoders_fingerprint
+    from reiqa_tf.presets.storage import encoders_fingerprint
     from reiqa_tf.scoring.cache import FeatureCache, default_cache_file
 
     if arguments.no_cache:
@@ -220,16 +220,16 @@ def _check_numbers(arguments):
         )
 
 
-def _ladder_steps(scorer, manifest, arguments, cache):
+def _ladder_steps(scorer, scored, arguments, cache):
     """The steps that `--ladders` asks for, and the problems of those that could not be made."""
     if not arguments.ladders:
         return None, []
-    from reiqa_tf.training.ladders import choose_ladders, ladder_steps
+    from reiqa_tf.fitting.ladders import choose_ladders, ladder_steps
 
-    ladders = choose_ladders(len(manifest), arguments.ladders, arguments.seed)
+    ladders = choose_ladders(len(scored), arguments.ladders, arguments.seed)
     return ladder_steps(
         scorer,
-        manifest,
+        scored,
         ladders,
         weight=arguments.ladder_weight,
         cache=cache,
@@ -238,7 +238,7 @@ def _ladder_steps(scorer, manifest, arguments, cache):
 
 
 def agreement_rows(result):
-    """Rows of a table from what `reiqa_tf.scoring.evaluation.evaluate` answered."""
+    """Rows of a table from what `reiqa_tf.evaluation.agreement.evaluate` answered."""
     return [
         (name, f"{result[name]:.4f}", "{:.4f} to {:.4f}".format(*ends))
         for name, ends in result["intervals"].items()
@@ -248,8 +248,8 @@ def agreement_rows(result):
 def _encoders(arguments):
     """A scorer without a head, made of the experts that were asked for, and where they are from."""
     from reiqa_tf.errors import ReiqaError
-    from reiqa_tf.models.presets import load_preset, read_metadata
-    from reiqa_tf.models.scorer import ReIQAScorer
+    from reiqa_tf.models.scorer import ReIQAScorer, load_preset
+    from reiqa_tf.presets.folders import read_metadata
 
     if not (arguments.content or arguments.quality):
         base = load_preset(arguments.preset)

@@ -90,7 +90,7 @@ def run(arguments):
     from absl import logging
 
     from reiqa_tf.cli.main import INTERRUPTED
-    from reiqa_tf.config import load_config, override
+    from reiqa_tf.pretraining.config import load_config, override
 
     config = load_config(arguments.config)
     for setting in arguments.set:
@@ -100,18 +100,18 @@ def run(arguments):
     # With several replicas TensorFlow tells of every collective operation that it traces.
     logging.set_verbosity(logging.WARNING)
     from reiqa_tf.cli.training_progress import TrainingProgress
-    from reiqa_tf.contrastive.replicas import worker_count, worker_index
-    from reiqa_tf.data.manifests import read_manifest
     from reiqa_tf.data.photos import find_photos
-    from reiqa_tf.data.pipelines import training_photos
-    from reiqa_tf.training.from_config import make_pipeline
-    from reiqa_tf.training.history import plot_history
-    from reiqa_tf.training.pretrain import pretrain
-    from reiqa_tf.training.probe import LinearProbe, read_probes
-    from reiqa_tf.training.report import write_report
-    from reiqa_tf.training.retrieval import RetrievalProbe, read_retrievals
-    from reiqa_tf.training.tensor_board import TensorBoardLog
-    from reiqa_tf.training.views_picture import ViewsPicture
+    from reiqa_tf.data.scored_photos import read_scored_photos
+    from reiqa_tf.pretraining.from_config import make_pipeline
+    from reiqa_tf.pretraining.history import plot_history
+    from reiqa_tf.pretraining.loop import pretrain
+    from reiqa_tf.pretraining.pipelines import training_photos
+    from reiqa_tf.pretraining.probe import LinearProbe, read_probes
+    from reiqa_tf.pretraining.replicas import worker_count, worker_index
+    from reiqa_tf.pretraining.report import write_report
+    from reiqa_tf.pretraining.retrieval import RetrievalProbe, read_retrievals
+    from reiqa_tf.pretraining.tensor_board import TensorBoardLog
+    from reiqa_tf.pretraining.views_picture import ViewsPicture
 
     worker = worker_index(strategy)
     folder = pathlib.Path(arguments.out)
@@ -128,8 +128,8 @@ def run(arguments):
     if worker == 0:
         callbacks += [progress, ViewsPicture(folder)]
         if arguments.probe:
-            manifest = read_manifest(arguments.probe)
-            callbacks.append(LinearProbe(config, manifest, folder, arguments.probe_every))
+            scored = read_scored_photos(arguments.probe)
+            callbacks.append(LinearProbe(config, scored, folder, arguments.probe_every))
         if arguments.retrieval:
             held_out = find_photos(arguments.retrieval)
             callbacks.append(RetrievalProbe(config, held_out, folder, arguments.probe_every))
@@ -159,15 +159,15 @@ def run(arguments):
 
 
 def _strategy(replicas):
-    from reiqa_tf.training.strategy import make_strategy
+    from reiqa_tf.pretraining.strategy import make_strategy
 
     return make_strategy(replicas)
 
 
 def _print_summary(config, result, folder):
-    from reiqa_tf.training.history import read_history
-    from reiqa_tf.training.probe import read_probes
-    from reiqa_tf.training.retrieval import read_retrievals
+    from reiqa_tf.pretraining.history import read_history
+    from reiqa_tf.pretraining.probe import read_probes
+    from reiqa_tf.pretraining.retrieval import read_retrievals
 
     columns = read_history(folder / "history.csv")
     newest = slice(-max(1, len(columns["loss"]) // config.schedule.epochs), None)

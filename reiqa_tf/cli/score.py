@@ -88,32 +88,27 @@ def add_parser(subparsers):
 
 
 def run(arguments):
-    """Scores the photos and answers the exit code."""
-    from reiqa_tf.score import MissingHeadError
+    """Scores the photos and returns the exit code."""
+    from reiqa_tf.scoring.score import MissingHeadError
 
     names, photos, problems = _find(arguments.photos)
     asked = len(photos) + len(problems)
     if not photos:
         terminal.report_failures(problems, asked)
         return 1
-    scorer = _open_artifact(arguments)
-    if scorer is not None:
-        results = _by_light_runtime(scorer, photos)
-    else:
-        scorer = _start_keras(arguments)
-        results = _by_keras(scorer, photos, arguments.native_size)
+    scorer = _open(arguments)
     if not (arguments.features or scorer.has_head):
         raise MissingHeadError
     rows, table = {}, {}
     try:
-        for index, score, features, problem in terminal.progress("scoring", len(photos))(results):
-            if problem is not None:
-                problems.append(problem)
+        for outcome in _outcomes(scorer, photos, arguments):
+            if outcome.problem is not None:
+                problems.append(outcome.problem)
                 continue
             if arguments.features:
-                table[index] = features
-            if score is not None:
-                rows[index] = _row(names[index], score)
+                table[outcome.index] = outcome.features
+            if outcome.score is not None:
+                rows[outcome.index] = _row(names[outcome.index], outcome.score)
     finally:
         # After Ctrl-C too: what was scored is not lost.
         scored = [rows[index] for index in sorted(rows)]
@@ -127,50 +122,40 @@ def run(arguments):
     return 1 if problems else 0
 
 
-def _open_artifact(arguments):
-    """The scorer of a light runtime, or None where Keras is to do the work."""
-    needs_features = arguments.features or arguments.native_size
-    if arguments.runtime == "keras" or (arguments.runtime == "auto" and needs_features):
-        return None
-    if needs_features:
+def _open(arguments):
+    """The scorer that the arguments ask for."""
+    from reiqa_tf.runtimes.opening import open_artifact, open_fastest
+
+    needs_keras = arguments.features or arguments.native_size
+    if needs_keras and arguments.runtime not in ("auto", "keras"):
         raise NeedsKerasError(
-            f"--runtime {arguments.runtime} answers scores of photos at the working size alone. "
+            f"--runtime {arguments.runtime} gives scores of photos at the working size alone. "
             "For --features and --native-size take --runtime keras, or none"
         )
-    from reiqa_tf.runtimes.opening import open_fastest, open_scorer
-
-    with silenced():  # LiteRT tells what it is about to do
-        if arguments.runtime != "auto":
-            return open_scorer(arguments.preset, arguments.runtime)
-        scorer, problems = open_fastest(arguments.preset)
-    for problem in problems:
-        print(f"reiqa: {problem}\nreiqa: going on without it", file=sys.stderr)
-    return scorer
-
-
-def _start_keras(arguments):
+    if not needs_keras and arguments.runtime != "keras":
+        with silenced():  # LiteRT tells what it is about to do
+            if arguments.runtime != "auto":
+                return open_artifact(arguments.preset, arguments.runtime)
+            scorer, problems = open_fastest(arguments.preset)
+        for problem in problems:
+            print(f"reiqa: {problem}\nreiqa: going on without it", file=sys.stderr)
+        if scorer is not None:
+            return scorer
     start_tensorflow()
-    from reiqa_tf.models.presets import load_preset
+    from reiqa_tf.models.scorer import load_preset
 
     return load_preset(arguments.preset)
 
 
-def _by_light_runtime(scorer, photos):
-    """Index, score, features and problem of each photo; no runtime but Keras has features."""
-    from reiqa_tf.scoring.scores import compute_scores
-
-    for judged in compute_scores(scorer, photos):
-        yield judged.index, judged.score, None, judged.problem
-
-
-def _by_keras(scorer, photos, native_size):
+def _outcomes(scorer, photos, arguments):
+    if scorer.runtime != "keras":
+        return scorer.score_many(photos, terminal.show_progress)
+    if scorer.has_head:
+        return scorer.score_many(photos, terminal.show_progress, arguments.native_size)
     from reiqa_tf.scoring.features import compute_features
 
-    for outcome in compute_features(scorer, photos, native_size=native_size):
-        score = None
-        if outcome.problem is None and scorer.head is not None:
-            score = scorer.judge(outcome.features[None])[0]
-        yield outcome.index, score, outcome.features, outcome.problem
+    outcomes = compute_features(scorer, photos, native_size=arguments.native_size)
+    return terminal.show_progress(outcomes, "features", len(photos))
 
 
 def _find(sources):

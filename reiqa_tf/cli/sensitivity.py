@@ -63,7 +63,7 @@ def add_parser(subparsers):
 def run(arguments):
     """Measures, writes the results and answers the exit code."""
     start_tensorflow()
-    from reiqa_tf.benchmark.sensitivity import (
+    from reiqa_tf.evaluation.sensitivity import (
         DOCUMENT,
         PICTURE,
         PresetJudge,
@@ -90,8 +90,8 @@ def run(arguments):
 
 
 def _find(arguments):
-    from reiqa_tf.data.manifests import is_table, read_photo_list
     from reiqa_tf.data.photos import find_photos
+    from reiqa_tf.data.scored_photos import is_table, read_photo_list
     from reiqa_tf.errors import ReiqaError
 
     wanted = [arguments.split] if arguments.split else []

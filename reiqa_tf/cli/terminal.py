@@ -52,6 +52,20 @@ def progress(description, total):
     return functools.partial(track, description=description, total=total, console=console)
 
 
+def show_progress(items, title, total):
+    """A `reiqa_tf.progress.Progress`: a bar on stderr where that is a terminal.
+
+    Args:
+        items: what a loop goes over.
+        title: a word or two that say what is being done.
+        total: number of items.
+
+    Returns:
+        iterator over the same items.
+    """
+    return iter(progress(title, total)(items))
+
+
 def print_table(title, columns, rows, caption=None):
     """Prints a table to stdout.
 

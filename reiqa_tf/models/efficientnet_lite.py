@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from reiqa_tf.models.backbone import Backbone, ConvolutionUnit
+from reiqa_tf.presets.storage import storable
 
 _EPSILON = 1e-3
 
@@ -25,7 +26,7 @@ _STEM_CHANNELS = 32
 _HEAD_CHANNELS = 1280
 
 
-@keras.saving.register_keras_serializable(package="reiqa_tf")
+@storable
 class EfficientNetLiteBackbone(Backbone):
     """EfficientNet-Lite; the default is Lite0 with 1,280 features.
 

@@ -7,6 +7,7 @@ from keras import ops
 
 from reiqa_tf.image.scaling import half_size, to_unit_range
 from reiqa_tf.models.backbone import Backbone
+from reiqa_tf.presets.storage import storable
 
 IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 """Normalisation of RGB in [0, 1] of most ImageNet networks; the paper's content encoder has it."""
@@ -21,7 +22,7 @@ POOLINGS = ("mean", "mean_and_deviation", "mean_deviation_and_center")
 _VARIANCE_FLOOR = 1e-6
 
 
-@keras.saving.register_keras_serializable(package="reiqa_tf")
+@storable
 class ReIQAEncoder(keras.Model):
     """Features of photos at full and at half size, side by side.
 

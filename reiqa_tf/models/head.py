@@ -3,8 +3,10 @@
 import keras
 from keras import ops
 
+from reiqa_tf.presets.storage import storable
 
-@keras.saving.register_keras_serializable(package="reiqa_tf")
+
+@storable
 class LinearHead(keras.layers.Layer):
     """A linear regressor that knows its scale, its uncertainty and the features it was fitted on.
 

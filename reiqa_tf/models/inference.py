@@ -1,11 +1,24 @@
 """The fast way to a scorer's features: one graph for all sizes, with the weights folded in."""
 
+from __future__ import annotations
+
+from typing import Any, Protocol
+
 import keras
+import numpy as np
 import tensorflow as tf
 
+from reiqa_tf.scoring.features import ComputeFeatures
 
-def compile_features(scorer):
-    """Compiles `scorer.features` for inference.
+
+class _WithFeatures(Protocol):
+    variables: list[Any]
+
+    def features(self, images: Any, training: bool | None = None) -> Any: ...
+
+
+def compiled(scorer: _WithFeatures) -> ComputeFeatures:
+    """Compiles `scorer.features` for inference; `scorer.compile_features()` calls it.
 
     The weights become constants of the graph, so that TensorFlow folds batch normalisation into
     the convolutions; one graph serves every batch size, height and width. Later changes of the
@@ -19,16 +32,23 @@ def compile_features(scorer):
 
     Example:
     ```python
-    features = compile_features(ReIQAScorer.from_preset("content_lite0_biq2021"))
-    rows = features(images)
+    import numpy as np
+    import reiqa_tf
+
+    features = reiqa_tf.load_preset("content_lite0_biq2021").compile_features()
+    rows = features(np.zeros((1, 64, 64, 3), np.uint8))
     ```
     """
     weights = [(variable, keras.ops.convert_to_numpy(variable)) for variable in scorer.variables]
 
     @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8)])
-    def compiled(images):
+    def graph(images: tf.Tensor) -> tf.Tensor:
         constants = [(variable, tf.constant(array)) for variable, array in weights]
         with keras.StatelessScope(state_mapping=constants):
             return scorer.features(images, training=False)
 
-    return lambda images: compiled(tf.convert_to_tensor(images, tf.uint8)).numpy()
+    def compute(images: np.ndarray) -> np.ndarray:
+        rows: np.ndarray = graph(tf.convert_to_tensor(images, tf.uint8)).numpy()
+        return rows
+
+    return compute

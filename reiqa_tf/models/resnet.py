@@ -4,12 +4,13 @@ import keras
 from keras import ops
 
 from reiqa_tf.models.backbone import Backbone, ConvolutionUnit
+from reiqa_tf.presets.storage import storable
 
 _EXPANSION = 4
 _EPSILON = 1e-5
 
 
-@keras.saving.register_keras_serializable(package="reiqa_tf")
+@storable
 class ResNetBackbone(Backbone):
     """ResNet with bottleneck blocks, the stride in the 3x3 convolution ("v1.5").
 

@@ -1,23 +1,44 @@
 """The scorer: a content expert, a quality expert, and one linear head over both."""
 
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias
+
 import keras
 import numpy as np
 from keras import ops
 
 from reiqa_tf.image.reading import open_image, read_image
+from reiqa_tf.models import efficientnet_lite, resnet  # noqa: F401  presets may name them
 from reiqa_tf.models.encoder import ReIQAEncoder
 from reiqa_tf.models.head import LinearHead
-from reiqa_tf.score import MissingHeadError, with_intervals
+from reiqa_tf.models.inference import compiled
+from reiqa_tf.presets.folders import PresetError
+from reiqa_tf.presets.storage import load_model, save_model, storable
+from reiqa_tf.progress import Progress, silent
+from reiqa_tf.scoring.cache import FeatureCache
+from reiqa_tf.scoring.features import ComputeFeatures, compute_features
+from reiqa_tf.scoring.score import MissingHeadError, Score, with_intervals
+from reiqa_tf.scoring.scorer import Outcome, PhotoSource
+
+Tensor: TypeAlias = Any
+"""A tensor of TensorFlow, or an array that Keras takes for one."""
+
+Shape: TypeAlias = tuple[int | None, ...]
+"""Sizes along the axes; None where any size will do."""
 
 TILE_SIDE = 1024
 """Largest side in pixels of the tiles that a photo is cut into when it is scored at native size."""
 
 
-@keras.saving.register_keras_serializable(package="reiqa_tf")
+@storable
 class ReIQAScorer(keras.Model):
     """Judges photos without a reference.
 
-    `scorer(images)` answers scores, `scorer.features(images)` the features they are made of:
+    `scorer(images)` computes scores, `scorer.features(images)` the features they are made of:
     those of the content expert, then those of the quality expert.
 
     Args:
@@ -36,7 +57,7 @@ class ReIQAScorer(keras.Model):
     Example:
     ```python
     scorer = ReIQAScorer.from_preset("content_lite0_biq2021")
-    scorer.score_file("photo.jpg")        # Score(0.61, low=0.37, high=0.85, familiar=True)
+    scorer.score("photo.jpg")             # Score(0.61, low=0.37, high=0.85, familiar=True)
     scorer.predict(images)                # (N,) scores of a batch, uint8 or floats in [0, 1]
 
     scorer.compile(optimizer="adam", loss="mse")  # fine-tune on your own photos
@@ -52,8 +73,14 @@ class ReIQAScorer(keras.Model):
     runtime = "keras"
 
     def __init__(
-        self, content=None, quality=None, head=None, working_size=None, name="scorer", **kwargs
-    ):
+        self,
+        content: ReIQAEncoder | None = None,
+        quality: ReIQAEncoder | None = None,
+        head: LinearHead | None = None,
+        working_size: int | None = None,
+        name: str = "scorer",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(name=name, autocast=False, **kwargs)
         for expert, encoder in (("content", content), ("quality", quality)):
             if encoder is not None and not isinstance(encoder, ReIQAEncoder):
@@ -75,18 +102,18 @@ class ReIQAScorer(keras.Model):
         self.working_size = working_size
 
     # A method, not a property: Keras saves what it finds among the values of a model's attributes.
-    def experts(self):
+    def experts(self) -> dict[str, ReIQAEncoder]:
         """The encoders by name, in the order of their features."""
         both = {"content": self.content, "quality": self.quality}
         return {name: encoder for name, encoder in both.items() if encoder is not None}
 
     @property
-    def feature_count(self):
+    def feature_count(self) -> int:
         """Number of features of one photo."""
         return sum(encoder.feature_count for encoder in self.experts().values())
 
     @property
-    def feature_order(self):
+    def feature_order(self) -> dict[str, list[int]]:
         """What stands where among the features: `{expert: [first, past the last]}`."""
         order, start = {}, 0
         for name, encoder in self.experts().items():
@@ -95,21 +122,21 @@ class ReIQAScorer(keras.Model):
         return order
 
     @property
-    def has_head(self):
-        """Whether the scorer answers scores, not features alone."""
+    def has_head(self) -> bool:
+        """Whether there is a head, so that there are scores, not features alone."""
         return self.head is not None
 
     @property
-    def score_range(self):
+    def score_range(self) -> tuple[float, float]:
         """`(low, high)`, the scale of the scores; see `LinearHead`."""
         return self.fitted_head().score_range
 
     @property
-    def coverage(self):
+    def coverage(self) -> float:
         """Share of held-out photos whose score lay within the interval; see `LinearHead`."""
         return self.fitted_head().coverage
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         """Creates the weights for images of `input_shape`, `(N, H, W, 3)`."""
         for encoder in self.experts().values():
             if not encoder.built:
@@ -117,8 +144,8 @@ class ReIQAScorer(keras.Model):
         if self.head is not None and not self.head.built:
             self.head.build((None, self.feature_count))
 
-    def call(self, images, training=None):
-        """Answers the scores of a batch of photos.
+    def call(self, images: Tensor, training: bool | None = None) -> Tensor:
+        """Computes the scores of a batch of photos.
 
         Args:
             images: `(N, H, W, 3)`, RGB, floats in [0, 1] or integer levels 0 to 255.
@@ -132,8 +159,8 @@ class ReIQAScorer(keras.Model):
         """
         return self.fitted_head()(self.features(images, training=training))
 
-    def features(self, images, training=None):
-        """Answers the features of a batch of photos: content, then quality.
+    def features(self, images: Tensor, training: bool | None = None) -> Tensor:
+        """Computes the features of a batch of photos: content, then quality.
 
         Args:
             images: as in `call`.
@@ -146,7 +173,7 @@ class ReIQAScorer(keras.Model):
             [encoder(images, training=training) for encoder in self.experts().values()], axis=-1
         )
 
-    def judge(self, features):
+    def judge_features(self, features: np.ndarray) -> list[Score]:
         """Scores, with interval and familiarity, from features.
 
         Args:
@@ -167,11 +194,26 @@ class ReIQAScorer(keras.Model):
             head.distance_limit,
         )
 
-    def score_file(self, path, native_size=False):
+    def judge(self, images: np.ndarray) -> list[Score]:
+        """Scores a batch of pictures, with interval and familiarity.
+
+        Args:
+            images: as in `call`.
+
+        Returns:
+            list of N `Score`.
+
+        Raises:
+            MissingHeadError: if the scorer has no head.
+        """
+        self.fitted_head()
+        return self.judge_features(self.features(images, training=False))
+
+    def score(self, photo: PhotoSource, native_size: bool = False) -> Score:
         """Scores one photo.
 
         Args:
-            path: path of the photo, or its bytes.
+            photo: path of the photo, or the bytes of its file.
             native_size: whether the photo is scored as it is, cut into tiles where it is large,
                 instead of being brought to `working_size` first.
 
@@ -184,11 +226,59 @@ class ReIQAScorer(keras.Model):
         """
         self.fitted_head()
         if native_size:
-            return self.judge(self.native_features(path)[None])[0]
-        image = read_image(path, fit=self.working_size)
-        return self.judge(self.features(image[None], training=False))[0]
+            return self.judge_features(self.native_features(photo)[None])[0]
+        return self.judge(read_image(photo, fit=self.working_size)[None])[0]
 
-    def native_features(self, path, compute=None):
+    def score_many(
+        self,
+        photos: Sequence[PhotoSource],
+        progress: Progress = silent,
+        native_size: bool = False,
+        cache: FeatureCache | None = None,
+    ) -> Iterator[Outcome]:
+        """Scores many photos, in memory that does not grow with their number.
+
+        Photos of one size are computed together; weights that change meanwhile are not looked at.
+
+        Args:
+            photos: paths of the photos, or the bytes of their files.
+            progress: shows how far the work is.
+            native_size: as in `score`.
+            cache: an open `FeatureCache`, or None.
+
+        Returns:
+            iterator over one `Outcome` with score and features for each photo, in the order in
+            which they are finished.
+
+        Raises:
+            MissingHeadError: if the scorer has no head.
+
+        Example:
+        ```python
+        import reiqa_tf
+
+        scorer = reiqa_tf.load_preset("content_lite0_biq2021")
+        for outcome in scorer.score_many(["photo.jpg"]):
+            print(outcome.index, outcome.problem or outcome.score)
+        ```
+        """
+        self.fitted_head()
+        outcomes = compute_features(self, photos, native_size=native_size, cache=cache)
+        return map(self._with_score, progress(outcomes, "scoring", len(photos)))
+
+    def _with_score(self, outcome: Outcome) -> Outcome:
+        if outcome.features is None:
+            return outcome
+        score = self.judge_features(outcome.features[None])[0]
+        return dataclasses.replace(outcome, score=score)
+
+    def compile_features(self) -> ComputeFeatures:
+        """Compiles `features` for inference; see `reiqa_tf.models.inference.compiled`."""
+        return compiled(self)
+
+    def native_features(
+        self, photo: PhotoSource, compute: ComputeFeatures | None = None
+    ) -> np.ndarray:
         """Features of a photo at its own size, in memory that does not grow with it.
 
         A photo larger than `TILE_SIDE` is cut into a grid of nearly equal tiles, and the features
@@ -196,7 +286,7 @@ class ReIQAScorer(keras.Model):
         its edge; what that changes is small beside the photo, but not nothing.
 
         Args:
-            path: path of the photo, or its bytes.
+            photo: path of the photo, or the bytes of its file.
             compute: function from uint8 `(1, H, W, 3)` to features `(1, feature_count)`; the
                 default is `features`.
 
@@ -207,7 +297,7 @@ class ReIQAScorer(keras.Model):
             ImageError: if the photo cannot be read.
         """
         compute = self.features if compute is None else compute
-        picture = open_image(path)
+        picture = open_image(photo)
         boxes = tiles(picture.width, picture.height, TILE_SIDE)
         rows = [
             ops.convert_to_numpy(compute(np.asarray(picture.crop(box))[None]))[0] for box in boxes
@@ -223,19 +313,17 @@ class ReIQAScorer(keras.Model):
         )
 
     @classmethod
-    def from_preset(cls, preset, dtype=None):
-        """Loads a scorer from a preset; see `reiqa_tf.models.presets.load_preset`."""
-        from reiqa_tf.models.presets import load_preset
-
+    def from_preset(cls, preset: str | os.PathLike[str], dtype: str | None = None) -> ReIQAScorer:
+        """Loads a scorer from a preset; see `load_preset`."""
         return load_preset(preset, dtype)
 
-    def save_to_preset(self, folder, **about):
-        """Saves the scorer as a preset; see `reiqa_tf.models.presets.save_preset`."""
-        from reiqa_tf.models.presets import save_preset
+    def save_to_preset(
+        self, folder: str | os.PathLike[str], half_precision: bool = False, **about: Any
+    ) -> None:
+        """Saves the scorer as a preset; see `save_preset`."""
+        save_preset(self, folder, half_precision, **about)
 
-        save_preset(self, folder, **about)
-
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments that make this scorer again."""
         parts = {"content": self.content, "quality": self.quality, "head": self.head}
         return {
@@ -248,8 +336,8 @@ class ReIQAScorer(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config):
-        """Makes a scorer from what `get_config` answered."""
+    def from_config(cls, config: dict[str, Any]) -> ReIQAScorer:
+        """Makes a scorer from what `get_config` returned."""
         fitted = {
             name: keras.saving.deserialize_keras_object(config[name])
             for name in ("content", "quality", "head")
@@ -257,7 +345,7 @@ class ReIQAScorer(keras.Model):
         }
         return cls(**{**config, **fitted})
 
-    def fitted_head(self):
+    def fitted_head(self) -> LinearHead:
         """The head.
 
         Raises:
@@ -268,7 +356,7 @@ class ReIQAScorer(keras.Model):
         return self.head
 
 
-def tiles(width, height, side):
+def tiles(width: int, height: int, side: int) -> list[tuple[int, int, int, int]]:
     """Cuts a picture into a grid of nearly equal tiles.
 
     Args:
@@ -283,3 +371,59 @@ def tiles(width, height, side):
     xs = [width * i // columns for i in range(columns + 1)]
     ys = [height * i // rows for i in range(rows + 1)]
     return [(xs[i], ys[j], xs[i + 1], ys[j + 1]) for j in range(rows) for i in range(columns)]
+
+
+def load_preset(preset: str | os.PathLike[str], dtype: str | None = None) -> ReIQAScorer:
+    """Loads a scorer.
+
+    Args:
+        preset: a folder written by `save_preset`, or the name of a preset that the package ships
+            (`./name` is a folder of that name).
+        dtype: dtype policy of the backbones, such as `"mixed_bfloat16"`; None takes the one that
+            they were saved with. Scaling, pooling and the head are computed in float32 anyway.
+
+    Returns:
+        `ReIQAScorer`, built, with its weights.
+
+    Raises:
+        PresetError: if there is no such preset, or if it is damaged or names foreign classes.
+
+    Example:
+    ```python
+    scorer = load_preset("content_lite0_biq2021")
+    scorer = load_preset("folder/of/my/preset", dtype="mixed_bfloat16")
+    ```
+    """
+    scorer = load_model(preset, dtype)
+    if not isinstance(scorer, ReIQAScorer):
+        raise PresetError(f"{preset}: expected a ReIQAScorer. Received: {type(scorer).__name__}")
+    return scorer
+
+
+def save_preset(
+    scorer: ReIQAScorer,
+    folder: str | os.PathLike[str],
+    half_precision: bool = False,
+    **about: Any,
+) -> None:
+    """Saves a scorer as a preset, whole or not at all.
+
+    Args:
+        scorer: a built `ReIQAScorer`.
+        folder: the folder to make. An older preset in its place is replaced; any other folder
+            that is not empty is refused.
+        half_precision: whether the encoders' weights are stored as float16, which halves the
+            file. (They are computed with in float32 either way; the head is always stored in
+            float32.)
+        **about: further entries of `metadata.json`, anything JSON can hold, such as
+            `description`, `data`, `metrics`, `license`.
+
+    Raises:
+        PresetError: if `folder` is in the way, or cannot be written.
+
+    Example:
+    ```python
+    save_preset(scorer, "my_preset", data="my photos", license="CC-BY-4.0")
+    ```
+    """
+    save_model(scorer, folder, half_precision, about)

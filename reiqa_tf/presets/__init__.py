@@ -1,6 +1,6 @@
 """The presets that the package ships, a folder each, and how to find them.
 
-`reiqa_tf.models.presets` loads and saves presets; what needs no Keras is here, in `folders`.
+`reiqa_tf.presets.storage` loads and saves presets; what needs no Keras is here, in `folders`.
 """
 
 DEFAULT = "reiqa_lite0_biq2021"

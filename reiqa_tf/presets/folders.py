@@ -29,7 +29,7 @@ def shipped_presets():
     """
     return sorted(
         entry.name
-        for entry in importlib.resources.files("reiqa_tf.presets").iterdir()
+        for entry in importlib.resources.files("reiqa_tf.presets.shipped").iterdir()
         if entry.joinpath(METADATA_FILE).is_file()
     )
 
@@ -71,7 +71,7 @@ def preset_folder(preset):
     # The name wins over a folder of that name where a command happens to be run; ./name is the
     # folder.
     if isinstance(preset, str) and preset in shipped:
-        return pathlib.Path(str(importlib.resources.files("reiqa_tf.presets") / preset))
+        return pathlib.Path(str(importlib.resources.files("reiqa_tf.presets.shipped") / preset))
     folder = pathlib.Path(preset)
     if folder.is_dir():
         return folder

@@ -1,16 +1,26 @@
-"""What the scorers of all light runtimes share: photos in, scores out, no Keras."""
+"""What the scorers of exported files share: photos in, scores out, no Keras."""
+
+from __future__ import annotations
 
 import abc
+import os
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from reiqa_tf.image.reading import read_image
-from reiqa_tf.runtimes.contract import DISTANCE, SCORE
-from reiqa_tf.score import MissingHeadError, with_intervals
+from reiqa_tf.image.reading import ImageError, read_image
+from reiqa_tf.progress import Progress, silent
+from reiqa_tf.runtimes.contract import DISTANCE, SCORE, Contract
+from reiqa_tf.runtimes.errors import ArtifactError
+from reiqa_tf.scoring.reading_ahead import ahead
+from reiqa_tf.scoring.score import Score, with_intervals
+from reiqa_tf.scoring.scorer import Outcome, PhotoSource
+
+_DEPTH = 4  # photos that are read before they are asked for
 
 
 class ArtifactScorer(abc.ABC):
-    """A scorer made of an exported file; it answers what `ReIQAScorer` does.
+    """A `Scorer` made of an exported file.
 
     Args:
         path: the file. If a `manifest.json` stands beside it, the file must be as that says.
@@ -27,7 +37,7 @@ class ArtifactScorer(abc.ABC):
 
     higher_is_better = True
 
-    def __init__(self, path, threads=None):
+    def __init__(self, path: str | os.PathLike[str], threads: int | None = None) -> None:
         if threads is not None and not (isinstance(threads, int) and threads >= 1):
             raise ValueError(f"threads: expected 1 or more, or None. Received: {threads!r}")
         self.path = path
@@ -35,26 +45,26 @@ class ArtifactScorer(abc.ABC):
         self.contract = self._open()
 
     @property
-    def working_size(self):
+    def working_size(self) -> int | None:
         """Side in pixels of the square that larger photos are shrunk to, or None."""
         return self.contract.working_size
 
     @property
-    def has_head(self):
-        """Whether the scorer answers scores, not features alone."""
-        return self.contract.score_range is not None
+    def has_head(self) -> bool:
+        """Whether there is a head, so that there are scores, not features alone."""
+        return self.contract.head is not None
 
     @property
-    def score_range(self):
+    def score_range(self) -> tuple[float, float]:
         """`(low, high)`, the scale of the scores."""
-        return self._with_head().score_range
+        return self.contract.fitted_head().score_range
 
     @property
-    def coverage(self):
+    def coverage(self) -> float:
         """Share of held-out photos whose score lay within the interval."""
-        return self._with_head().coverage
+        return self.contract.fitted_head().coverage
 
-    def run(self, images):
+    def run(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """Runs the graph on a batch of photos.
 
         Args:
@@ -76,8 +86,8 @@ class ArtifactScorer(abc.ABC):
             )
         return self._run(images)
 
-    def predict(self, images):
-        """Scores a batch of photos.
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """Scores a batch of pictures, as numbers alone.
 
         Args:
             images: as in `run`.
@@ -88,14 +98,14 @@ class ArtifactScorer(abc.ABC):
         Raises:
             MissingHeadError: if the scorer has no head.
         """
-        self._with_head()
+        self.contract.fitted_head()
         return self.run(images)[SCORE]
 
-    def judge(self, answers):
-        """Scores, with interval and familiarity, from what `run` answered.
+    def judge(self, images: np.ndarray) -> list[Score]:
+        """Scores a batch of pictures, with interval and familiarity.
 
         Args:
-            answers: dictionary with `score` and `distance`.
+            images: as in `run`.
 
         Returns:
             list of N `Score`.
@@ -103,20 +113,17 @@ class ArtifactScorer(abc.ABC):
         Raises:
             MissingHeadError: if the scorer has no head.
         """
-        contract = self._with_head()
+        head = self.contract.fitted_head()
+        outputs = self.run(images)
         return with_intervals(
-            answers[SCORE],
-            answers[DISTANCE],
-            contract.score_range,
-            contract.margin,
-            contract.distance_limit,
+            outputs[SCORE], outputs[DISTANCE], head.score_range, head.margin, head.distance_limit
         )
 
-    def score_file(self, path):
+    def score(self, photo: PhotoSource) -> Score:
         """Scores one photo.
 
         Args:
-            path: path of the photo, or its bytes.
+            photo: path of the photo, or the bytes of its file.
 
         Returns:
             `Score`.
@@ -125,18 +132,60 @@ class ArtifactScorer(abc.ABC):
             ImageError: if the photo cannot be read.
             MissingHeadError: if the scorer has no head.
         """
-        self._with_head()
-        return self.judge(self.run(read_image(path, fit=self.working_size)[None]))[0]
+        self.contract.fitted_head()
+        return self.judge(read_image(photo, fit=self.working_size)[None])[0]
+
+    def score_many(
+        self, photos: Sequence[PhotoSource], progress: Progress = silent
+    ) -> Iterator[Outcome]:
+        """Scores many photos, in memory that does not grow with their number.
+
+        Photos are not batched, which would cost more: onnxruntime took 50 ms of one core for a
+        photo of 384 x 512 px alone and 62 to 72 ms in batches of four.
+
+        Args:
+            photos: paths of the photos, or the bytes of their files.
+            progress: shows how far the work is.
+
+        Returns:
+            iterator over one `Outcome` for each photo, in the order of the list.
+
+        Raises:
+            MissingHeadError: if the scorer has no head.
+
+        Example:
+        ```python
+        import reiqa_tf
+
+        scorer = reiqa_tf.open_scorer("content_lite0_biq2021")
+        for outcome in scorer.score_many(["photo.jpg"]):
+            print(outcome.index, outcome.problem or outcome.score)
+        ```
+        """
+        self.contract.fitted_head()
+
+        def read(index: int) -> np.ndarray | ImageError:
+            try:
+                return read_image(photos[index], fit=self.working_size)
+            except ImageError as problem:
+                return problem
+
+        images = progress(ahead(read, len(photos), _DEPTH), "scoring", len(photos))
+        return (self._outcome(index, image, photos[index]) for index, image in enumerate(images))
+
+    def _outcome(self, index: int, image: np.ndarray | ImageError, photo: PhotoSource) -> Outcome:
+        if isinstance(image, ImageError):
+            return Outcome(index, problem=image)
+        try:
+            return Outcome(index, self.judge(image[None])[0])
+        except ArtifactError as problem:
+            name = "picture in memory" if isinstance(photo, bytes) else photo
+            return Outcome(index, problem=ImageError(f"{name}: {problem}"))
 
     @abc.abstractmethod
-    def _open(self):
-        """Opens the file and answers its `Contract`."""
+    def _open(self) -> Contract:
+        """Opens the file and returns its `Contract`."""
 
     @abc.abstractmethod
-    def _run(self, images):
-        """What `run` answers, for images that were checked."""
-
-    def _with_head(self):
-        if not self.has_head:
-            raise MissingHeadError
-        return self.contract
+    def _run(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """What `run` returns, for images that were checked."""

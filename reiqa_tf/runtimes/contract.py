@@ -1,8 +1,17 @@
-"""What an artifact says about itself, read and checked; `reiqa_tf.export.contract` writes it."""
+"""What an artifact says about itself: its names, read and checked.
+
+`reiqa_tf.export.contract` writes what is read here, under these very names.
+"""
+
+from __future__ import annotations
 
 import dataclasses
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from reiqa_tf.runtimes.errors import ArtifactError
+from reiqa_tf.scoring.score import MissingHeadError
 
 SCORE = "score"
 """Name of the output with the scores: float32 `(N,)`."""
@@ -13,39 +22,69 @@ DISTANCE = "distance"
 FEATURES = "features"
 """Name of the only output of encoders without a head: float32 `(N, F)`."""
 
+CONTRACT_FILE = "contract.json"
+"""Name of the entry with the contract in the archive at the end of a `.tflite` file."""
+
 _OUTPUTS = ((SCORE, DISTANCE), (FEATURES,))
 
 
-def _text(value):
+def _text(value: Any) -> bool:
     return isinstance(value, str) and bool(value)
 
 
-def _number(value):
+def _number(value: Any) -> bool:
     # True is no number here, nor are NaN, infinities and whole numbers beyond those of floats.
     return type(value) in (int, float) and -1e30 < value < 1e30
 
 
-def _size(value):
+def _size(value: Any) -> bool:
     return type(value) is int and 32 <= value <= 2**15
 
 
-# Entry: what it must be, the test of that, and whether encoders without a head have it as well.
-_ENTRIES = {
-    "preset": ("a name", _text, True),
-    "weights_sha256": ("a hexadecimal digest", _text, True),
-    "outputs": (
+@dataclasses.dataclass(frozen=True)
+class _Entry:
+    """What an entry must be, in words and as a test."""
+
+    expected: str
+    is_right: Callable[[Any], bool]
+
+
+_OF_ALL = {
+    "preset": _Entry("a name", _text),
+    "weights_sha256": _Entry("a hexadecimal digest", _text),
+    "outputs": _Entry(
         "score,distance or features",
         lambda value: _text(value) and tuple(value.split(",")) in _OUTPUTS,
-        True,
     ),
-    "working_size": ("32 to 32,768 px, or nothing", lambda v: v is None or _size(v), True),
-    "score_low": ("a number", _number, False),
-    "score_high": ("a number", _number, False),
-    "higher_is_better": ("true", lambda value: value is True, False),
-    "margin": ("a number from 0 up", lambda value: _number(value) and value >= 0, False),
-    "coverage": ("between 0 and 1", lambda value: _number(value) and 0 < value < 1, False),
-    "distance_limit": ("above 0", lambda value: _number(value) and value > 0, False),
+    "working_size": _Entry(
+        "32 to 32,768 px, or nothing", lambda value: value is None or _size(value)
+    ),
 }
+_OF_HEADS = {
+    "score_low": _Entry("a number", _number),
+    "score_high": _Entry("a number", _number),
+    "higher_is_better": _Entry("true", lambda value: value is True),
+    "margin": _Entry("a number from 0 up", lambda value: _number(value) and value >= 0),
+    "coverage": _Entry("between 0 and 1", lambda value: _number(value) and 0 < value < 1),
+    "distance_limit": _Entry("above 0", lambda value: _number(value) and value > 0),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class HeadContract:
+    """What one needs beside the numbers of a head to make scores of them.
+
+    Attributes:
+        score_range: `(low, high)`, the scale.
+        margin: half the width of the interval around a score.
+        coverage: share of held-out photos whose score lay within it.
+        distance_limit: distance above which a photo counts as unfamiliar.
+    """
+
+    score_range: tuple[float, float]
+    margin: float
+    coverage: float
+    distance_limit: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,23 +96,27 @@ class Contract:
         weights_sha256: SHA-256 of that preset's weights.
         outputs: names of the graph's outputs.
         working_size: side in pixels of the square that larger photos are shrunk to, or None.
-        score_range: `(low, high)`, the scale; None without a head, like all that follow.
-        margin: half the width of the interval around a score.
-        coverage: share of held-out photos whose score lay within it.
-        distance_limit: distance above which a photo counts as unfamiliar.
+        head: what the scores mean; None of encoders without a head.
     """
 
     preset: str
     weights_sha256: str
-    outputs: tuple
+    outputs: tuple[str, ...]
     working_size: int | None
-    score_range: tuple | None = None
-    margin: float | None = None
-    coverage: float | None = None
-    distance_limit: float | None = None
+    head: HeadContract | None = None
+
+    def fitted_head(self) -> HeadContract:
+        """What the scores mean.
+
+        Raises:
+            MissingHeadError: if there is no head.
+        """
+        if self.head is None:
+            raise MissingHeadError
+        return self.head
 
     @classmethod
-    def read(cls, entries, path):
+    def read(cls, entries: Mapping[str, Any], path: str | os.PathLike[str]) -> Contract:
         """Checks what was found in a file.
 
         Args:
@@ -88,30 +131,31 @@ class Contract:
             ArtifactError: if an entry is missing or absurd.
         """
         with_head = entries.get("outputs") != FEATURES
-        for name, (expected, is_right, always) in _ENTRIES.items():
-            if (always or with_head) and not is_right(entries.get(name)):
+        for name, entry in {**_OF_ALL, **(_OF_HEADS if with_head else {})}.items():
+            if not entry.is_right(entries.get(name)):
                 raise ArtifactError(
-                    f"{path}: its entry {name} should be {expected}. Received: "
+                    f"{path}: its entry {name} should be {entry.expected}. Received: "
                     f"{entries.get(name)!r}. Export the preset again: reiqa export --preset PRESET"
                 )
-        if with_head and not entries["score_low"] < entries["score_high"]:
-            raise ArtifactError(
-                f"{path}: a scale from {entries['score_low']} to {entries['score_high']}. "
-                "Export the preset again: reiqa export --preset PRESET"
-            )
         return cls(
             preset=entries["preset"],
             weights_sha256=entries["weights_sha256"],
             outputs=tuple(entries["outputs"].split(",")),
             working_size=entries.get("working_size"),
-            **(
-                {
-                    "score_range": (float(entries["score_low"]), float(entries["score_high"])),
-                    "margin": float(entries["margin"]),
-                    "coverage": float(entries["coverage"]),
-                    "distance_limit": float(entries["distance_limit"]),
-                }
-                if with_head
-                else {}
-            ),
+            head=_read_head(entries, path) if with_head else None,
         )
+
+
+def _read_head(entries: Mapping[str, Any], path: str | os.PathLike[str]) -> HeadContract:
+    low, high = entries["score_low"], entries["score_high"]
+    if not low < high:
+        raise ArtifactError(
+            f"{path}: a scale from {low} to {high}. "
+            "Export the preset again: reiqa export --preset PRESET"
+        )
+    return HeadContract(
+        score_range=(float(low), float(high)),
+        margin=float(entries["margin"]),
+        coverage=float(entries["coverage"]),
+        distance_limit=float(entries["distance_limit"]),
+    )

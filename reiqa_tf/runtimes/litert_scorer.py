@@ -1,19 +1,21 @@
 """A `.tflite` file in LiteRT, which was TensorFlow Lite."""
 
+from __future__ import annotations
+
 import io
 import json
 import os
 import zipfile
+from typing import Any
 
 import numpy as np
 
 from reiqa_tf.image.reading import MINIMUM_SIDE
 from reiqa_tf.runtimes.artifact_scorer import ArtifactScorer
-from reiqa_tf.runtimes.contract import Contract
+from reiqa_tf.runtimes.contract import CONTRACT_FILE, Contract
 from reiqa_tf.runtimes.errors import ArtifactError, MissingRuntimeError
 from reiqa_tf.runtimes.manifest import read_artifact
 
-_CONTRACT_FILE = "contract.json"
 _LARGEST_CONTRACT = 1_000_000  # bytes; a real one takes some hundred
 
 
@@ -35,14 +37,14 @@ class LiteRTScorer(ArtifactScorer):
     Example:
     ```python
     scorer = LiteRTScorer("exported/model.tflite", threads=2)
-    scorer.score_file("photo.jpg")        # Score(0.61, low=0.37, high=0.85, familiar=True)
+    scorer.score("photo.jpg")             # Score(0.61, low=0.37, high=0.85, familiar=True)
     scorer.predict(images)                # (N,) scores of uint8 (N, H, W, 3)
     ```
     """
 
     runtime = "tflite"
 
-    def _open(self):
+    def _open(self) -> Contract:
         try:
             from ai_edge_litert.interpreter import Interpreter
         except ImportError as error:
@@ -74,7 +76,7 @@ class LiteRTScorer(ArtifactScorer):
         self._shape = [int(size) for size in inputs["images"]["shape_signature"]]
         return contract
 
-    def _run(self, images):
+    def _run(self, images: np.ndarray) -> dict[str, np.ndarray]:
         _, *size, _ = self._shape
         if any(
             fixed not in (-1, received)
@@ -95,15 +97,15 @@ class LiteRTScorer(ArtifactScorer):
         return {name: np.concatenate([row[name] for row in rows]) for name in self.contract.outputs}
 
 
-def _packed_contract(contents, path):
+def _packed_contract(contents: bytes, path: str | os.PathLike[str]) -> dict[str, Any]:
     """What the file says about itself, in the archive at its end in which TFLite tools look."""
     try:
         with zipfile.ZipFile(io.BytesIO(contents)) as archive:
-            if archive.getinfo(_CONTRACT_FILE).file_size > _LARGEST_CONTRACT:
-                raise ValueError(f"{_CONTRACT_FILE} is too large")
-            entries = json.loads(archive.read(_CONTRACT_FILE))
+            if archive.getinfo(CONTRACT_FILE).file_size > _LARGEST_CONTRACT:
+                raise ValueError(f"{CONTRACT_FILE} is too large")
+            entries = json.loads(archive.read(CONTRACT_FILE))
             if not isinstance(entries, dict):
-                raise ValueError(f"{_CONTRACT_FILE} holds a {type(entries).__name__}")
+                raise ValueError(f"{CONTRACT_FILE} holds a {type(entries).__name__}")
     except Exception as error:  # any type: what damaged archives raise is not written down
         raise ArtifactError(
             f"{path}: no TFLite file of this package, or a damaged one "
@@ -113,7 +115,7 @@ def _packed_contract(contents, path):
     return entries
 
 
-def _prepare(interpreter):
+def _prepare(interpreter: Any) -> None:
     """Lets LiteRT plan its work here, so that a graph that it cannot run fails at once.
 
     It would do so at the first photo otherwise, and its remark about that would stand in the

@@ -1,6 +1,12 @@
 """A `.onnx` file in onnxruntime."""
 
+from __future__ import annotations
+
 import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
 
 from reiqa_tf.runtimes.artifact_scorer import ArtifactScorer
 from reiqa_tf.runtimes.contract import Contract
@@ -25,14 +31,14 @@ class OnnxScorer(ArtifactScorer):
     Example:
     ```python
     scorer = OnnxScorer("exported/model.onnx")
-    scorer.score_file("photo.jpg")        # Score(0.61, low=0.37, high=0.85, familiar=True)
+    scorer.score("photo.jpg")             # Score(0.61, low=0.37, high=0.85, familiar=True)
     scorer.predict(images)                # (N,) scores of uint8 (N, H, W, 3)
     ```
     """
 
     runtime = "onnx"
 
-    def _open(self):
+    def _open(self) -> Contract:
         try:
             import onnxruntime
         except ImportError as error:
@@ -67,7 +73,7 @@ class OnnxScorer(ArtifactScorer):
             )
         return contract
 
-    def _run(self, images):
+    def _run(self, images: np.ndarray) -> dict[str, np.ndarray]:
         names = list(self.contract.outputs)
         try:
             return dict(zip(names, self._session.run(names, {"images": images}), strict=True))
@@ -78,7 +84,7 @@ class OnnxScorer(ArtifactScorer):
             ) from None
 
 
-def _from_json(texts):
+def _from_json(texts: Mapping[str, str]) -> dict[str, Any]:
     """The values that are JSON; others' entries may be anything and are left out."""
     values = {}
     for name, text in texts.items():
@@ -89,5 +95,5 @@ def _from_json(texts):
     return values
 
 
-def _in_a_line(error):
+def _in_a_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__

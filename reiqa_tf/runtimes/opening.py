@@ -1,37 +1,95 @@
-"""Find what a preset was exported to, and open it in the runtime that is installed."""
+"""Open a preset in the fastest runtime that there is, and score photos with it."""
+
+from __future__ import annotations
 
 import importlib
+import os
 import pathlib
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
 
+from reiqa_tf.data.photos import find_photos
+from reiqa_tf.presets import DEFAULT
 from reiqa_tf.presets.folders import WEIGHTS_FILE, preset_folder, read_metadata
+from reiqa_tf.progress import Progress, silent
+from reiqa_tf.runtimes.artifact_scorer import ArtifactScorer
 from reiqa_tf.runtimes.errors import (
     ArtifactError,
     MissingArtifactError,
     MissingRuntimeError,
     StaleArtifactError,
 )
+from reiqa_tf.scoring.score import Score
+from reiqa_tf.scoring.scorer import Outcome, PhotoSource, Scorer
 
 EXPORTS_FOLDER = "exports"
 """Folder inside a preset in which its artifacts lie."""
 
 # Name of the runtime: its file in that folder, its scorer. LiteRT is first, because it is ready
-# 0.1 s sooner; a photo takes them equally long (benchmarks/cold_start.py).
-_RUNTIMES = {
+# 0.1 s sooner; a photo takes them equally long (perf/cold_start.py).
+_LIGHT = {
     "tflite": ("model.tflite", "reiqa_tf.runtimes.litert_scorer", "LiteRTScorer"),
     "onnx": ("model.onnx", "reiqa_tf.runtimes.onnx_scorer", "OnnxScorer"),
 }
 
-NAMES = tuple(_RUNTIMES)
+LIGHT_RUNTIMES = tuple(_LIGHT)
 """Names of the runtimes that do without TensorFlow, the fastest first."""
 
+RUNTIMES = ("auto", *sorted(LIGHT_RUNTIMES), "keras")
+"""What may be asked for; `auto` is the fastest that the preset was exported to, else Keras."""
 
-def open_scorer(preset, runtime, threads=None):
+
+def open_scorer(
+    preset: str | os.PathLike[str] = DEFAULT, runtime: str = "auto", threads: int | None = None
+) -> Scorer:
+    """Opens a preset in a runtime.
+
+    Args:
+        preset: a folder, or the name of a preset that the package ships.
+        runtime: one of `RUNTIMES`.
+        threads: number of threads that share the work on a photo; None takes all cores. Keras
+            takes TensorFlow's own setting.
+
+    Returns:
+        `OnnxScorer`, `LiteRTScorer` or `ReIQAScorer`.
+
+    Raises:
+        ValueError: if there is no such runtime.
+        PresetError: if there is no such preset.
+        ArtifactError: as in `open_artifact`, where one runtime was asked for by name. With `auto`
+            an artifact that cannot be used is warned of and left out.
+
+    Example:
+    ```python
+    import reiqa_tf
+
+    scorer = reiqa_tf.open_scorer("content_lite0_biq2021")
+    print(scorer.score("photo.jpg"))
+    ```
+    """
+    if runtime not in RUNTIMES:
+        raise ValueError(f"runtime: expected one of {', '.join(RUNTIMES)}. Received: {runtime!r}")
+    if runtime in LIGHT_RUNTIMES:
+        return open_artifact(preset, runtime, threads)
+    if runtime == "auto":
+        scorer, problems = open_fastest(preset, threads)
+        for problem in problems:
+            warnings.warn(f"{problem} Going on without it.", stacklevel=2)
+        if scorer is not None:
+            return scorer
+    return _with_keras(preset)
+
+
+def open_artifact(
+    preset: str | os.PathLike[str], runtime: str, threads: int | None = None
+) -> ArtifactScorer:
     """Opens what a preset was exported to for one runtime.
 
     Args:
         preset: a folder, or the name of a preset that the package ships.
-        runtime: one of `NAMES`.
-        threads: as in `OnnxScorer`.
+        runtime: one of `LIGHT_RUNTIMES`.
+        threads: as in `open_scorer`.
 
     Returns:
         `OnnxScorer` or `LiteRTScorer`.
@@ -45,10 +103,12 @@ def open_scorer(preset, runtime, threads=None):
 
     Example:
     ```python
-    scorer = open_scorer("content_lite0_biq2021", "onnx", threads=1)
+    from reiqa_tf.runtimes.opening import open_artifact
+
+    scorer = open_artifact("content_lite0_biq2021", "onnx", threads=1)
     ```
     """
-    file_name, module, class_name = _RUNTIMES[runtime]
+    file_name, module, class_name = _LIGHT[runtime]
     weights = read_metadata(preset)["sha256"].get(WEIGHTS_FILE)
     path = preset_folder(preset) / EXPORTS_FOLDER / file_name
     again = f"reiqa export --preset {preset}"
@@ -58,7 +118,7 @@ def open_scorer(preset, runtime, threads=None):
         raise MissingArtifactError(
             f"{preset}: was not exported for the runtime {runtime}. Export it: {again}"
         )
-    scorer = getattr(importlib.import_module(module), class_name)(path, threads)
+    scorer: ArtifactScorer = getattr(importlib.import_module(module), class_name)(path, threads)
     if scorer.contract.weights_sha256 != weights:
         raise StaleArtifactError(
             f"{path}: made of other weights than the preset has. Make it anew: {again}"
@@ -66,11 +126,13 @@ def open_scorer(preset, runtime, threads=None):
     return scorer
 
 
-def open_fastest(preset, threads=None):
+def open_fastest(
+    preset: str | os.PathLike[str], threads: int | None = None
+) -> tuple[ArtifactScorer | None, list[ArtifactError]]:
     """Opens the fastest that a preset was exported to and that is installed.
 
     Args:
-        preset: as in `open_scorer`.
+        preset: as in `open_artifact`.
         threads: as in `open_scorer`.
 
     Returns:
@@ -81,11 +143,80 @@ def open_fastest(preset, threads=None):
         PresetError: if there is no such preset.
     """
     problems = []
-    for runtime in NAMES:
+    for runtime in LIGHT_RUNTIMES:
         try:
-            return open_scorer(preset, runtime, threads), problems
+            return open_artifact(preset, runtime, threads), problems
         except (MissingRuntimeError, MissingArtifactError):
             continue
         except ArtifactError as problem:
             problems.append(problem)
     return None, problems
+
+
+def score(
+    photo: PhotoSource, preset: str | os.PathLike[str] = DEFAULT, runtime: str = "auto"
+) -> Score:
+    """Scores one photo; for more, `score_many` or a scorer of `open_scorer` open the preset once.
+
+    Args:
+        photo: path of the photo, or the bytes of its file.
+        preset: as in `open_scorer`.
+        runtime: as in `open_scorer`.
+
+    Returns:
+        `Score`: a number, higher is better, with its interval.
+
+    Raises:
+        ImageError: if the photo cannot be read.
+        ReiqaError: as in `open_scorer`.
+
+    Example:
+    ```python
+    import reiqa_tf
+
+    print(reiqa_tf.score("photo.jpg"))
+    ```
+    """
+    return open_scorer(preset, runtime).score(photo)
+
+
+def score_many(
+    photos: str | os.PathLike[str] | Sequence[PhotoSource],
+    preset: str | os.PathLike[str] = DEFAULT,
+    runtime: str = "auto",
+    progress: Progress = silent,
+) -> Iterator[tuple[PhotoSource, Outcome]]:
+    """Scores many photos, in memory that does not grow with their number.
+
+    Args:
+        photos: a folder or a pattern, as in `find_photos`, or a list of paths or of files' bytes.
+        preset: as in `open_scorer`.
+        runtime: as in `open_scorer`.
+        progress: shows how far the work is.
+
+    Returns:
+        iterator over pairs of each photo and its `Outcome`: a score, or the reason why there is
+        none; in the order in which they are finished.
+
+    Raises:
+        ImageError: if the folder or pattern has no photos.
+        ReiqaError: as in `open_scorer`.
+
+    Example:
+    ```python
+    import reiqa_tf
+
+    for photo, outcome in reiqa_tf.score_many("holiday/"):
+        print(photo, outcome.problem or outcome.score)
+    ```
+    """
+    listed: Sequence[PhotoSource]
+    listed = find_photos(photos) if isinstance(photos, (str, os.PathLike)) else list(photos)
+    outcomes = open_scorer(preset, runtime).score_many(listed, progress)
+    return ((listed[outcome.index], outcome) for outcome in outcomes)
+
+
+def _with_keras(preset: str | os.PathLike[str]) -> Any:
+    from reiqa_tf.models.scorer import load_preset
+
+    return load_preset(preset)

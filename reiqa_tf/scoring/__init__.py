@@ -1,1 +1,1 @@
-"""Many photos in, features and scores out: reading ahead, batches by size, the feature cache."""
+"""What every scorer is, and features of many photos: batches, cache. No Keras in here."""

@@ -30,7 +30,7 @@ class FeatureCache:
 
     Args:
         path: the SQLite file; made where there is none.
-        fingerprint: text that names the encoders; `reiqa_tf.models.presets.encoders_fingerprint`.
+        fingerprint: text that names the encoders; `reiqa_tf.presets.storage.encoders_fingerprint`.
 
     Raises:
         CacheError: if the file is no such cache or cannot be written.

@@ -1,74 +1,100 @@
 """Features of many photos: read ahead in threads, computed in batches by size, cached."""
 
+from __future__ import annotations
+
 import collections
 import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
 from reiqa_tf.image.reading import ImageError, read_bytes, read_image
-from reiqa_tf.models.inference import compile_features
-from reiqa_tf.scoring.cache import photo_digest
+from reiqa_tf.progress import Progress, silent
+from reiqa_tf.scoring.cache import FeatureCache, photo_digest
 from reiqa_tf.scoring.reading_ahead import ahead
+from reiqa_tf.scoring.scorer import Outcome, PhotoSource
 
 BATCH_SIZE = 4
-"""Photos of one size that are computed together. Ours, measured: see benchmarks/scoring.py."""
+"""Photos of one size that are computed together. Ours, measured: see perf/scoring.py."""
 
 _WAITING_BATCHES = 4
 """How many batches' worth of photos may wait for others of their size."""
 
+ComputeFeatures: TypeAlias = Callable[[np.ndarray], np.ndarray]
+"""Function from uint8 pictures `(N, H, W, 3)` to float32 features `(N, F)`."""
 
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """What became of one photo: its features, or the reason why there are none.
 
-    Attributes:
-        index: place of the photo in the list.
-        features: float32 array `(F,)`, or None.
-        problem: the `ImageError`, or None.
-    """
+class FeatureScorer(Protocol):
+    """A scorer that gives features; `ReIQAScorer` does."""
 
-    index: int
-    features: np.ndarray | None = None
-    problem: ImageError | None = None
+    @property
+    def working_size(self) -> int | None:
+        """Side in pixels of the square that larger photos are shrunk to, or None."""
+        ...
+
+    @property
+    def feature_count(self) -> int:
+        """Number of features of one photo."""
+        ...
+
+    def compile_features(self) -> ComputeFeatures:
+        """Compiles the features for inference."""
+        ...
+
+    def native_features(
+        self, photo: PhotoSource, compute: ComputeFeatures | None = None
+    ) -> np.ndarray:
+        """Features of a photo at its own size."""
+        ...
 
 
 def compute_features(
-    scorer, photos, native_size=False, cache=None, batch_size=BATCH_SIZE, compute=None
-):
+    scorer: FeatureScorer,
+    photos: Sequence[PhotoSource],
+    native_size: bool = False,
+    cache: FeatureCache | None = None,
+    batch_size: int = BATCH_SIZE,
+    compute: ComputeFeatures | None = None,
+) -> Iterator[Outcome]:
     """Computes the features of many photos, in memory that does not grow with their number.
 
     Args:
         scorer: a built `ReIQAScorer`.
-        photos: list of paths, or of the photos' bytes.
+        photos: paths of the photos, or the bytes of their files.
         native_size: whether photos are taken at their own size, in tiles, instead of being
             brought to the scorer's working size.
         cache: an open `FeatureCache`, or None. Features at native size are not cached.
         batch_size: most photos that are computed together.
-        compute: what `compile_features` answered for the scorer, for those who call often; None
-            compiles anew.
+        compute: what `scorer.compile_features` returned, for those who call often; None compiles
+            anew.
 
     Yields:
-        one `Outcome` for each photo, in the order in which they are finished.
+        one `Outcome` with features for each photo, in the order in which they are finished.
 
     Example:
     ```python
-    for outcome in compute_features(scorer, ["a.jpg", "b.png"]):
-        print(outcome.index, outcome.problem or scorer.judge(outcome.features[None])[0])
+    import reiqa_tf
+    from reiqa_tf.scoring.features import compute_features
+
+    scorer = reiqa_tf.load_preset("content_lite0_biq2021")
+    for outcome in compute_features(scorer, ["photo.jpg"]):
+        print(outcome.index, outcome.problem or scorer.judge_features(outcome.features[None])[0])
     ```
     """
-    compute = compute or compile_features(scorer)
+    compute = compute or scorer.compile_features()
     if native_size:
         yield from _one_by_one(scorer, photos, compute)
         return
-    waiting = collections.defaultdict(list)
+    waiting: dict[tuple[int, ...], list[_Read]] = collections.defaultdict(list)
     for read in _read_ahead(photos, scorer.working_size, cache, 2 * batch_size):
-        if read.outcome is not None:
-            yield read.outcome
+        if isinstance(read, Outcome):
+            yield read
             continue
-        batch = waiting[read.image.shape]
-        batch.append(read)
-        if len(batch) == batch_size:
-            yield from _finish(waiting.pop(read.image.shape), compute, cache)
+        shape = read.image.shape
+        waiting[shape].append(read)
+        if len(waiting[shape]) == batch_size:
+            yield from _finish(waiting.pop(shape), compute, cache)
         elif sum(map(len, waiting.values())) > _WAITING_BATCHES * batch_size:
             fullest = max(waiting, key=lambda shape: len(waiting[shape]))
             yield from _finish(waiting.pop(fullest), compute, cache)
@@ -76,13 +102,18 @@ def compute_features(
         yield from _finish(batch, compute, cache)
 
 
-def feature_table(scorer, photos, progress=iter, **options):
+def feature_table(
+    scorer: FeatureScorer,
+    photos: Sequence[PhotoSource],
+    progress: Progress = silent,
+    **options: Any,
+) -> tuple[np.ndarray, dict[int, ImageError]]:
     """Gathers the features of many photos in one table.
 
     Args:
         scorer: a built `ReIQAScorer`.
-        photos: list of paths, or of the photos' bytes.
-        progress: wraps the iterator over outcomes, to show how far the work is.
+        photos: paths of the photos, or the bytes of their files.
+        progress: shows how far the work is.
         **options: further arguments of `compute_features`.
 
     Returns:
@@ -91,7 +122,8 @@ def feature_table(scorer, photos, progress=iter, **options):
     """
     table = np.full((len(photos), scorer.feature_count), np.nan, np.float32)
     problems = {}
-    for outcome in progress(compute_features(scorer, photos, **options)):
+    outcomes = compute_features(scorer, photos, **options)
+    for outcome in progress(outcomes, "features", len(photos)):
         if outcome.problem is None:
             table[outcome.index] = outcome.features
         else:
@@ -101,44 +133,54 @@ def feature_table(scorer, photos, progress=iter, **options):
 
 @dataclasses.dataclass(frozen=True)
 class _Read:
-    """A photo on its way: an image to compute, or an outcome that is known already."""
+    """A photo that waits for others of its size."""
 
     index: int
-    digest: str | None = None
-    image: np.ndarray | None = None
-    outcome: Outcome | None = None
+    digest: str | None
+    image: np.ndarray
 
 
-def _read_ahead(photos, fit, cache, depth):
-    """Reads photos in threads, `depth` ahead of the one that is asked for, in their order."""
+def _read_ahead(
+    photos: Sequence[PhotoSource], fit: int | None, cache: FeatureCache | None, depth: int
+) -> Iterator[_Read | Outcome]:
+    """Reads photos in threads, `depth` ahead of the one that is asked for, in their order.
 
-    def read(index):
+    Yields an `Outcome` at once for a photo that is known already or cannot be read.
+    """
+
+    def read(index: int) -> _Read | Outcome:
         try:
             photo = photos[index]
             contents = photo if isinstance(photo, bytes) else read_bytes(photo)
-            digest = None if cache is None else photo_digest(contents)
-            known = None if cache is None else cache.get(digest)
-            if known is not None:
-                return _Read(index, outcome=Outcome(index, known))
+            digest = None
+            if cache is not None:
+                digest = photo_digest(contents)
+                known = cache.get(digest)
+                if known is not None:
+                    return Outcome(index, features=known)
             name = None if isinstance(photo, bytes) else photo
             return _Read(index, digest, read_image(contents, fit=fit, name=name))
         except ImageError as problem:
-            return _Read(index, outcome=Outcome(index, problem=problem))
+            return Outcome(index, problem=problem)
 
     return ahead(read, len(photos), depth)
 
 
-def _finish(batch, compute, cache):
+def _finish(
+    batch: Sequence[_Read], compute: ComputeFeatures, cache: FeatureCache | None
+) -> Iterator[Outcome]:
     rows = compute(np.stack([read.image for read in batch]))
     for read, features in zip(batch, rows, strict=True):
-        if cache is not None:
+        if cache is not None and read.digest is not None:
             cache.put(read.digest, features)
-        yield Outcome(read.index, features)
+        yield Outcome(read.index, features=features)
 
 
-def _one_by_one(scorer, photos, compute):
+def _one_by_one(
+    scorer: FeatureScorer, photos: Sequence[PhotoSource], compute: ComputeFeatures
+) -> Iterator[Outcome]:
     for index, photo in enumerate(photos):
         try:
-            yield Outcome(index, scorer.native_features(photo, compute))
+            yield Outcome(index, features=scorer.native_features(photo, compute))
         except ImageError as problem:
             yield Outcome(index, problem=problem)

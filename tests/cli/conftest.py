@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from reiqa_tf.cli.main import main, parse
-from reiqa_tf.models.presets import save_preset
+from reiqa_tf.models.scorer import save_preset
 from reiqa_tf.testing.models import small_scorer
 
 

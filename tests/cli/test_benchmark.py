@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from scipy import stats
 
-from reiqa_tf.data.manifests import read_manifest
+from reiqa_tf.data.scored_photos import read_scored_photos
 from reiqa_tf.scoring import features as features_module
 from tests.oracles.miniature_databases import MINIATURES
 
@@ -78,19 +78,17 @@ def test_a_report_is_made_of_two_databases_and_two_contestants(
     assert set(document["cross"]["kadid10k"]) == {csv_name}
     assert document["results"]["kadid10k"]["small"]["levels"]["5"]["count"] == 11
     # Sharpness by hand, on the test photos of the first split.
-    manifest = read_manifest(scored_photos)
+    scored = read_scored_photos(scored_photos)
     lines = (tmp_path / "splits" / f"{csv_name.replace('/', '_')}.csv").read_text().split()[1:]
     words = dict(line.split(",") for line in lines)
-    tested = [
-        i for i, path in enumerate(manifest.paths) if words[pathlib.Path(path).name][0] == "t"
-    ]
+    tested = [i for i, path in enumerate(scored.paths) if words[pathlib.Path(path).name][0] == "t"]
     values = []
     for i in tested:
-        grey = np.asarray(Image.open(manifest.paths[i])) @ np.array([0.299, 0.587, 0.114])
+        grey = np.asarray(Image.open(scored.paths[i])) @ np.array([0.299, 0.587, 0.114])
         padded = np.pad(grey, 1, mode="symmetric")
         around = padded[:-2, 1:-1] + padded[2:, 1:-1] + padded[1:-1, :-2] + padded[1:-1, 2:]
         values.append((around - 4 * grey).var())
-    expected = stats.spearmanr(values, manifest.scores[tested]).statistic
+    expected = stats.spearmanr(values, scored.scores[tested]).statistic
     (account,) = document["results"][csv_name]["sharpness"]["variants"].values()
     assert account["splits"][0]["figures"]["srcc"] == pytest.approx(expected)
     assert "small" in result.out
@@ -108,8 +106,8 @@ def test_started_again_it_computes_nothing_and_ends_the_same(reiqa, asked, tmp_p
         raise AssertionError("computed again")
 
     monkeypatch.setattr(features_module, "compile_features", lambda _: never)
-    monkeypatch.setattr("reiqa_tf.benchmark.protocol.Regression.fit", never)
-    monkeypatch.setattr("reiqa_tf.scoring.values._answer", never)
+    monkeypatch.setattr("reiqa_tf.evaluation.protocol.Regression.fit", never)
+    monkeypatch.setattr("reiqa_tf.evaluation.photo_functions._answer", never)
     assert reiqa(*asked, "--out", tmp_path).code == 0
     assert (tmp_path / "benchmark.json").read_text() == before
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from reiqa_tf.cli import main
-from reiqa_tf.models.presets import load_preset, read_metadata
+from reiqa_tf.models.scorer import load_preset
+from reiqa_tf.presets.folders import read_metadata
 from tests.oracles.seeded_weights import (
     efficientnet_lite0_state_dict,
     official_checkpoint,

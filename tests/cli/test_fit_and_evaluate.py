@@ -10,10 +10,11 @@ from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from reiqa_tf.data.manifests import read_manifest
-from reiqa_tf.models.presets import load_preset, read_metadata
+from reiqa_tf.data.scored_photos import read_scored_photos
+from reiqa_tf.fitting import ladders
+from reiqa_tf.models.scorer import load_preset
+from reiqa_tf.presets.folders import read_metadata
 from reiqa_tf.scoring.features import feature_table
-from reiqa_tf.training import ladders
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +35,14 @@ def fitted(reiqa, preset, scored_photos, cache, tmp_path):
 
 def test_the_head_is_scikit_learns_ridge_on_the_train_rows(fitted, scored_photos):
     scorer = load_preset(fitted)
-    manifest = read_manifest(scored_photos)
-    features, _ = feature_table(scorer, manifest.paths)
-    train = manifest.splits == "train"
+    scored = read_scored_photos(scored_photos)
+    features, _ = feature_table(scorer, scored.paths)
+    train = scored.splits == "train"
     scaler = StandardScaler().fit(features[train].astype(float))
     strength = read_metadata(fitted)["fit"]["strength"]
-    ridge = Ridge(strength).fit(scaler.transform(features[train]), manifest.scores[train])
+    ridge = Ridge(strength).fit(scaler.transform(features[train]), scored.scores[train])
     expected = ridge.predict(scaler.transform(features))
-    received = [float(score) for score in scorer.judge(features)]
+    received = [float(score) for score in scorer.judge_features(features)]
     np.testing.assert_allclose(received, expected, rtol=1e-3)
 
 
@@ -56,43 +57,41 @@ def test_the_preset_says_what_it_was_fitted_on(fitted):
 def test_the_figures_in_the_preset_are_those_of_photos_that_the_head_had_not_seen(
     fitted, scored_photos
 ):
-    manifest = read_manifest(scored_photos).split("train")
-    features, _ = feature_table(load_preset(fitted), manifest.paths)
-    predicted = np.empty(len(manifest))
+    scored = read_scored_photos(scored_photos).split("train")
+    features, _ = feature_table(load_preset(fitted), scored.paths)
+    predicted = np.empty(len(scored))
     strength = read_metadata(fitted)["fit"]["strength"]
-    for train, held_out in GroupKFold(5).split(features, groups=manifest.groups):
+    for train, held_out in GroupKFold(5).split(features, groups=scored.groups):
         ridge = make_pipeline(StandardScaler(), Ridge(strength))
-        ridge.fit(features[train].astype(float), manifest.scores[train])
+        ridge.fit(features[train].astype(float), scored.scores[train])
         predicted[held_out] = ridge.predict(features[held_out].astype(float))
     held_out = read_metadata(fitted)["metrics"]["held_out"]
-    assert held_out["plcc"] == pytest.approx(
-        stats.pearsonr(predicted, manifest.scores)[0], abs=1e-3
-    )
+    assert held_out["plcc"] == pytest.approx(stats.pearsonr(predicted, scored.scores)[0], abs=1e-3)
     assert held_out["count"] == 30
 
 
 def test_the_interval_covers_what_it_says_on_held_out_photos(fitted, scored_photos):
     scorer = load_preset(fitted)
-    manifest = read_manifest(scored_photos).split("test")
-    features, _ = feature_table(scorer, manifest.paths)
-    scores = scorer.judge(features)
-    inside = [s.low <= mos <= s.high for s, mos in zip(scores, manifest.scores, strict=True)]
+    scored = read_scored_photos(scored_photos).split("test")
+    features, _ = feature_table(scorer, scored.paths)
+    scores = scorer.judge_features(features)
+    inside = [s.low <= mos <= s.high for s, mos in zip(scores, scored.scores, strict=True)]
     assert np.mean(inside) >= 0.8
     assert scorer.head.margin < 2  # of a range of 5: an interval that says something
 
 
 def test_photos_like_the_fitted_ones_are_familiar_and_a_white_picture_is_not(fitted, scored_photos):
     scorer = load_preset(fitted)
-    manifest = read_manifest(scored_photos)
-    features, _ = feature_table(scorer, manifest.split("train").paths)
-    assert all(score.familiar for score in scorer.judge(features))
+    scored = read_scored_photos(scored_photos)
+    features, _ = feature_table(scorer, scored.split("train").paths)
+    assert all(score.familiar for score in scorer.judge_features(features))
     white = np.full((1, 64, 64, 3), 255, np.uint8)
-    assert not scorer.judge(scorer.features(white))[0].familiar
+    assert not scorer.judge_features(scorer.features(white))[0].familiar
 
 
 def test_the_content_experts_features_say_how_far_a_photo_is(fitted, scored_photos):
     scorer = load_preset(fitted)
-    features, _ = feature_table(scorer, read_manifest(scored_photos).split("train").paths)
+    features, _ = feature_table(scorer, read_scored_photos(scored_photos).split("train").paths)
     first, end = scorer.feature_order["content"]
     assert 0 <= first < end < scorer.feature_count
     head, content = scorer.head, features[:, first:end].astype(float)
@@ -114,15 +113,13 @@ def test_evaluate_gives_the_figures_of_the_field_with_intervals(
     assert result.code == 0, result.err
     document = json.loads((tmp_path / "r.json").read_text())
     scorer = load_preset(fitted)
-    manifest = read_manifest(scored_photos).split("test")
-    features, _ = feature_table(scorer, manifest.paths)
-    predicted = [float(score) for score in scorer.judge(features)]
+    scored = read_scored_photos(scored_photos).split("test")
+    features, _ = feature_table(scorer, scored.paths)
+    predicted = [float(score) for score in scorer.judge_features(features)]
     assert document["count"] == 10
-    assert document["srcc"] == pytest.approx(stats.spearmanr(predicted, manifest.scores)[0])
-    assert document["krcc"] == pytest.approx(stats.kendalltau(predicted, manifest.scores)[0])
-    assert document["plcc"] == pytest.approx(
-        stats.pearsonr(predicted, manifest.scores)[0], rel=1e-4
-    )
+    assert document["srcc"] == pytest.approx(stats.spearmanr(predicted, scored.scores)[0])
+    assert document["krcc"] == pytest.approx(stats.kendalltau(predicted, scored.scores)[0])
+    assert document["plcc"] == pytest.approx(stats.pearsonr(predicted, scored.scores)[0], rel=1e-4)
     for name in ("srcc", "krcc", "plcc", "plcc_logistic", "rmse"):
         low, high = document["intervals"][name]
         assert low <= document[name] <= high
@@ -250,7 +247,7 @@ def test_with_half_precision_the_head_is_fitted_on_what_the_preset_will_answer(
     arguments = ("fit", scored_photos, "--preset", preset, "--range", 0, 5, "--no-cache")
     assert reiqa(*arguments, "--half-precision", "--out", out).code == 0
     scorer = load_preset(out)
-    train = read_manifest(scored_photos).split("train")
+    train = read_scored_photos(scored_photos).split("train")
     features, _ = feature_table(scorer, train.paths)
     mean = features.mean(axis=0, dtype=np.float64)
     np.testing.assert_allclose(scorer.head.feature_mean, mean, rtol=1e-5, atol=1e-7)

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from reiqa_tf.cli.main import main, parse
-from reiqa_tf.data.quality_views import QualityViews
 from reiqa_tf.distortions import distort
 from reiqa_tf.image.reading import read_image
+from reiqa_tf.pretraining.quality_views import QualityViews
 
 
 def run(*arguments):

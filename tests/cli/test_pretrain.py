@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 
 from reiqa_tf.cli.main import main, parse
-from reiqa_tf.training.history import read_history
+from reiqa_tf.pretraining.history import read_history
 
 ROOT = pathlib.Path(__file__).parents[2]
 
 CONTENT = """
 import dataclasses
-from reiqa_tf import config
+from reiqa_tf.pretraining import config
 
 def get_config():
     smoke = config.load_config("smoke")

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from reiqa_tf.image.reading import read_image
-from reiqa_tf.models.presets import load_preset, save_preset
+from reiqa_tf.models.scorer import load_preset, save_preset
 from reiqa_tf.testing.models import small_scorer
 
 
@@ -33,7 +33,7 @@ def test_scores_are_those_of_the_python_interface(reiqa, preset, folder):
     received = _scores(result)
     assert list(received) == [str(folder / f"{i}.png") for i in range(4)]
     for path, score in received.items():
-        assert score == pytest.approx(scorer.score_file(path), rel=1e-5)
+        assert score == pytest.approx(scorer.score(path), rel=1e-5)
 
 
 def test_files_folders_and_patterns_mix_in_the_given_order(reiqa, preset, folder):
@@ -71,7 +71,7 @@ def test_output_is_sorted_as_asked(reiqa, preset, folder, flag, key):
 
 def test_the_table_names_photo_score_interval_and_scale(reiqa, preset, folder):
     result = reiqa("score", folder / "0.png", "--preset", preset)
-    value = load_preset(preset).score_file(folder / "0.png")
+    value = load_preset(preset).score(folder / "0.png")
     assert f"{value:.4g}" in result.out
     assert str(folder / "0.png") in result.out
     assert "0 to 1, higher is better" in result.out
@@ -136,7 +136,7 @@ def test_standard_input_brings_paths_or_one_photo(reiqa, preset, folder, monkeyp
 
 def test_at_native_size_detail_beyond_the_working_size_counts(reiqa, preset, folder):
     arguments = ("score", folder / "3.png", "--preset", preset, "--format", "json")
-    expected = load_preset(preset).score_file(folder / "3.png", native_size=True)
+    expected = load_preset(preset).score(folder / "3.png", native_size=True)
     (native,) = _scores(reiqa(*arguments, "--native-size")).values()
     (working,) = _scores(reiqa(*arguments)).values()
     assert native == pytest.approx(expected, rel=1e-5)
@@ -144,9 +144,9 @@ def test_at_native_size_detail_beyond_the_working_size_counts(reiqa, preset, fol
 
 
 def test_after_ctrl_c_what_was_scored_is_printed(reiqa, preset, folder, monkeypatch):
-    from reiqa_tf.scoring import features
+    from reiqa_tf.models import scorer as module
 
-    compute_features = features.compute_features
+    compute_features = module.compute_features
 
     def interrupted(*arguments, **options):
         for count, outcome in enumerate(compute_features(*arguments, **options)):
@@ -154,7 +154,7 @@ def test_after_ctrl_c_what_was_scored_is_printed(reiqa, preset, folder, monkeypa
                 raise KeyboardInterrupt
             yield outcome
 
-    monkeypatch.setattr(features, "compute_features", interrupted)
+    monkeypatch.setattr(module, "compute_features", interrupted)
     result = reiqa("score", folder, "--preset", preset, "--format", "jsonl")
     assert result.code == 130
     assert len(result.out.splitlines()) == 2

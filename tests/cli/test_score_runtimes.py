@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from reiqa_tf.image.reading import read_image
-from reiqa_tf.models.presets import load_preset, read_metadata, save_preset
+from reiqa_tf.models.scorer import load_preset, save_preset
+from reiqa_tf.presets.folders import read_metadata
 from reiqa_tf.testing.models import small_scorer
 from tests.runtimes.tiny_artifacts import (
     CONTRACT,

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reiqa_tf.benchmark import sensitivity as sensitivity_module
-from reiqa_tf.benchmark.sensitivity import draw_seed
 from reiqa_tf.distortions import NAMES, distort
+from reiqa_tf.evaluation import sensitivity as sensitivity_module
+from reiqa_tf.evaluation.sensitivity import draw_seed
 from reiqa_tf.image.reading import read_image
 from reiqa_tf.models.encoder import ReIQAEncoder
-from reiqa_tf.models.presets import load_preset, save_preset
 from reiqa_tf.models.resnet import ResNetBackbone
+from reiqa_tf.models.scorer import load_preset, save_preset
 from reiqa_tf.scoring.cache import photo_digest
 from reiqa_tf.testing.models import small_scorer
 

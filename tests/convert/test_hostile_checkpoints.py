@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from reiqa_tf.convert.restricted_unpickler import MAXIMUM_BYTES
-from reiqa_tf.convert.torch_checkpoint import CheckpointError, read_checkpoint
+from reiqa_tf.convert.torch_checkpoint import TorchCheckpointError, read_checkpoint
 from tests.oracles.torch_files import (
     MAGIC,
     PROTOCOL,
@@ -70,7 +70,7 @@ def _call(function, *arguments):
 
 
 def _refusal(contents):
-    with pytest.raises(CheckpointError) as caught:
+    with pytest.raises(TorchCheckpointError) as caught:
         read_checkpoint(contents)
     message = str(caught.value)
     assert message.isprintable()
@@ -387,7 +387,7 @@ def test_200_mutants_end_in_one_clear_line_or_in_a_faithful_read(canary):
         started = time.monotonic()
         try:
             leaves = _leaves(read_checkpoint(contents))
-        except CheckpointError as error:
+        except TorchCheckpointError as error:
             refused.append(str(error))
         else:
             read += leaves

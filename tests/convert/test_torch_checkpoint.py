@@ -9,7 +9,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from reiqa_tf.convert.torch_checkpoint import CheckpointError, read_checkpoint
+from reiqa_tf.convert.torch_checkpoint import TorchCheckpointError, read_checkpoint
 from tests.oracles.torch_files import (
     MAGIC,
     PROTOCOL,
@@ -110,7 +110,7 @@ def test_a_file_is_read_like_its_bytes(tmp_path, write):
 
 
 def _message(contents):
-    with pytest.raises(CheckpointError) as caught:
+    with pytest.raises(TorchCheckpointError) as caught:
         read_checkpoint(contents)
     message = str(caught.value)
     assert message.isprintable()

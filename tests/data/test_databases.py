@@ -48,15 +48,15 @@ def test_the_folders_of_live_hold_982_photos_of_which_779_are_distorted():
 
 
 def test_every_database_is_read_as_it_is_distributed(miniature):
-    manifest = read_database(miniature.database, miniature.folder)
-    assert manifest.paths == [str(miniature.folder / _on_disk(miniature, n)) for n in
+    scored = read_database(miniature.database, miniature.folder)
+    assert scored.paths == [str(miniature.folder / _on_disk(miniature, n)) for n in
                               miniature.names]  # fmt: skip
-    np.testing.assert_allclose(manifest.scores, miniature.scores, atol=1e-5)
+    np.testing.assert_allclose(scored.scores, miniature.scores, atol=1e-5)
     for name in ("groups", "distortions", "levels", "splits"):
-        expected, received = getattr(miniature, name), getattr(manifest, name)
+        expected, received = getattr(miniature, name), getattr(scored, name)
         assert (received is None) == (expected is None), name
         assert expected is None or list(received) == list(expected), name
-    assert manifest.score_range == (
+    assert scored.score_range == (
         miniature.database.score_range or (min(miniature.scores), max(miniature.scores))
     )
 
@@ -72,9 +72,9 @@ def _on_disk(miniature, name):
 def test_tables_and_photos_are_found_however_deep_the_archive_was_unpacked(miniature):
     deeper = miniature.folder.parent / "download" / "release"
     shutil.copytree(miniature.folder, deeper / miniature.folder.name)
-    manifest = read_database(miniature.database, deeper.parent)
-    np.testing.assert_allclose(manifest.scores, miniature.scores, atol=1e-5)
-    assert all(pathlib.Path(path).is_file() for path in manifest.paths)
+    scored = read_database(miniature.database, deeper.parent)
+    np.testing.assert_allclose(scored.scores, miniature.scores, atol=1e-5)
+    assert all(pathlib.Path(path).is_file() for path in scored.paths)
 
 
 def test_missing_photos_are_named_and_can_be_gone_without(miniature):
@@ -83,8 +83,8 @@ def test_missing_photos_are_named_and_can_be_gone_without(miniature):
     message = rf"(?i)1 of {len(miniature.names)} photos.*missing: .*{re.escape(gone.name)}"
     with pytest.raises(DatabaseError, match=message):
         read_database(miniature.database, miniature.folder)
-    manifest = read_database(miniature.database, miniature.folder, partial=True)
-    np.testing.assert_allclose(manifest.scores, np.delete(miniature.scores, 1), atol=1e-5)
+    scored = read_database(miniature.database, miniature.folder, partial=True)
+    np.testing.assert_allclose(scored.scores, np.delete(miniature.scores, 1), atol=1e-5)
 
 
 def test_another_number_of_rows_than_published_is_refused(miniature):
@@ -132,9 +132,9 @@ def test_live_with_mirrored_scores_is_refused(tmp_path):
 def test_koniq_is_read_from_the_table_with_the_official_split_alone(tmp_path):
     miniature = MINIATURES["koniq10k"](tmp_path / "koniq")
     (miniature.folder / "koniq10k_scores_and_distributions.csv").unlink()
-    manifest = read_database(miniature.database, miniature.folder)
-    np.testing.assert_allclose(manifest.scores, miniature.scores)
-    assert list(manifest.splits) == miniature.splits
+    scored = read_database(miniature.database, miniature.folder)
+    np.testing.assert_allclose(scored.scores, miniature.scores)
+    assert list(scored.splits) == miniature.splits
 
 
 def test_flive_without_the_tables_of_its_split_has_no_split(tmp_path):
@@ -150,9 +150,9 @@ def test_clive_is_read_from_files_of_matlab_7_3_too(tmp_path):
         values = scipy.io.loadmat(path)[name].ravel()
         texts = [str(v.item()) if isinstance(v, np.ndarray) else float(v) for v in values]
         write_version_73(path, name, texts)
-    manifest = read_database(miniature.database, miniature.folder)
-    np.testing.assert_allclose(manifest.scores, miniature.scores)
-    assert [pathlib.Path(path).name for path in manifest.paths] == miniature.names
+    scored = read_database(miniature.database, miniature.folder)
+    np.testing.assert_allclose(scored.scores, miniature.scores)
+    assert [pathlib.Path(path).name for path in scored.paths] == miniature.names
 
 
 def test_an_unknown_database_is_refused_with_the_one_that_was_meant():

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reiqa_tf.data.manifests import Manifest
 from reiqa_tf.data.near_duplicates import find_leaks, perceptual_hash, similar_pairs
+from reiqa_tf.data.scored_photos import ScoredPhotos
 from reiqa_tf.data.splits import (
     Split,
     SplitError,
@@ -18,8 +18,8 @@ from reiqa_tf.data.splits import (
 )
 
 
-def _manifest(count=200, groups=None, splits=None):
-    return Manifest(
+def _scored(count=200, groups=None, splits=None):
+    return ScoredPhotos(
         paths=[f"/somewhere/photos/{i:04}.jpg" for i in range(count)],
         scores=np.linspace(0, 1, count),
         score_range=(0, 1),
@@ -32,57 +32,57 @@ def _parts(split):
     return split.train, split.val, split.test
 
 
-def _names(manifest, rows):
-    return {manifest.paths[row] for row in rows}
+def _names(scored, rows):
+    return {scored.paths[row] for row in rows}
 
 
 def test_every_row_stands_in_one_part_and_the_shares_are_those_of_the_paper():
-    for split in seeded_splits(_manifest(1000)):
+    for split in seeded_splits(_scored(1000)):
         np.testing.assert_array_equal(np.sort(np.concatenate(_parts(split))), np.arange(1000))
         assert [len(part) for part in _parts(split)] == [700, 100, 200]
 
 
 def test_groups_are_kept_whole_and_shares_hold_as_nearly_as_groups_allow():
     groups = np.array([f"reference {i % 29}" for i in range(779)])
-    for split in seeded_splits(_manifest(779, groups)):
+    for split in seeded_splits(_scored(779, groups)):
         seen = [set(groups[part]) for part in _parts(split)]
         assert len(set.union(*seen)) == sum(map(len, seen))
         assert [len(each) for each in seen] == [20, 3, 6]
 
 
 def test_the_same_seed_gives_the_same_splits_and_others_differ():
-    first, again, other = (seeded_splits(_manifest(), seed=seed) for seed in (0, 0, 1))
+    first, again, other = (seeded_splits(_scored(), seed=seed) for seed in (0, 0, 1))
     assert [split.digest() for split in first] == [split.digest() for split in again]
     digests = {split.digest() for split in (*first, *other)}
     assert len(digests) == 20
 
 
 def test_ten_splits_begin_with_the_five_that_were_asked_for_before():
-    five, ten = seeded_splits(_manifest(), 5), seeded_splits(_manifest(), 10)
+    five, ten = seeded_splits(_scored(), 5), seeded_splits(_scored(), 10)
     assert [split.digest() for split in five] == [split.digest() for split in ten[:5]]
 
 
 def test_the_order_of_the_rows_and_the_folder_do_not_matter():
-    manifest = _manifest()
+    scored = _scored()
     order = np.random.default_rng(0).permutation(200)
-    moved = manifest.rows(order)
+    moved = scored.rows(order)
     moved = dataclasses.replace(
         moved, paths=[path.replace("/somewhere", "/else/where") for path in moved.paths]
     )
-    for one, other in zip(seeded_splits(manifest), seeded_splits(moved), strict=True):
+    for one, other in zip(seeded_splits(scored), seeded_splits(moved), strict=True):
         for a, b in zip(_parts(one), _parts(other), strict=True):
             names = {path.replace("/else/where", "/somewhere") for path in _names(moved, b)}
-            assert _names(manifest, a) == names
+            assert _names(scored, a) == names
 
 
 def test_too_few_groups_are_refused():
     with pytest.raises(SplitError, match="Received: 2 groups of 200 photos"):
-        seeded_splits(_manifest(groups=np.arange(200) % 2))
+        seeded_splits(_scored(groups=np.arange(200) % 2))
 
 
 def test_the_official_split_is_taken_as_it_is_and_leaves_out_what_it_leaves_out():
     names = np.array(["train", "val", "test", ""] * 50)
-    split = official_split(_manifest(splits=names))
+    split = official_split(_scored(splits=names))
     np.testing.assert_array_equal(split.train, np.arange(0, 200, 4))
     np.testing.assert_array_equal(split.val, np.arange(1, 200, 4))
     np.testing.assert_array_equal(split.test, np.arange(2, 200, 4))
@@ -91,7 +91,7 @@ def test_the_official_split_is_taken_as_it_is_and_leaves_out_what_it_leaves_out(
 def test_an_official_split_without_validation_rows_gets_them_from_the_training_rows():
     names = np.array(["train"] * 150 + ["test"] * 50)
     groups = np.arange(200) // 2
-    split = official_split(_manifest(groups=groups, splits=names))
+    split = official_split(_scored(groups=groups, splits=names))
     np.testing.assert_array_equal(split.test, np.arange(150, 200))
     np.testing.assert_array_equal(np.union1d(split.train, split.val), np.arange(150))
     assert len(split.val) == pytest.approx(15, abs=2)
@@ -101,17 +101,17 @@ def test_an_official_split_without_validation_rows_gets_them_from_the_training_r
 @pytest.mark.parametrize("splits", [None, np.array(["train"] * 200)])
 def test_photos_without_an_official_split_are_refused(splits):
     with pytest.raises(SplitError, match="official split"):
-        official_split(_manifest(splits=splits))
+        official_split(_scored(splits=splits))
 
 
 def test_splits_are_read_as_they_were_written_in_another_order_and_folder(tmp_path):
-    manifest = _manifest(60, groups=np.arange(60) // 3)
-    splits = [*seeded_splits(manifest, 3), Split(np.arange(9), np.arange(9, 12), np.arange(30, 60))]
-    write_splits(tmp_path / "splits.csv", manifest, splits)
+    scored = _scored(60, groups=np.arange(60) // 3)
+    splits = [*seeded_splits(scored, 3), Split(np.arange(9), np.arange(9, 12), np.arange(30, 60))]
+    write_splits(tmp_path / "splits.csv", scored, splits)
     text = (tmp_path / "splits.csv").read_text()
     assert text.startswith("image,splits\n0000.jpg,")
     assert len(text) < 20 * 61
-    moved = manifest.rows(np.arange(60)[::-1])
+    moved = scored.rows(np.arange(60)[::-1])
     moved = dataclasses.replace(moved, paths=[f"/new/{path[-8:]}" for path in moved.paths])
     for one, other in zip(splits, read_splits(tmp_path / "splits.csv", moved), strict=True):
         for a, b in zip(_parts(one), _parts(other), strict=True):
@@ -119,25 +119,25 @@ def test_splits_are_read_as_they_were_written_in_another_order_and_folder(tmp_pa
 
 
 def test_files_of_splits_that_do_not_fit_are_refused(tmp_path):
-    manifest, path = _manifest(60), tmp_path / "splits.csv"
-    write_splits(path, manifest, seeded_splits(manifest, 2))
+    scored, path = _scored(60), tmp_path / "splits.csv"
+    write_splits(path, scored, seeded_splits(scored, 2))
     with pytest.raises(SplitError, match=r"no splits of 1 of 61 photos, such as 0060\.jpg"):
-        read_splits(path, _manifest(61))
-    torn = dataclasses.replace(manifest, groups=np.arange(60) // 30)
+        read_splits(path, _scored(61))
+    torn = dataclasses.replace(scored, groups=np.arange(60) // 30)
     with pytest.raises(SplitError, match="split 1: photos of 2 groups stand on both sides"):
         read_splits(path, torn)
     path.write_text(path.read_text().replace("0003.jpg,", "0003.jpg,x"))
     with pytest.raises(SplitError, match="words of one length"):
-        read_splits(path, manifest)
+        read_splits(path, scored)
     path.write_text("photo,part\n")
     with pytest.raises(SplitError, match="no splits of 60 of 60"):
-        read_splits(path, manifest)
+        read_splits(path, scored)
 
 
 def test_a_photo_in_two_rows_is_refused():
-    manifest = dataclasses.replace(_manifest(20), paths=["/a/b.jpg"] * 20)
+    scored = dataclasses.replace(_scored(20), paths=["/a/b.jpg"] * 20)
     with pytest.raises(SplitError, match="stands in two rows"):
-        seeded_splits(manifest)
+        seeded_splits(scored)
 
 
 def test_pairs_of_hashes_are_those_that_differ_in_few_bits():

@@ -45,4 +45,4 @@ def served(small, files, tmp_path_factory):
 
 def keras_scores(scorer, files):
     """What Keras says about photos, one by one."""
-    return np.array([float(scorer.score_file(contents)) for contents in files])
+    return np.array([float(scorer.score(contents)) for contents in files])

@@ -22,7 +22,7 @@ from reiqa_tf.export.manifest import (
     read_manifest,
 )
 from reiqa_tf.files import folder_written_whole
-from reiqa_tf.models.presets import load_preset, save_preset
+from reiqa_tf.models.scorer import load_preset, save_preset
 from reiqa_tf.testing.models import small_scorer
 
 
@@ -105,7 +105,7 @@ def test_the_figures_are_those_of_a_comparison_by_hand(exported, preset, scores)
     ]
     assert len({image.shape for image in images}) >= 4
     assert entry["difference"]["worst"] == pytest.approx(max(apart), abs=1e-6)
-    ranks = np.argsort(np.argsort([float(artifact.score_file(path)) for path in photos]))
+    ranks = np.argsort(np.argsort([float(artifact.score(path)) for path in photos]))
     expected = 1 - 6 * np.sum((ranks - np.arange(8)) ** 2) / (8 * 63)
     assert entry["srcc"]["artifact"] == pytest.approx(expected)
 

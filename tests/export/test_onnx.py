@@ -9,8 +9,8 @@ from reiqa_tf.export import onnx as onnx_export
 from reiqa_tf.export.contract import contract
 from reiqa_tf.export.onnx import OPSET, ONNXError, convert_onnx
 from reiqa_tf.models.encoder import ReIQAEncoder
-from reiqa_tf.models.presets import load_preset
 from reiqa_tf.models.resnet import ResNetBackbone
+from reiqa_tf.models.scorer import load_preset
 from reiqa_tf.testing.models import small_scorer
 
 onnx = pytest.importorskip("onnx")

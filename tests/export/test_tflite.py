@@ -16,8 +16,8 @@ from reiqa_tf.export.contract import contract
 from reiqa_tf.export.quiet import quiet
 from reiqa_tf.export.tflite import PRECISIONS, TFLiteError, convert_tflite, operators
 from reiqa_tf.models.encoder import ReIQAEncoder
-from reiqa_tf.models.presets import load_preset
 from reiqa_tf.models.resnet import ResNetBackbone
+from reiqa_tf.models.scorer import load_preset
 from reiqa_tf.testing.models import small_scorer
 
 interpreters = pytest.importorskip("ai_edge_litert.interpreter")

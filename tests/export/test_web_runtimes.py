@@ -18,7 +18,7 @@ import pytest
 from reiqa_tf.export.contract import contract
 from reiqa_tf.export.onnx import convert_onnx
 from reiqa_tf.export.tflite import convert_tflite
-from reiqa_tf.models.presets import load_preset
+from reiqa_tf.models.scorer import load_preset
 
 WEB = pathlib.Path(__file__).parent / "web"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

@@ -10,7 +10,6 @@ from PIL import Image
 
 from reiqa_tf.models.encoder import ReIQAEncoder
 from reiqa_tf.models.head import LinearHead
-from reiqa_tf.models.inference import compile_features
 from reiqa_tf.models.resnet import ResNetBackbone
 from reiqa_tf.models.scorer import TILE_SIDE, MissingHeadError, ReIQAScorer, tiles
 from reiqa_tf.testing.models import small_scorer
@@ -48,7 +47,7 @@ def test_a_judgement_has_an_interval_and_says_when_the_photo_is_unlike_all_other
     head = scorer.head
     usual = head.feature_mean.numpy()
     odd = usual + 2.5 * head.feature_scale.numpy()
-    judged = scorer.judge(np.stack([usual, odd]))
+    judged = scorer.judge_features(np.stack([usual, odd]))
     value = float(usual.astype(float) @ head.kernel.numpy() + head.bias.numpy())
     assert float(judged[0]) == pytest.approx(value, rel=1e-4)
     assert judged[0].familiar
@@ -75,12 +74,12 @@ def test_an_interval_has_the_heads_margin_and_ends_with_the_scale(value, low, hi
     scorer = small_scorer(head=LinearHead((0, 1), margin=0.1, distance_limit=2))
     scorer.head.kernel.assign(scorer.head.kernel * 0)
     scorer.head.bias.assign(value)
-    (score,) = scorer.judge(np.zeros((1, scorer.feature_count), np.float32))
+    (score,) = scorer.judge_features(np.zeros((1, scorer.feature_count), np.float32))
     assert (score, score.low, score.high) == pytest.approx((value, low, high), abs=1e-6)
 
 
 def test_a_score_is_a_number_that_survives_copying_and_pickling(scorer):
-    (score,) = scorer.judge(np.zeros((1, scorer.feature_count), np.float32))
+    (score,) = scorer.judge_features(np.zeros((1, scorer.feature_count), np.float32))
     assert isinstance(score, float)
     assert score + 1 == float(score) + 1
     for again in (copy.copy(score), pickle.loads(pickle.dumps(score))):
@@ -98,13 +97,13 @@ def test_a_photo_is_brought_to_the_working_size_before_it_is_scored(scorer, phot
     Image.fromarray(photo).save(path)
     shrunk = Image.fromarray(photo).resize((96, 64), Image.Resampling.BICUBIC)
     expected = scorer.predict(np.asarray(shrunk)[None], verbose=0)[0]
-    assert scorer.score_file(path) == pytest.approx(expected, rel=1e-5)
-    assert scorer.score_file(path.read_bytes()) == pytest.approx(expected, rel=1e-5)
+    assert scorer.score(path) == pytest.approx(expected, rel=1e-5)
+    assert scorer.score(path.read_bytes()) == pytest.approx(expected, rel=1e-5)
 
 
 def test_at_native_size_a_photo_of_one_tile_is_scored_as_it_is(scorer, photo, photos_folder):
     expected = scorer.predict(photo[None], verbose=0)[0]
-    native = scorer.score_file(photos_folder / "kodim23.png", native_size=True)
+    native = scorer.score(photos_folder / "kodim23.png", native_size=True)
     assert native == pytest.approx(expected, rel=1e-5)
 
 
@@ -129,17 +128,17 @@ def test_tiles_cover_every_pixel_once(width, height):
 
 
 def test_the_compiled_features_equal_the_eager_ones_at_any_size(scorer, photo):
-    compute = compile_features(scorer)
+    compute = scorer.compile_features()
     for size in ((64, 64), (97, 131), (200, 90)):
         image = photo[None, : size[0], : size[1]]
         np.testing.assert_allclose(compute(image), scorer.features(image), rtol=2e-4, atol=1e-5)
 
 
 def test_a_photo_has_the_same_score_alone_in_a_batch_and_in_another_order(scorer, images):
-    compute = compile_features(scorer)
-    together = [float(score) for score in scorer.judge(compute(images))]
-    backwards = [float(score) for score in scorer.judge(compute(images[::-1]))][::-1]
-    alone = [float(scorer.judge(compute(image[None]))[0]) for image in images]
+    compute = scorer.compile_features()
+    together = [float(score) for score in scorer.judge_features(compute(images))]
+    backwards = [float(score) for score in scorer.judge_features(compute(images[::-1]))][::-1]
+    alone = [float(scorer.judge_features(compute(image[None]))[0]) for image in images]
     np.testing.assert_allclose(backwards, together, rtol=1e-5)
     np.testing.assert_allclose(alone, together, rtol=1e-5)
 

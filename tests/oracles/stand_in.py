@@ -6,7 +6,7 @@ import types
 import numpy as np
 import tensorflow as tf
 
-from reiqa_tf import config
+from reiqa_tf.pretraining import config
 
 SIDE = 32
 

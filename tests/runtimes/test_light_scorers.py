@@ -12,7 +12,7 @@ from reiqa_tf.image.reading import ImageError, read_image
 from reiqa_tf.runtimes.errors import ArtifactError, MissingArtifactError, MissingRuntimeError
 from reiqa_tf.runtimes.litert_scorer import LiteRTScorer
 from reiqa_tf.runtimes.onnx_scorer import OnnxScorer
-from reiqa_tf.score import MissingHeadError
+from reiqa_tf.scoring.score import MissingHeadError
 from tests.runtimes.tiny_artifacts import (
     CONTRACT,
     expected_score,
@@ -53,18 +53,18 @@ def test_scores_are_those_of_the_graph_alone_in_batches_and_in_another_order(sco
 def test_a_photo_from_a_file_is_brought_to_the_working_size_first(scorer, photos_folder):
     path = photos_folder / "kodim23.png"
     expected = expected_score(read_image(path, fit=96))
-    score = scorer.score_file(path)
+    score = scorer.score(path)
     assert score == pytest.approx(expected, rel=1e-5)
     assert (score.low, score.high) == pytest.approx((expected - 0.1, expected + 0.1), rel=1e-5)
-    assert scorer.score_file(path.read_bytes()) == score
+    assert scorer.score(path.read_bytes()) == score
     with pytest.raises(ImageError, match=r"gone\.png"):
-        scorer.score_file(photos_folder / "gone.png")
+        scorer.score(photos_folder / "gone.png")
 
 
-def test_intervals_end_with_the_scale_and_distant_photos_are_unfamiliar(scorer):
-    scores = scorer.judge(
-        {"score": np.float32([0.02, 0.97, 1.3]), "distance": np.float32([1, 2, 2.1])}
-    )
+def test_intervals_end_with_the_scale_and_distant_photos_are_unfamiliar(scorer, photo, monkeypatch):
+    outputs = {"score": np.float32([0.02, 0.97, 1.3]), "distance": np.float32([1, 2, 2.1])}
+    monkeypatch.setattr(scorer, "run", lambda _: outputs)
+    scores = scorer.judge(photo[None])
     assert [score.familiar for score in scores] == [True, True, False]
     limits = [(score.low, score.high) for score in scores]
     np.testing.assert_allclose(limits, [(0, 0.12), (0.87, 1), (1, 1)], atol=1e-6)
@@ -119,7 +119,7 @@ def test_encoders_alone_answer_features_and_say_how_to_get_scores(tmp_path, phot
     assert scorer.run(image[None])["features"][0] == pytest.approx(expected_score(image), rel=1e-5)
     assert not scorer.has_head
     assert scorer.working_size is None
-    for act in (scorer.predict, lambda images: scorer.judge(scorer.run(images))):
+    for act in (scorer.predict, scorer.judge):
         with pytest.raises(MissingHeadError, match="reiqa fit"):
             act(image[None])
     with pytest.raises(MissingHeadError):
@@ -159,7 +159,7 @@ def test_scoring_imports_neither_tensorflow_nor_keras(exports, photos_folder, sc
     code = (
         f"import sys, reiqa_tf\n"
         f"scorer = reiqa_tf.{scorer_class}({str(exports / ('model.' + name))!r})\n"
-        f"print(float(scorer.score_file({str(photos_folder / 'kodim23.png')!r})))\n"
+        f"print(float(scorer.score({str(photos_folder / 'kodim23.png')!r})))\n"
         "heavy = {'tensorflow', 'keras', 'h5py', 'scipy', 'sklearn', 'matplotlib', 'absl'}\n"
         "print(*sorted(heavy & {module.split('.')[0] for module in sys.modules}))"
     )

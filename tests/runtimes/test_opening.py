@@ -12,7 +12,7 @@ from reiqa_tf.runtimes.errors import (
     MissingRuntimeError,
     StaleArtifactError,
 )
-from reiqa_tf.runtimes.opening import NAMES, open_fastest, open_scorer
+from reiqa_tf.runtimes.opening import LIGHT_RUNTIMES, open_artifact, open_fastest
 from tests.runtimes.tiny_artifacts import CONTRACT, tiny_onnx, tiny_tflite, write_exports
 
 
@@ -36,13 +36,13 @@ def _without(monkeypatch, *packages):
 
 
 def test_the_runtime_that_is_named_is_opened(preset):
-    for name in NAMES:
-        scorer = open_scorer(preset, name, threads=2)
+    for name in LIGHT_RUNTIMES:
+        scorer = open_artifact(preset, name, threads=2)
         assert (scorer.runtime, scorer.threads) == (name, 2)
 
 
 def test_the_fastest_is_the_first_whose_package_and_artifact_are_there(preset, monkeypatch):
-    assert open_fastest(preset)[0].runtime == NAMES[0] == "tflite"
+    assert open_fastest(preset)[0].runtime == LIGHT_RUNTIMES[0] == "tflite"
     _without(monkeypatch, "ai_edge_litert")
     scorer, problems = open_fastest(preset)
     assert (scorer.runtime, problems) == ("onnx", [])
@@ -53,27 +53,27 @@ def test_the_fastest_is_the_first_whose_package_and_artifact_are_there(preset, m
 def test_a_package_or_an_artifact_that_is_missing_is_named_with_the_way_out(preset, monkeypatch):
     (preset / "exports" / "model.tflite").unlink()
     with pytest.raises(MissingArtifactError, match=r"reiqa export --preset"):
-        open_scorer(preset, "tflite")
+        open_artifact(preset, "tflite")
     _without(monkeypatch, "onnxruntime")
     with pytest.raises(MissingRuntimeError, match=r"pip install 'reiqa_tf\[onnx\]'"):
-        open_scorer(preset, "onnx")
+        open_artifact(preset, "onnx")
 
 
 def test_artifacts_of_other_weights_are_stale(preset):
     _give_weights(preset, "1" * 64)
     with pytest.raises(StaleArtifactError, match=r"other weights .* reiqa export --preset"):
-        open_scorer(preset, "onnx")
+        open_artifact(preset, "onnx")
     scorer, problems = open_fastest(preset)
     assert scorer is None
     assert [type(problem) for problem in problems] == [StaleArtifactError, StaleArtifactError]
 
 
 def test_a_file_that_its_manifest_does_not_describe_is_not_opened(preset):
-    for name in NAMES:
+    for name in LIGHT_RUNTIMES:
         path = preset / "exports" / f"model.{name}"
         path.write_bytes(path.read_bytes() + b"\0")
         with pytest.raises(ArtifactError, match=r"damaged or changed\. Expected the SHA-256"):
-            open_scorer(preset, name)
+            open_artifact(preset, name)
     scorer, problems = open_fastest(preset)
     assert scorer is None
     assert len(problems) == 2
@@ -98,10 +98,10 @@ def test_a_file_that_its_manifest_does_not_describe_is_not_opened(preset):
 def test_a_damaged_manifest_is_refused_by_name(preset, manifest):
     (preset / "exports" / "manifest.json").write_bytes(manifest)
     with pytest.raises(ArtifactError, match=r"manifest\.json"):
-        open_scorer(preset, "onnx")
+        open_artifact(preset, "onnx")
 
 
 def test_a_preset_that_does_not_exist_is_named(tmp_path):
-    for act in (lambda: open_scorer(tmp_path / "gone", "onnx"), lambda: open_fastest("gone")):
+    for act in (lambda: open_artifact(tmp_path / "gone", "onnx"), lambda: open_fastest("gone")):
         with pytest.raises(PresetError, match="gone"):
             act()

@@ -5,8 +5,7 @@ import pytest
 from PIL import Image
 
 from reiqa_tf.image.reading import read_image
-from reiqa_tf.models.presets import encoders_fingerprint
-from reiqa_tf.scoring import features as module
+from reiqa_tf.presets.storage import encoders_fingerprint
 from reiqa_tf.scoring.cache import FeatureCache
 from reiqa_tf.scoring.features import compute_features, feature_table
 from reiqa_tf.testing.models import small_scorer
@@ -71,7 +70,7 @@ def test_known_features_are_taken_from_the_cache_and_not_computed(
         def never(_):
             raise AssertionError("computed again")
 
-        monkeypatch.setattr(module, "compile_features", lambda _: never)
+        monkeypatch.setattr(type(scorer), "compile_features", lambda _: never)
         second, problems = feature_table(scorer, paths, cache=cache)
     np.testing.assert_array_equal(second, first)
     assert list(problems) == [3, 11]
@@ -79,7 +78,7 @@ def test_known_features_are_taken_from_the_cache_and_not_computed(
 
 def test_interrupted_work_goes_on_where_it_was(scorer, paths, tmp_path, monkeypatch):
     batches = []
-    compile_features = module.compile_features
+    compile_features = type(scorer).compile_features
 
     def counting(scorer):
         compute = compile_features(scorer)
@@ -93,13 +92,13 @@ def test_interrupted_work_goes_on_where_it_was(scorer, paths, tmp_path, monkeypa
         return counted
 
     with FeatureCache(tmp_path / "f.sqlite", encoders_fingerprint(scorer)) as cache:
-        monkeypatch.setattr(module, "compile_features", counting)
+        monkeypatch.setattr(type(scorer), "compile_features", counting)
         with pytest.raises(KeyboardInterrupt):
             feature_table(scorer, paths, cache=cache, batch_size=2)
         kept = sum(batches)
         assert kept == 6
         batches.clear()
-        monkeypatch.setattr(module, "compile_features", compile_features)
+        monkeypatch.setattr(type(scorer), "compile_features", compile_features)
         computed = []
         monkeypatch.setattr(
             cache,

@@ -11,7 +11,7 @@ from scipy import stats
 from reiqa_tf.data.databases import readers
 from reiqa_tf.data.databases.folder import Folder
 from reiqa_tf.data.databases.tables import DatabaseError
-from reiqa_tf.data.manifests import Manifest
+from reiqa_tf.data.scored_photos import ScoredPhotos
 
 _NAMED = 5
 """How many missing photos a message names."""
@@ -241,7 +241,7 @@ def read_database(database, folder, partial=False):
         partial: whether to go on with what is there where rows or photos are missing.
 
     Returns:
-        `Manifest`, higher is better, with groups, distortions, levels and the official split
+        `ScoredPhotos`, higher is better, with groups, distortions, levels and the official split
         where the database has them. Rows that the official split leaves out have an empty split.
 
     Raises:
@@ -249,8 +249,8 @@ def read_database(database, folder, partial=False):
 
     Example:
     ```python
-    manifest = read_database("kadid10k", "databases/kadid10k")
-    train, test = manifest.rows(manifest.groups != "I01.png"), manifest.rows(...)
+    scored = read_database("kadid10k", "databases/kadid10k")
+    train, test = scored.rows(scored.groups != "I01.png"), scored.rows(...)
     ```
     """
     if isinstance(database, str):
@@ -276,7 +276,7 @@ def read_database(database, folder, partial=False):
         )
     if not here:
         raise DatabaseError(f"{folder.path}: none of the photos of {database.title} is there.")
-    manifest = Manifest(
+    scored = ScoredPhotos(
         paths=[str(path or "") for path in paths],
         scores=low + high - scores if database.lower_is_better else scores,
         score_range=(float(low), float(high)),
@@ -290,7 +290,7 @@ def read_database(database, folder, partial=False):
             )
         },
     )
-    return manifest.rows(here)
+    return scored.rows(here)
 
 
 def _check_scores(database, rows):

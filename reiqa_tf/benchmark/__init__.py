@@ -1,1 +1,0 @@
-"""Judge scorers: on databases, with splits, regressors and reports; and on the distortions."""

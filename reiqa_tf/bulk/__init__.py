@@ -1,0 +1,1 @@
+"""More photos than one process wants: shards, an Apache Beam pipeline, Parquet."""

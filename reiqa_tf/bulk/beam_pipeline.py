@@ -1,0 +1,107 @@
+"""Scores of millions of photos: an Apache Beam pipeline, from a file pattern to Parquet."""
+
+import apache_beam as beam
+from apache_beam.io import fileio
+from apache_beam.io.filesystems import FileSystems
+from apache_beam.io.parquetio import WriteToParquet
+
+from reiqa_tf.bulk.parquet import schema
+from reiqa_tf.errors import ReiqaError
+
+_LARGEST_BATCH = 32
+"""Photos that a worker holds at a time."""
+
+
+class BeamError(ReiqaError):
+    """A pipeline that has nothing to do."""
+
+
+class ScorePhotos(beam.DoFn):
+    """Scores batches of photos; the model is loaded once a worker.
+
+    Args:
+        preset: a folder that every worker can read, or the name of a shipped preset.
+        with_features: whether features are kept beside the scores.
+    """
+
+    def __init__(self, preset, with_features=False):
+        self._preset = preset
+        self._with_features = with_features
+
+    def setup(self):
+        """Loads the model; Beam calls this once before the first batch."""
+        from reiqa_tf.models.scorer import load_preset
+        from reiqa_tf.presets.storage import encoders_fingerprint
+
+        self._scorer = load_preset(self._preset)
+        self._compute = self._scorer.compile_features()
+        self._encoders = encoders_fingerprint(self._scorer)
+
+    def process(self, batch):
+        """Scores one batch.
+
+        Args:
+            batch: list of `(path, bytes)`.
+
+        Yields:
+            dictionary with the columns of `reiqa_tf.bulk.parquet.schema`, a photo each.
+        """
+        from reiqa_tf.scoring.cache import photo_digest
+        from reiqa_tf.scoring.features import compute_features
+
+        contents = [each for _, each in batch]
+        for outcome in compute_features(self._scorer, contents, compute=self._compute):
+            row = dict.fromkeys(schema(self._with_features).names)
+            row["photo"] = batch[outcome.index][0]
+            if outcome.problem is not None:
+                row["problem"] = str(outcome.problem)
+            elif self._scorer.head is not None:
+                score = self._scorer.judge_features(outcome.features[None])[0]
+                row.update(
+                    score=float(score), low=score.low, high=score.high, familiar=score.familiar
+                )
+            if self._with_features:
+                row["sha256"] = photo_digest(contents[outcome.index])
+                row["encoders"] = self._encoders
+                row["features"] = None if outcome.features is None else outcome.features.tolist()
+            yield row
+
+
+def run_pipeline(pattern, output, preset, with_features=False, options=()):
+    """Scores all photos that a pattern matches.
+
+    The result appears when all of it is there; what a worker loses is done again by another, as
+    the runner provides.
+
+    Args:
+        pattern: of the photos' paths, on any file system that Beam knows, such as
+            `photos/**.jpg` or `gs://bucket/*.jpg`.
+        output: file that ends with `.parquet`, or the beginning of the names of several.
+        preset: as in `ScorePhotos`.
+        with_features: as in `ScorePhotos`.
+        options: list of options for Beam, such as `--runner=DataflowRunner`.
+
+    Raises:
+        BeamError: if no file matches.
+    """
+    if not any(match.metadata_list for match in FileSystems.match([pattern], limits=[1])):
+        raise BeamError(f"{pattern}: no file matches this pattern.")
+    single = output.endswith(".parquet")
+    with beam.Pipeline(options=beam.options.pipeline_options.PipelineOptions(list(options))) as p:
+        _ = (
+            p
+            | "match" >> fileio.MatchFiles(pattern)
+            | "spread" >> beam.Reshuffle()
+            | "open" >> fileio.ReadMatches()
+            | "read" >> beam.Map(lambda file: (file.metadata.path, file.read()))
+            | "batch" >> beam.BatchElements(max_batch_size=_LARGEST_BATCH)
+            | "score" >> beam.ParDo(ScorePhotos(preset, with_features))
+            | "write"
+            >> WriteToParquet(
+                output.removesuffix(".parquet"),
+                schema(with_features),
+                file_name_suffix=".parquet",
+                num_shards=1 if single else 0,
+                shard_name_template="" if single else None,
+            )
+        )

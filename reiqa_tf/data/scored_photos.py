@@ -1,0 +1,233 @@
+"""Lists of scored photos, as a CSV file says them."""
+
+import csv
+import dataclasses
+import difflib
+import math
+import pathlib
+
+import numpy as np
+
+from reiqa_tf.errors import ReiqaError
+
+SPLITS = ("train", "val", "test")
+
+
+class ScoredPhotosError(ReiqaError):
+    """A list of scored photos that cannot be used. The message names file, line and way out."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ScoredPhotos:
+    """Scored photos, one row each.
+
+    Attributes:
+        paths: list of the photos' paths.
+        scores: float64 array, higher is better.
+        score_range: `(low, high)` of the scale.
+        splits: array of `"train"`, `"val"` and `"test"`, or None.
+        groups: array of names; photos of one group must not be torn apart by a split. Or None.
+        distortions: array of names: what was done to each photo, for tables of results. Or None.
+        levels: float array: how strongly, higher is stronger. Or None.
+    """
+
+    paths: list[str]
+    scores: np.ndarray
+    score_range: tuple[float, float]
+    splits: np.ndarray | None = None
+    groups: np.ndarray | None = None
+    distortions: np.ndarray | None = None
+    levels: np.ndarray | None = None
+
+    def __len__(self):
+        return len(self.paths)
+
+    def rows(self, chosen):
+        """The scored photos of some rows.
+
+        Args:
+            chosen: boolean mask or indices of the rows.
+
+        Returns:
+            `ScoredPhotos`, of the same scale.
+        """
+        indices = np.arange(len(self))[chosen]
+        columns = ("splits", "groups", "distortions", "levels")
+        present = {name: getattr(self, name) for name in columns}
+        return dataclasses.replace(
+            self,
+            paths=[self.paths[i] for i in indices],
+            scores=self.scores[indices],
+            **{name: column[indices] for name, column in present.items() if column is not None},
+        )
+
+    def split(self, *names):
+        """The scored photos of the rows of some splits.
+
+        Args:
+            *names: out of `"train"`, `"val"` and `"test"`.
+
+        Returns:
+            `ScoredPhotos`.
+
+        Raises:
+            ScoredPhotosError: if there is no column `split`, or no such row.
+        """
+        if self.splits is None:
+            raise ScoredPhotosError(f"no column `split`, so no rows of {' or '.join(names)}.")
+        chosen = np.isin(self.splits, names)
+        if not chosen.any():
+            raise ScoredPhotosError(f"the column `split` has no row of {' or '.join(names)}.")
+        return self.rows(chosen)
+
+
+def read_scored_photos(path, score_range=None, lower_is_better=False):
+    """Reads a CSV file of scored photos.
+
+    Columns: `image` (a path relative to the CSV file) and `mos` (a number); optionally `split`
+    (train, val or test), `group` and `distortion` (any text) and `level` (a number). Other columns
+    are ignored.
+
+    Args:
+        path: path of the CSV file, UTF-8, with a header line; comma, semicolon or tab.
+        score_range: `(low, high)` of the scale; None takes the lowest and highest score.
+        lower_is_better: whether the file's scores fall with quality (DMOS). They are mirrored
+            within the range, once and here, so that everything after reads higher as better.
+
+    Returns:
+        `ScoredPhotos`.
+
+    Raises:
+        ScoredPhotosError: if the file is missing, or a column, a score or a split is not as above.
+
+    Example:
+    ```python
+    scored = read_scored_photos("scores.csv", score_range=(0, 100))
+    train, test = scored.split("train", "val"), scored.split("test")
+    ```
+    """
+    path = pathlib.Path(path)
+    header, rows = _read_rows(path)
+    for column in ("image", "mos"):
+        if column not in header:
+            close = difflib.get_close_matches(column, header, n=1)
+            hint = f" Did you mean to name {close[0]!r} so?" if close else ""
+            raise ScoredPhotosError(
+                f"{path}: no column {column!r}. Expected at least image,mos in the first line; "
+                f"received {','.join(header)}.{hint}"
+            )
+    if not rows:
+        raise ScoredPhotosError(f"{path}: a header and no rows.")
+    paths, scores = [], np.empty(len(rows))
+    for i, (line, row) in enumerate(rows):
+        if not row["image"]:
+            raise ScoredPhotosError(f"{path}, line {line}: no image.")
+        paths.append(str(path.parent / row["image"]))
+        scores[i] = _number(row["mos"], f"{path}, line {line}")
+    low, high = score_range or (float(scores.min()), float(scores.max()))
+    outside = np.flatnonzero((scores < low) | (scores > high))
+    if outside.size:
+        raise ScoredPhotosError(
+            f"{path}, line {rows[outside[0]][0]}: the score {scores[outside[0]]:g} lies outside "
+            f"the range {low:g} to {high:g} ({outside.size} such rows)."
+        )
+    return ScoredPhotos(
+        paths=paths,
+        scores=low + high - scores if lower_is_better else scores,
+        score_range=(float(low), float(high)),
+        splits=_splits(rows, path) if "split" in header else None,
+        groups=np.array([row["group"] for _, row in rows]) if "group" in header else None,
+        distortions=(
+            np.array([row["distortion"] for _, row in rows]) if "distortion" in header else None
+        ),
+        levels=(
+            np.array([_number(row["level"], f"{path}, line {n}", "level") for n, row in rows])
+            if "level" in header
+            else None
+        ),
+    )
+
+
+def is_table(source):
+    """Whether what a user names as a source of photos is a CSV file, by its name alone."""
+    return str(source).lower().endswith(".csv")
+
+
+def read_photo_list(path, *splits, needs_split=False):
+    """Reads the photos of a CSV file, scored or not.
+
+    Args:
+        path: path of the CSV file, with at least a column `image`, otherwise as
+            `read_scored_photos`.
+        *splits: out of `"train"`, `"val"` and `"test"`: the rows to take where there is a column
+            `split`. Without any, all rows are taken.
+        needs_split: whether a file without a column `split` is refused.
+
+    Returns:
+        list of paths, in the order of the file.
+
+    Raises:
+        ScoredPhotosError: if there is no file, no column that is needed or no such row.
+    """
+    path = pathlib.Path(path)
+    header, rows = _read_rows(path)
+    if "image" not in header:
+        raise ScoredPhotosError(
+            f"{path}: no column 'image' in the first line. Received {','.join(header)}."
+        )
+    if needs_split and "split" not in header:
+        raise ScoredPhotosError(
+            f"{path}: no column 'split', so no rows of {' or '.join(splits)}. "
+            f"Received {','.join(header)}."
+        )
+    if splits and "split" in header:
+        names = _splits(rows, path)
+        rows = [row for row, name in zip(rows, names, strict=True) if name in splits]
+    for line, row in rows:
+        if not row["image"]:
+            raise ScoredPhotosError(f"{path}, line {line}: no image.")
+    if not rows:
+        raise ScoredPhotosError(f"{path}: no row to take photos from.")
+    return [str(path.parent / row["image"]) for _, row in rows]
+
+
+def _read_rows(path):
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            first = file.readline()
+            delimiter = max(",;\t", key=first.count)
+            file.seek(0)
+            reader = csv.DictReader(file, delimiter=delimiter, skipinitialspace=True)
+            header = [(name or "").strip().lower() for name in reader.fieldnames or ()]
+            reader.fieldnames = header
+            rows = [
+                (reader.line_num, {name: (row[name] or "").strip() for name in header})
+                for row in reader
+            ]
+    except FileNotFoundError:
+        raise ScoredPhotosError(f"{path}: no such file.") from None
+    except OSError as error:
+        raise ScoredPhotosError(f"{path}: cannot be read ({error.strerror}).") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ScoredPhotosError(f"{path}: not a CSV file in UTF-8 ({error}).") from None
+    return header, rows
+
+
+def _number(text, place, column="mos"):
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ScoredPhotosError(f"{place}: expected a number as {column}. Received: {text!r}")
+    return number
+
+
+def _splits(rows, path):
+    for line, row in rows:
+        if row["split"] not in SPLITS:
+            raise ScoredPhotosError(
+                f"{path}, line {line}: expected one of {', '.join(SPLITS)} as split. "
+                f"Received: {row['split']!r}"
+            )
+    return np.array([row["split"] for _, row in rows])

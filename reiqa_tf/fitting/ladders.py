@@ -1,0 +1,154 @@
+"""What a head learns from photos that get worse step by step, without anybody's scores.
+
+Scored photos come with the faults that cameras make; a linear head that has seen no others may
+call a photo better for its grain. A ladder shows it a photo at the five rising levels of one
+distortion, with the demand that its score falls at every step: learning to rank from distortions of
+known order, as in RankIQA (Liu, van de Weijer, Bagdanov, ICCV 2017), with a linear model.
+"""
+
+import dataclasses
+import itertools
+
+import numpy as np
+
+from reiqa_tf.distortions.bank import DISTORTIONS, LEVELS
+from reiqa_tf.distortions.ladder import ladder, read_distortable
+from reiqa_tf.fitting.regression import Steps
+from reiqa_tf.image.reading import ImageError
+from reiqa_tf.scoring.cache import photo_digest
+from reiqa_tf.scoring.reading_ahead import ahead
+
+FALL = 0.2
+"""How far a score falls along a step, in standard deviations of the scores: one over the whole
+ladder. Ours."""
+
+WEIGHT = 0.2
+"""How much a step counts beside a scored photo. Ours: see docs/trials.md."""
+
+ORDERED = tuple(each.name for each in DISTORTIONS if each.ordered)
+"""The distortions that ladders are made of: a higher level is always a worse picture."""
+
+EMPHASIS = {
+    "darken": 20,
+    "brighten": 10,
+    "color_shift": 10,
+    "motion_blur": 10,
+    "impulse_noise": 6,
+    "color_diffusion": 3,
+    "lab_saturation": 3,
+    "non_eccentricity": 3,
+    "sharpen": 3,
+}
+"""How many times more the steps of some distortions count: of those whose neighbouring levels the
+features tell apart least. Ours, chosen on held-out training photos (docs/trials.md)."""
+
+_DEPTH = 2  # ladders that are made before their features are asked for
+
+
+@dataclasses.dataclass(frozen=True)
+class Ladder:
+    """A photo and what is done to it.
+
+    Attributes:
+        row: place of the photo in its table.
+        distortion: name of an ordered distortion.
+        seed: of its draws, two integers.
+    """
+
+    row: int
+    distortion: str
+    seed: tuple[int, int]
+
+
+def choose_ladders(photo_count, count, seed=0):
+    """Deals distortions to photos: each as often as any other, photos in a random order.
+
+    Args:
+        photo_count: number of photos; one is taken again when all have been taken.
+        count: number of ladders. More of them begin with the same ones.
+        seed: whole number from 0.
+
+    Returns:
+        list of `count` `Ladder`s.
+    """
+    generator = np.random.default_rng(seed)
+    orders = (generator.permutation(photo_count) for _ in itertools.count())
+    rows = itertools.islice(itertools.chain.from_iterable(orders), count)
+    return [
+        Ladder(int(row), ORDERED[number % len(ORDERED)], (seed, number))
+        for number, row in enumerate(rows)
+    ]
+
+
+def ladder_steps(scorer, scored, ladders, weight=WEIGHT, cache=None, progress=iter):
+    """Computes the steps of ladders: differences of features between levels that follow each other.
+
+    The first step leads from the clean photo to the mildest level.
+
+    Args:
+        scorer: a built `ReIQAScorer`.
+        scored: `ScoredPhotos` of the photos that `Ladder.row` counts.
+        ladders: list of `Ladder`.
+        weight: how much a step counts beside a scored photo; `EMPHASIS` times as much for some
+            distortions.
+        cache: an open `FeatureCache`, or None.
+        progress: wraps the iterator over ladders, to show how far the work is.
+
+    Returns:
+        pair of `Steps` and a list of the `ImageError`s of ladders that could not be made. Steps are
+        None if there are none.
+
+    Example:
+    ```python
+    ladders = choose_ladders(len(scored), 460)
+    steps, problems = ladder_steps(scorer, scored, ladders)
+    fitted = fit_head(scorer, features, scored, RidgeRegressor(), steps)
+    ```
+    """
+    compute = scorer.compile_features()
+
+    def make(index):
+        rung = ladders[index]
+        try:
+            return _pictures(scored.paths[rung.row], rung, scorer.working_size)
+        except ImageError as problem:
+            return problem
+
+    differences = np.empty((LEVELS * len(ladders), scorer.feature_count), np.float32)
+    rows, weights, problems = [], [], []
+    made = ahead(make, len(ladders), _DEPTH)
+    for rung, pictures in progress(zip(ladders, made, strict=True)):
+        if isinstance(pictures, ImageError):
+            problems.append(pictures)
+            continue
+        features = _features(compute, pictures, cache)
+        differences[len(rows) : len(rows) + LEVELS] = np.diff(features, axis=0)
+        rows += LEVELS * [rung.row]
+        weights += LEVELS * [weight * EMPHASIS.get(rung.distortion, 1)]
+    if not rows:
+        return None, problems
+    change = -FALL * float(np.std(scored.scores))
+    return Steps(differences[: len(rows)], np.array(rows), change, np.array(weights)), problems
+
+
+def _pictures(path, rung, working_size):
+    """The photo and its five levels, uint8 `(6, H, W, 3)`."""
+    image = read_distortable(path, working_size, name=path)
+    return np.concatenate([image[None], ladder(image, rung.distortion, rung.seed)])
+
+
+def _features(compute, pictures, cache):
+    """Features of each picture; equal pictures have equal ones, to the last bit."""
+    digests = [photo_digest(repr(each.shape).encode() + each.tobytes()) for each in pictures]
+    known = {} if cache is None else {digest: cache.get(digest) for digest in digests}
+    new = {
+        digest: picture
+        for digest, picture in zip(digests, pictures, strict=True)
+        if known.get(digest) is None
+    }
+    if new:
+        for digest, row in zip(new, compute(np.stack(list(new.values()))), strict=True):
+            known[digest] = row
+            if cache is not None:
+                cache.put(digest, row)
+    return np.stack([known[digest] for digest in digests])

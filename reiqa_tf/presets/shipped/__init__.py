@@ -1,0 +1,1 @@
+"""The presets that the package ships, a folder each."""

@@ -1,0 +1,1 @@
+"""Contrastive pretraining after MoCo-v2: configuration, pairs, networks, the loop, its report."""

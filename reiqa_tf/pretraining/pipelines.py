@@ -1,0 +1,288 @@
+"""From photos on disk to batches of training pairs. The only place that shuffles and batches.
+
+Places in the stream of a run are numbered: place n belongs to epoch n // N and stands for the photo
+that the epoch's shuffled order names. What is there is a function of (seed, epoch, photo) alone, so
+that any worker can make any batch without those before.
+"""
+
+import dataclasses
+import hashlib
+import pathlib
+
+import tensorflow as tf
+
+from reiqa_tf.data.photos import find_photos
+from reiqa_tf.data.scored_photos import is_table, read_photo_list
+from reiqa_tf.errors import ReiqaError
+from reiqa_tf.files import written_whole
+from reiqa_tf.image.decoding import decode_photo
+from reiqa_tf.image.reading import ImageError, read_image
+
+SUBSTITUTES = 16
+"""Photos that are tried, one after the other, for a place whose photo cannot be read."""
+
+_END = 2**62
+
+_plain = tf.autograph.experimental.do_not_convert
+"""Nothing here needs Python's `if` rewritten, and rewriting takes longer than tracing."""
+
+
+class PipelineError(ReiqaError):
+    """Photos that no batches can be made of."""
+
+
+def training_photos(source):
+    """Lists the photos to train an encoder on.
+
+    Args:
+        source: a folder, a pattern or a photo, as in `find_photos`; or a CSV file with a column
+            `image`, of which the rows with split `train` are taken where there is a column `split`.
+
+    Returns:
+        list of paths.
+
+    Raises:
+        ReiqaError: if there is none.
+    """
+    if is_table(source):
+        return read_photo_list(source, "train")
+    return find_photos(source)
+
+
+@dataclasses.dataclass
+class ViewPipeline:
+    """Batches of training pairs, the same for the same seed however often a run is interrupted.
+
+    Attributes:
+        photos: list of paths.
+        views: `QualityViews` or `ContentViews`: makes the pairs of one photo.
+        batch_size: photos in a batch, of all workers together.
+        seed: of the order and of all views.
+        worker: number of this worker, from 0.
+        workers: number of workers. Each makes its part of every batch.
+        cache: folder that keeps decoded photos, or None. It takes 3 bytes a pixel.
+        parallel_calls: photos that are worked on at the same time; `tf.data.AUTOTUNE` lets
+            TensorFlow choose.
+        skipped: dictionary from the path of each photo that could not be read, as far as met, to
+            the reason.
+
+    Raises:
+        PipelineError: if there are no photos or the workers cannot share a batch.
+
+    Example:
+    ```python
+    pipeline = ViewPipeline(training_photos("photos/"), QualityViews(), batch_size=32, seed=1)
+    for batch in pipeline.batches(first_step=0):
+        batch["query"], batch["key"]      # each (32 x 24, 160, 160, 3), levels 0 to 255
+        batch["photo"]                    # (32,), places in `photos`
+    ```
+    """
+
+    photos: list
+    views: object
+    batch_size: int
+    seed: int = 0
+    worker: int = 0
+    workers: int = 1
+    cache: str | None = None
+    parallel_calls: int = tf.data.AUTOTUNE
+    skipped: dict = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        if not self.photos:
+            raise PipelineError("Expected at least one photo to train on. Received none.")
+        if self.batch_size < 1 or self.batch_size % self.workers:
+            raise PipelineError(
+                f"Expected a batch size that {self.workers} workers can share equally. "
+                f"Received: {self.batch_size}"
+            )
+        if not 0 <= self.worker < self.workers:
+            raise PipelineError(
+                f"Expected a worker from 0 to {self.workers - 1}. Received: {self.worker}"
+            )
+
+    @property
+    def steps_per_epoch(self):
+        """Whole batches that an epoch has."""
+        return len(self.photos) // self.batch_size
+
+    def dataset(self, first_step=0):
+        """The endless stream of this worker's batches.
+
+        Args:
+            first_step: number of the first batch, to go on with a run that was interrupted.
+
+        Returns:
+            `tf.data.Dataset` of dictionaries: `query` and `key`, uint8
+            `(batch_size / workers x views.pairs, patch, patch, 3)`; `photo` and `wanted`, int64
+            `(batch_size / workers,)`: the photos that were used and those whose turn it was. They
+            differ where photos could not be read and the next ones of the order stood in.
+        """
+        share = self.batch_size // self.workers
+        paths, kept = self._files()
+        places = tf.data.Dataset.range(first_step * share, _END)
+        decoded = places.interleave(
+            _plain(lambda turn: self._readable(turn, paths, kept)),
+            # Decoded photos that wait in memory, at least one for each call.
+            cycle_length=max(2, self.parallel_calls),
+            block_length=1,
+            num_parallel_calls=self.parallel_calls,
+            deterministic=True,
+        )
+        views = decoded.map(
+            _plain(self._views), num_parallel_calls=self.parallel_calls, deterministic=True
+        )
+        return views.batch(share, drop_remainder=True).map(_plain(_one_axis)).prefetch(2)
+
+    def batches(self, first_step=0):
+        """Like `dataset`, and notes in `skipped`, once each, the photos that could not be read.
+
+        Args:
+            first_step: number of the first batch.
+
+        Yields:
+            dictionaries as in `dataset`.
+        """
+        for batch in self.dataset(first_step):
+            self.note_skipped(batch)
+            yield batch
+
+    def note_skipped(self, batch):
+        """Notes in `skipped` the photos for which others stood in.
+
+        Args:
+            batch: of `dataset`.
+        """
+        wanted, used = batch["wanted"].numpy(), batch["photo"].numpy()
+        for index in wanted[wanted != used]:
+            path = self.photos[index]
+            if path in self.skipped:
+                continue
+            try:
+                read_image(path)
+                reason = f"{path}: could not be read while training."
+            except ImageError as error:
+                reason = str(error)
+            self.skipped[path] = reason
+
+    def fill_cache(self, progress=iter):
+        """Decodes photos that the cache does not hold yet. `dataset` does it if nobody else did.
+
+        Args:
+            progress: wraps the iterator over what is to be decoded, to show how far the work is.
+        """
+        missing = [
+            (path, kept)
+            for path, kept in zip(self.photos, self._kept(), strict=True)
+            if kept is not None and not kept.exists()
+        ]
+        paths = tf.data.Dataset.from_tensor_slices(
+            tf.constant([str(path) for path, _ in missing], tf.string)
+        )
+        decoded = paths.enumerate().map(
+            _plain(
+                lambda i, path: (i, tf.io.serialize_tensor(decode_photo(tf.io.read_file(path))))
+            ),
+            num_parallel_calls=self.parallel_calls,
+        )
+        for i, contents in progress(decoded.ignore_errors().prefetch(1)):
+            with written_whole(missing[i][1]) as scratch:
+                scratch.write_bytes(contents.numpy())
+
+    def _kept(self):
+        """Where the cache keeps each photo; None for those whose file is not there."""
+        return [_kept_as(path, pathlib.Path(self.cache)) for path in self.photos]
+
+    def _files(self):
+        """Paths of the photos, and of what the cache keeps of them (empty: nothing)."""
+        paths = tf.constant([str(path) for path in self.photos])
+        if self.cache is None:
+            return paths, None
+        self.fill_cache()
+        kept = [str(kept) if kept is not None and kept.exists() else "" for kept in self._kept()]
+        return paths, tf.constant(kept)
+
+    def _readable(self, turn, paths, kept):
+        """The photo whose turn it is, or the next one of the order that can be read."""
+        count = len(self.photos)
+        share = self.batch_size // self.workers
+        place = (turn // share) * self.batch_size + self.worker * share + turn % share
+        epoch, position = place // count, place % count
+        wanted = self._shuffled(epoch, position)
+
+        def read(attempt):
+            photo = self._shuffled(epoch, (position + attempt) % count)
+            seed = tf.stack([epoch * SUBSTITUTES + attempt, photo]) % 2**31
+            return {
+                "image": _decode(photo, paths, kept),
+                "seed": tf.cast(seed, tf.int32),
+                "photo": photo,
+                "wanted": wanted,
+            }
+
+        def give_up(element):
+            check = tf.debugging.Assert(
+                False, [f"None of {tries} photos in a row could be read. Mend the list of photos."]
+            )
+            with tf.control_dependencies([check]):
+                return tf.nest.map_structure(tf.identity, element)
+
+        tries = min(SUBSTITUTES, count)
+        readable = tf.data.Dataset.range(tries).map(_plain(read)).ignore_errors()
+        nothing = {
+            "image": tf.zeros((1, 1, 3), tf.uint8),
+            "seed": tf.zeros((2,), tf.int32),
+            "photo": wanted,
+            "wanted": wanted,
+        }
+        failure = tf.data.Dataset.from_tensors(nothing).map(_plain(give_up))
+        return readable.concatenate(failure).take(1)
+
+    def _shuffled(self, epoch, position):
+        """The photo at a position of an epoch's order, without any list of the order."""
+        last = len(self.photos) - 1
+        if last == 0:
+            return tf.zeros((), tf.int64)
+        seed = tf.stack([tf.constant(self.seed, tf.int64), epoch])
+        return tf.random.experimental.index_shuffle(position, seed, max_index=last)
+
+    def _views(self, place):
+        seed = tf.random.fold_in(
+            tf.random.fold_in(tf.constant([self.seed, 0]), place["seed"][0]),
+            place["seed"][1],
+        )
+        query, key = self.views(place["image"], seed)
+        return {
+            "query": query,
+            "key": key,
+            "photo": place["photo"],
+            "wanted": place["wanted"],
+        }
+
+
+def _one_axis(batch):
+    """Photos and the pairs of each, one after the other along one axis."""
+    for name in ("query", "key"):
+        batch[name] = tf.reshape(batch[name], (-1, *batch[name].shape[2:]))
+    return batch
+
+
+def _decode(photo, paths, kept):
+    def read():
+        return decode_photo(tf.io.read_file(tf.gather(paths, photo)))
+
+    if kept is None:
+        return read()
+    path = tf.gather(kept, photo)
+    image = tf.cond(path == "", read, lambda: tf.io.parse_tensor(tf.io.read_file(path), tf.uint8))
+    return tf.ensure_shape(image, (None, None, 3))
+
+
+def _kept_as(path, folder):
+    """Name of a decoded photo: another one as soon as the file is another."""
+    try:
+        state = pathlib.Path(path).stat()
+    except OSError:
+        return None
+    described = f"{pathlib.Path(path).resolve()}|{state.st_size}|{state.st_mtime_ns}"
+    return folder / f"{hashlib.sha256(described.encode()).hexdigest()[:32]}.photo"

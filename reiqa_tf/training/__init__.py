@@ -1,1 +1,0 @@
-"""Fitting: a head on features of scored photos."""
