@@ -7,7 +7,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
 
-_LEAVES = {"errors", "version", "files", "pages", "progress"}
+_LEAVES = {"errors", "version", "files", "pages", "progress", "typing"}
 
 # Each room and the rooms that it may import from, beside the leaves.
 ARROWS = {
@@ -16,6 +16,7 @@ ARROWS = {
     "files": set(),
     "pages": set(),
     "progress": set(),
+    "typing": set(),
     "metrics": set(),
     "image": set(),
     "presets": set(),

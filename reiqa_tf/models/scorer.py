@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import keras
 import numpy as np
@@ -23,12 +22,7 @@ from reiqa_tf.scoring.cache import FeatureCache
 from reiqa_tf.scoring.features import ComputeFeatures, compute_features
 from reiqa_tf.scoring.score import MissingHeadError, Score, with_intervals
 from reiqa_tf.scoring.scorer import Outcome, PhotoSource
-
-Tensor: TypeAlias = Any
-"""A tensor of TensorFlow, or an array that Keras takes for one."""
-
-Shape: TypeAlias = tuple[int | None, ...]
-"""Sizes along the axes; None where any size will do."""
+from reiqa_tf.typing import PathLike, Shape, Tensor
 
 TILE_SIDE = 1024
 """Largest side in pixels of the tiles that a photo is cut into when it is scored at native size."""
@@ -313,13 +307,11 @@ class ReIQAScorer(keras.Model):
         )
 
     @classmethod
-    def from_preset(cls, preset: str | os.PathLike[str], dtype: str | None = None) -> ReIQAScorer:
+    def from_preset(cls, preset: PathLike, dtype: str | None = None) -> ReIQAScorer:
         """Loads a scorer from a preset; see `load_preset`."""
         return load_preset(preset, dtype)
 
-    def save_to_preset(
-        self, folder: str | os.PathLike[str], half_precision: bool = False, **about: Any
-    ) -> None:
+    def save_to_preset(self, folder: PathLike, half_precision: bool = False, **about: Any) -> None:
         """Saves the scorer as a preset; see `save_preset`."""
         save_preset(self, folder, half_precision, **about)
 
@@ -373,7 +365,7 @@ def tiles(width: int, height: int, side: int) -> list[tuple[int, int, int, int]]
     return [(xs[i], ys[j], xs[i + 1], ys[j + 1]) for j in range(rows) for i in range(columns)]
 
 
-def load_preset(preset: str | os.PathLike[str], dtype: str | None = None) -> ReIQAScorer:
+def load_preset(preset: PathLike, dtype: str | None = None) -> ReIQAScorer:
     """Loads a scorer.
 
     Args:
@@ -402,7 +394,7 @@ def load_preset(preset: str | os.PathLike[str], dtype: str | None = None) -> ReI
 
 def save_preset(
     scorer: ReIQAScorer,
-    folder: str | os.PathLike[str],
+    folder: PathLike,
     half_precision: bool = False,
     **about: Any,
 ) -> None:

@@ -32,6 +32,7 @@ from reiqa_tf.presets.folders import (
     read_json,
     read_metadata,
 )
+from reiqa_tf.typing import PathLike
 from reiqa_tf.version import __version__
 
 _PACKAGE = "reiqa_tf"
@@ -80,7 +81,7 @@ class Storable(Protocol):
         """Writes the weights."""
 
 
-def load_model(preset: str | os.PathLike[str], dtype: str | None = None) -> Any:
+def load_model(preset: PathLike, dtype: str | None = None) -> Any:
     """Loads the model that a preset holds. Its class must have been imported.
 
     People call `reiqa_tf.load_preset`, which imports the classes.
@@ -157,7 +158,7 @@ def _parts_named(name: str, config: Any) -> Iterator[dict[str, Any]]:
 
 def save_model(
     model: Storable,
-    folder: str | os.PathLike[str],
+    folder: PathLike,
     half_precision: bool = False,
     about: Mapping[str, Any] | None = None,
 ) -> None:
@@ -185,7 +186,7 @@ def save_model(
         raise PresetError(str(error)) from error
 
 
-def check_writable(folder: str | os.PathLike[str]) -> None:
+def check_writable(folder: PathLike) -> None:
     """Refuses a folder that `save_model` would refuse; for use before long work.
 
     Args:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import os
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -15,6 +14,7 @@ from reiqa_tf.runtimes.errors import ArtifactError
 from reiqa_tf.scoring.reading_ahead import ahead
 from reiqa_tf.scoring.score import Score, with_intervals
 from reiqa_tf.scoring.scorer import Outcome, PhotoSource
+from reiqa_tf.typing import PathLike
 
 _DEPTH = 4  # photos that are read before they are asked for
 
@@ -37,7 +37,7 @@ class ArtifactScorer(abc.ABC):
 
     higher_is_better = True
 
-    def __init__(self, path: str | os.PathLike[str], threads: int | None = None) -> None:
+    def __init__(self, path: PathLike, threads: int | None = None) -> None:
         if threads is not None and not (isinstance(threads, int) and threads >= 1):
             raise ValueError(f"threads: expected 1 or more, or None. Received: {threads!r}")
         self.path = path

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from reiqa_tf.runtimes.errors import ArtifactError
 from reiqa_tf.scoring.score import MissingHeadError
+from reiqa_tf.typing import PathLike
 
 SCORE = "score"
 """Name of the output with the scores: float32 `(N,)`."""
@@ -116,7 +116,7 @@ class Contract:
         return self.head
 
     @classmethod
-    def read(cls, entries: Mapping[str, Any], path: str | os.PathLike[str]) -> Contract:
+    def read(cls, entries: Mapping[str, Any], path: PathLike) -> Contract:
         """Checks what was found in a file.
 
         Args:
@@ -146,7 +146,7 @@ class Contract:
         )
 
 
-def _read_head(entries: Mapping[str, Any], path: str | os.PathLike[str]) -> HeadContract:
+def _read_head(entries: Mapping[str, Any], path: PathLike) -> HeadContract:
     low, high = entries["score_low"], entries["score_high"]
     if not low < high:
         raise ArtifactError(

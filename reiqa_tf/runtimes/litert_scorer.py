@@ -15,6 +15,7 @@ from reiqa_tf.runtimes.artifact_scorer import ArtifactScorer
 from reiqa_tf.runtimes.contract import CONTRACT_FILE, Contract
 from reiqa_tf.runtimes.errors import ArtifactError, MissingRuntimeError
 from reiqa_tf.runtimes.manifest import read_artifact
+from reiqa_tf.typing import PathLike
 
 _LARGEST_CONTRACT = 1_000_000  # bytes; a real one takes some hundred
 
@@ -97,7 +98,7 @@ class LiteRTScorer(ArtifactScorer):
         return {name: np.concatenate([row[name] for row in rows]) for name in self.contract.outputs}
 
 
-def _packed_contract(contents: bytes, path: str | os.PathLike[str]) -> dict[str, Any]:
+def _packed_contract(contents: bytes, path: PathLike) -> dict[str, Any]:
     """What the file says about itself, in the archive at its end in which TFLite tools look."""
     try:
         with zipfile.ZipFile(io.BytesIO(contents)) as archive:

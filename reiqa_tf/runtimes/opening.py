@@ -22,6 +22,7 @@ from reiqa_tf.runtimes.errors import (
 )
 from reiqa_tf.scoring.score import Score
 from reiqa_tf.scoring.scorer import Outcome, PhotoSource, Scorer
+from reiqa_tf.typing import PathLike
 
 EXPORTS_FOLDER = "exports"
 """Folder inside a preset in which its artifacts lie."""
@@ -41,7 +42,7 @@ RUNTIMES = ("auto", *sorted(LIGHT_RUNTIMES), "keras")
 
 
 def open_scorer(
-    preset: str | os.PathLike[str] = DEFAULT, runtime: str = "auto", threads: int | None = None
+    preset: PathLike = DEFAULT, runtime: str = "auto", threads: int | None = None
 ) -> Scorer:
     """Opens a preset in a runtime.
 
@@ -81,9 +82,7 @@ def open_scorer(
     return _with_keras(preset)
 
 
-def open_artifact(
-    preset: str | os.PathLike[str], runtime: str, threads: int | None = None
-) -> ArtifactScorer:
+def open_artifact(preset: PathLike, runtime: str, threads: int | None = None) -> ArtifactScorer:
     """Opens what a preset was exported to for one runtime.
 
     Args:
@@ -127,7 +126,7 @@ def open_artifact(
 
 
 def open_fastest(
-    preset: str | os.PathLike[str], threads: int | None = None
+    preset: PathLike, threads: int | None = None
 ) -> tuple[ArtifactScorer | None, list[ArtifactError]]:
     """Opens the fastest that a preset was exported to and that is installed.
 
@@ -153,9 +152,7 @@ def open_fastest(
     return None, problems
 
 
-def score(
-    photo: PhotoSource, preset: str | os.PathLike[str] = DEFAULT, runtime: str = "auto"
-) -> Score:
+def score(photo: PhotoSource, preset: PathLike = DEFAULT, runtime: str = "auto") -> Score:
     """Scores one photo; for more, `score_many` or a scorer of `open_scorer` open the preset once.
 
     Args:
@@ -181,8 +178,8 @@ def score(
 
 
 def score_many(
-    photos: str | os.PathLike[str] | Sequence[PhotoSource],
-    preset: str | os.PathLike[str] = DEFAULT,
+    photos: PathLike | Sequence[PhotoSource],
+    preset: PathLike = DEFAULT,
     runtime: str = "auto",
     progress: Progress = silent,
 ) -> Iterator[tuple[PhotoSource, Outcome]]:
@@ -216,7 +213,7 @@ def score_many(
     return ((listed[outcome.index], outcome) for outcome in outcomes)
 
 
-def _with_keras(preset: str | os.PathLike[str]) -> Any:
+def _with_keras(preset: PathLike) -> Any:
     from reiqa_tf.models.scorer import load_preset
 
     return load_preset(preset)

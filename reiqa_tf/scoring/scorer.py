@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Iterator, Sequence
 from typing import Protocol, TypeAlias
 
@@ -12,8 +11,9 @@ import numpy as np
 from reiqa_tf.errors import ReiqaError
 from reiqa_tf.progress import Progress, silent
 from reiqa_tf.scoring.score import Score
+from reiqa_tf.typing import PathLike
 
-PhotoSource: TypeAlias = str | os.PathLike[str] | bytes
+PhotoSource: TypeAlias = PathLike | bytes
 """A photo as people name it: the path of its file, or the bytes of the file."""
 
 

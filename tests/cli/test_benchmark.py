@@ -14,7 +14,7 @@ from PIL import Image
 from scipy import stats
 
 from reiqa_tf.data.scored_photos import read_scored_photos
-from reiqa_tf.scoring import features as features_module
+from reiqa_tf.models.scorer import ReIQAScorer
 from tests.oracles.miniature_databases import MINIATURES
 
 
@@ -105,7 +105,7 @@ def test_started_again_it_computes_nothing_and_ends_the_same(reiqa, asked, tmp_p
     def never(*_):
         raise AssertionError("computed again")
 
-    monkeypatch.setattr(features_module, "compile_features", lambda _: never)
+    monkeypatch.setattr(ReIQAScorer, "compile_features", lambda _: never)
     monkeypatch.setattr("reiqa_tf.evaluation.protocol.Regression.fit", never)
     monkeypatch.setattr("reiqa_tf.evaluation.photo_functions._answer", never)
     assert reiqa(*asked, "--out", tmp_path).code == 0
@@ -143,7 +143,7 @@ def test_shards_together_are_the_whole(reiqa, asked_little, tmp_path, monkeypatc
         assert result.code == 0, result.err
     assert not (tmp_path / "out" / "report.html").exists()
     whole = ("--cache", tmp_path / "1.sqlite", "--take", tmp_path / "2.sqlite")
-    monkeypatch.setattr(features_module, "compile_features", lambda _: None)
+    monkeypatch.setattr(ReIQAScorer, "compile_features", lambda _: None)
     assert reiqa(*asked, *whole, "--out", tmp_path / "out").code == 0
 
 

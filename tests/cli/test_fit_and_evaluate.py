@@ -130,12 +130,12 @@ def test_evaluate_gives_the_figures_of_the_field_with_intervals(
 def test_a_second_fit_computes_no_features(
     reiqa, fitted, preset, scored_photos, cache, monkeypatch
 ):
-    from reiqa_tf.scoring import features
+    from reiqa_tf.models.scorer import ReIQAScorer
 
     def never(_):
         raise AssertionError("computed again")
 
-    monkeypatch.setattr(features, "compile_features", lambda _: never)
+    monkeypatch.setattr(ReIQAScorer, "compile_features", lambda _: never)
     out = fitted.parent / "again"
     arguments = ("fit", scored_photos, "--preset", preset, "--range", 0, 5, "--out", out)
     assert reiqa(*arguments, "--scale-floor", 0, *cache).code == 0

@@ -120,7 +120,7 @@ def test_features_of_ladders_are_kept_and_known_again(scorer, scored, tmp_path, 
         def never(_):
             raise AssertionError("computed again")
 
-        monkeypatch.setattr("reiqa_tf.fitting.ladders.compile_features", lambda _: never)
+        monkeypatch.setattr("reiqa_tf.models.scorer.ReIQAScorer.compile_features", lambda _: never)
         again, _ = ladder_steps(scorer, scored, ladders, cache=cache)
     np.testing.assert_array_equal(first.differences, again.differences)
 
