@@ -32,10 +32,19 @@ THREADS = 1
 def save_yardstick(folder, working_size):
     """Saves the yardstick as a preset."""
     start_tensorflow()
-    from reiqa_tf.models.scorer import save_preset
-    from reiqa_tf.testing.models import resnet50_pair
+    import keras
 
-    save_preset(resnet50_pair(working_size), folder)
+    from reiqa_tf.models.encoder import ReIQAEncoder
+    from reiqa_tf.models.head import LinearHead
+    from reiqa_tf.models.resnet import ResNetBackbone
+    from reiqa_tf.models.scorer import ReIQAScorer, save_preset
+
+    keras.utils.set_random_seed(0)
+    experts = {name: ReIQAEncoder(ResNetBackbone(), name=name) for name in ("content", "quality")}
+    head = LinearHead((0, 1), margin=0.1, distance_limit=2)
+    yardstick = ReIQAScorer(**experts, head=head, working_size=working_size)
+    yardstick.build((None, None, None, 3))
+    save_preset(yardstick, folder)
 
 
 def describe(preset, folder, size):

@@ -27,7 +27,7 @@ def photo():
 @pytest.fixture(scope="module")
 def scorer():
     """A small model with weights that are as alive as trained ones."""
-    from reiqa_tf.testing.models import small_scorer
+    from tests.small_models import small_scorer
 
     return small_scorer()
 

@@ -50,7 +50,6 @@ ARROWS = {
     "configs": {"pretraining"},
     "convert": {"models", "presets"},
     "export": {"data", "image", "metrics", "models", "presets", "runtimes", "scoring"},
-    "testing": {"image", "models"},
     "cli": {
         "bulk",
         "convert",

@@ -9,7 +9,7 @@ from PIL import Image
 from reiqa_tf.cli.main import main, parse
 from reiqa_tf.models.scorer import load_preset, save_preset
 from reiqa_tf.presets.storage import encoders_fingerprint
-from reiqa_tf.testing.models import small_scorer
+from tests.small_models import small_scorer
 
 pytestmark = [
     pytest.mark.slow,

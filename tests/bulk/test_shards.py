@@ -18,7 +18,7 @@ from reiqa_tf.models.scorer import load_preset, save_preset
 from reiqa_tf.presets.storage import encoders_fingerprint
 from reiqa_tf.scoring.cache import CacheError, FeatureCache, photo_digest
 from reiqa_tf.scoring.features import feature_table
-from reiqa_tf.testing.models import small_scorer
+from tests.small_models import small_scorer
 
 
 def test_shards_hold_every_photo_once():

@@ -8,7 +8,7 @@ from PIL import Image
 
 from reiqa_tf.cli.main import main, parse
 from reiqa_tf.models.scorer import save_preset
-from reiqa_tf.testing.models import small_scorer
+from tests.small_models import small_scorer
 
 
 @dataclasses.dataclass

@@ -10,7 +10,7 @@ from PIL import Image
 
 from reiqa_tf.image.reading import read_image
 from reiqa_tf.models.scorer import load_preset, save_preset
-from reiqa_tf.testing.models import small_scorer
+from tests.small_models import small_scorer
 
 
 @pytest.fixture(scope="module")

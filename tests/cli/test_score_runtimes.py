@@ -14,7 +14,6 @@ from PIL import Image
 from reiqa_tf.image.reading import read_image
 from reiqa_tf.models.scorer import load_preset, save_preset
 from reiqa_tf.presets.folders import read_metadata
-from reiqa_tf.testing.models import small_scorer
 from tests.runtimes.tiny_artifacts import (
     CONTRACT,
     expected_score,
@@ -22,6 +21,7 @@ from tests.runtimes.tiny_artifacts import (
     tiny_tflite,
     write_exports,
 )
+from tests.small_models import small_scorer
 
 
 @pytest.fixture(scope="module")

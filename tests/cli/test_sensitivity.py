@@ -15,7 +15,7 @@ from reiqa_tf.models.encoder import ReIQAEncoder
 from reiqa_tf.models.resnet import ResNetBackbone
 from reiqa_tf.models.scorer import load_preset, save_preset
 from reiqa_tf.scoring.cache import photo_digest
-from reiqa_tf.testing.models import small_scorer
+from tests.small_models import small_scorer
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,8 @@ from reiqa_tf.evaluation.protocol import (
     summarise,
 )
 from reiqa_tf.models.scorer import load_preset, save_preset
-from reiqa_tf.testing.models import small_scorer
 from tests.evaluation.conftest import Simulated
+from tests.small_models import small_scorer
 
 STRENGTHS = (1e-2, 1.0, 10.0, 100.0)
 

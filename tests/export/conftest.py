@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from reiqa_tf.export.saved_model import write_saved_model
-from reiqa_tf.testing.models import small_scorer
+from tests.small_models import small_scorer
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ from reiqa_tf.export.manifest import (
 )
 from reiqa_tf.files import folder_written_whole
 from reiqa_tf.models.scorer import load_preset, save_preset
-from reiqa_tf.testing.models import small_scorer
+from tests.small_models import small_scorer
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from reiqa_tf.export.half_kernels import store_kernels_as_halves
-from reiqa_tf.testing.models import small_scorer
+from tests.small_models import small_scorer
 
 
 @pytest.fixture(scope="module")

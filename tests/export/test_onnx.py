@@ -11,7 +11,7 @@ from reiqa_tf.export.onnx import OPSET, ONNXError, convert_onnx
 from reiqa_tf.models.encoder import ReIQAEncoder
 from reiqa_tf.models.resnet import ResNetBackbone
 from reiqa_tf.models.scorer import load_preset
-from reiqa_tf.testing.models import small_scorer
+from tests.small_models import small_scorer
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")

@@ -17,8 +17,8 @@ from reiqa_tf.export.saved_model import write_saved_model
 from reiqa_tf.export.tflite import convert_tflite
 from reiqa_tf.models.encoder import IMAGENET, ReIQAEncoder
 from reiqa_tf.models.resnet import ResNetBackbone
-from reiqa_tf.testing.models import resnet50_pair, small_scorer
 from tests.export.conftest import keras_scores
+from tests.small_models import small_scorer
 
 pytestmark = pytest.mark.slow
 
@@ -32,6 +32,12 @@ def memory_given_back():
 
 def known(scorer):
     return contract(scorer, "pair", "0" * 64, {"description": "for tests", "license": "CC0-1.0"})
+
+
+def resnet50_pair():
+    """A scorer of the paper's size: means of the last stage of two ResNet-50."""
+    experts = {name: ReIQAEncoder(ResNetBackbone(), name=name) for name in ("content", "quality")}
+    return small_scorer(working_size=None, **experts)
 
 
 def test_a_pair_converts_to_tflite_in_every_precision(photo):

@@ -23,8 +23,8 @@ from tensorflow_serving.apis.prediction_service_pb2_grpc import (
 )
 
 from reiqa_tf.export.saved_model import ServingError, write_saved_model
-from reiqa_tf.testing.models import small_scorer
 from tests.export.conftest import keras_scores
+from tests.small_models import small_scorer
 
 DOCS = pathlib.Path(__file__).parents[2] / "docs/serving"
 LIBRARIES = [

@@ -8,7 +8,7 @@ import pytest
 
 from reiqa_tf.export.contract import contract, output_names
 from reiqa_tf.export.serving import folded_function
-from reiqa_tf.testing.models import small_scorer
+from tests.small_models import small_scorer
 
 
 def test_the_folded_graph_answers_what_the_scorer_does(photo):

@@ -18,7 +18,7 @@ from reiqa_tf.export.tflite import PRECISIONS, TFLiteError, convert_tflite, oper
 from reiqa_tf.models.encoder import ReIQAEncoder
 from reiqa_tf.models.resnet import ResNetBackbone
 from reiqa_tf.models.scorer import load_preset
-from reiqa_tf.testing.models import small_scorer
+from tests.small_models import small_scorer
 
 interpreters = pytest.importorskip("ai_edge_litert.interpreter")
 schema = pytest.importorskip("ai_edge_litert.schema_py_generated")

@@ -13,7 +13,7 @@ from reiqa_tf.fitting.regression import RidgeRegressor
 from reiqa_tf.presets.storage import encoders_fingerprint
 from reiqa_tf.scoring.cache import FeatureCache
 from reiqa_tf.scoring.features import feature_table
-from reiqa_tf.testing.models import small_scorer
+from tests.small_models import small_scorer
 
 SIDE = 96
 

@@ -7,7 +7,7 @@ import pytest
 from reiqa_tf.models.backbone import ConvolutionUnit
 from reiqa_tf.models.efficientnet_lite import EfficientNetLiteBackbone
 from reiqa_tf.models.resnet import ResNetBackbone
-from reiqa_tf.testing.weights import randomise
+from tests.small_models import randomise
 
 
 def _count(variables):

@@ -8,7 +8,7 @@ from PIL import Image
 
 from reiqa_tf.models.encoder import EFFICIENTNET_LITE, IMAGENET, POOLINGS, ReIQAEncoder
 from reiqa_tf.models.resnet import ResNetBackbone
-from reiqa_tf.testing.weights import randomise
+from tests.small_models import randomise
 
 
 def _encoder(**options):

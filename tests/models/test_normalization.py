@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from reiqa_tf.models.normalization import FusedBatchNormalization
-from reiqa_tf.testing.weights import randomise
+from tests.small_models import randomise
 
 
 def _both(dtype="float32"):

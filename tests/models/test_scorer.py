@@ -12,7 +12,7 @@ from reiqa_tf.models.encoder import ReIQAEncoder
 from reiqa_tf.models.head import LinearHead
 from reiqa_tf.models.resnet import ResNetBackbone
 from reiqa_tf.models.scorer import TILE_SIDE, MissingHeadError, ReIQAScorer, tiles
-from reiqa_tf.testing.models import small_scorer
+from tests.small_models import small_scorer
 
 
 @pytest.fixture(scope="module")

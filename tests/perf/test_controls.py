@@ -9,9 +9,9 @@ import numpy as np
 from reiqa_tf.models.encoder import ReIQAEncoder
 from reiqa_tf.models.resnet import ResNetBackbone
 from reiqa_tf.models.scorer import load_preset, save_preset
-from reiqa_tf.testing.models import small_scorer
+from tests.small_models import small_scorer
 
-SCRIPT = pathlib.Path(__file__).parents[2] / "benchmarks" / "controls.py"
+SCRIPT = pathlib.Path(__file__).parents[2] / "perf" / "controls.py"
 
 
 def test_controls_are_the_same_encoders_untrained_and_random(tmp_path):

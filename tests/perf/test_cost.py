@@ -9,11 +9,11 @@ import pytest
 from reiqa_tf.models.encoder import ReIQAEncoder
 from reiqa_tf.models.resnet import ResNetBackbone
 from reiqa_tf.models.scorer import save_preset
-from reiqa_tf.testing.models import small_scorer
+from tests.small_models import small_scorer
 
 pytest.importorskip("ai_edge_litert")
 
-SCRIPT = pathlib.Path(__file__).parents[2] / "benchmarks" / "cost.py"
+SCRIPT = pathlib.Path(__file__).parents[2] / "perf" / "cost.py"
 
 
 @pytest.mark.slow  # converts two ResNet-50

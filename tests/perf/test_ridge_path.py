@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 
-SCRIPT = pathlib.Path(__file__).parents[2] / "benchmarks" / "ridge_path.py"
+SCRIPT = pathlib.Path(__file__).parents[2] / "perf" / "ridge_path.py"
 
 
 def test_ridge_path_benchmark_prints_times_and_an_agreement_within_a_millionth():

@@ -11,7 +11,7 @@ from reiqa_tf import presets
 from reiqa_tf.models.scorer import ReIQAScorer, load_preset, save_preset
 from reiqa_tf.presets.folders import PresetError, preset_folder, read_metadata
 from reiqa_tf.presets.storage import check_writable, encoders_fingerprint
-from reiqa_tf.testing.models import small_scorer
+from tests.small_models import small_scorer
 
 
 @pytest.fixture(scope="module")

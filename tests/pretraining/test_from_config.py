@@ -9,8 +9,8 @@ from reiqa_tf.models.encoder import ReIQAEncoder
 from reiqa_tf.models.resnet import ResNetBackbone
 from reiqa_tf.pretraining import config as configuration
 from reiqa_tf.pretraining.from_config import make_moco
-from reiqa_tf.testing.models import small_scorer
 from tests.oracles.stand_in import tiny_config
+from tests.small_models import small_scorer
 
 SMALL = ((1, 1), 8)
 

@@ -9,7 +9,7 @@ from reiqa_tf.models.encoder import IMAGENET, ReIQAEncoder
 from reiqa_tf.models.resnet import ResNetBackbone
 from reiqa_tf.pretraining.moco import MoCo
 from reiqa_tf.pretraining.projection import ProjectionHead
-from reiqa_tf.testing.weights import randomise
+from tests.small_models import randomise
 
 
 @pytest.fixture

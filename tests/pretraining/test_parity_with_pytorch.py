@@ -9,7 +9,7 @@ from reiqa_tf.models.resnet import ResNetBackbone
 from reiqa_tf.pretraining.moco import MoCo
 from reiqa_tf.pretraining.optimizers import LARS
 from reiqa_tf.pretraining.step import TrainingStep
-from reiqa_tf.testing.weights import randomise
+from tests.small_models import randomise
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 

@@ -20,8 +20,8 @@ from reiqa_tf.pretraining.retrieval import (
     read_retrievals,
     retrieve,
 )
-from reiqa_tf.testing.models import small_scorer
 from tests.oracles.stand_in import tiny_config
+from tests.small_models import small_scorer
 
 
 def _loop(features):

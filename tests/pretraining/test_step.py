@@ -12,8 +12,8 @@ from reiqa_tf.pretraining.from_config import make_moco, make_optimizer
 from reiqa_tf.pretraining.moco import MoCo
 from reiqa_tf.pretraining.optimizers import MomentumSGD
 from reiqa_tf.pretraining.step import TrainingStep
-from reiqa_tf.testing.weights import randomise
 from tests.oracles.stand_in import StandIn, tiny_config
+from tests.small_models import randomise
 
 
 def _model(synchronized=False):

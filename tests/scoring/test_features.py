@@ -9,7 +9,7 @@ from reiqa_tf.presets.storage import encoders_fingerprint
 from reiqa_tf.scoring import features as module
 from reiqa_tf.scoring.cache import FeatureCache
 from reiqa_tf.scoring.features import compute_features, feature_table
-from reiqa_tf.testing.models import small_scorer
+from tests.small_models import small_scorer
 
 
 @pytest.fixture(scope="module")

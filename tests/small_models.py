@@ -1,11 +1,13 @@
-"""Models with random weights, for tests and benchmarks, built as the real ones are."""
+"""Small models with random weights, built as the real ones are."""
+
+import keras
+import numpy as np
 
 from reiqa_tf.models.efficientnet_lite import EfficientNetLiteBackbone
 from reiqa_tf.models.encoder import EFFICIENTNET_LITE, ReIQAEncoder
 from reiqa_tf.models.head import LinearHead
 from reiqa_tf.models.resnet import ResNetBackbone
 from reiqa_tf.models.scorer import ReIQAScorer
-from reiqa_tf.testing.weights import randomise
 
 
 def small_scorer(working_size=96, seed=0, **kwargs):
@@ -38,19 +40,27 @@ def small_scorer(working_size=96, seed=0, **kwargs):
     return scorer
 
 
-def resnet50_pair(working_size=None, seed=0):
-    """A scorer of the paper's size: two ResNet-50, means of their last stage, random weights.
+def randomise(layer, seed):
+    """Gives a layer random weights with which no feature is constant, and none explodes.
+
+    Fresh weights are no test: batch normalisation is the identity and biases are zero. Kernels are
+    drawn by He's rule over the fan-in; the parameters and statistics of batch normalisation around
+    the values that training leaves.
 
     Args:
-        working_size: as in `ReIQAScorer`.
-        seed: seed of the weights.
-
-    Returns:
-        built `ReIQAScorer`.
+        layer: a built layer or model.
+        seed: seed of the draw.
     """
-    return small_scorer(
-        working_size,
-        seed,
-        content=ReIQAEncoder(ResNetBackbone(), name="content"),
-        quality=ReIQAEncoder(ResNetBackbone(), name="quality"),
-    )
+    generator = np.random.default_rng(seed)
+    for variable in layer.variables:
+        name = variable.path.rsplit("/", 1)[-1]
+        shape = variable.shape
+        if name == "kernel" and len(shape) == 4:
+            depthwise = "depthwise" in variable.path
+            fan_in = shape[0] * shape[1] * (1 if depthwise else shape[2])
+            values = generator.normal(scale=np.sqrt(2 / fan_in), size=shape)
+        elif name in ("gamma", "moving_variance"):
+            values = generator.uniform(0.5, 1.5, size=shape)
+        else:
+            values = generator.normal(scale=0.1, size=shape)
+        variable.assign(keras.ops.cast(values, variable.dtype))

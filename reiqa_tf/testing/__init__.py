@@ -1,1 +1,0 @@
-"""Helpers that tests share, shipped so that those who build on the package can use them."""
