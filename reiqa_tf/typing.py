@@ -14,5 +14,5 @@ PathLike: TypeAlias = str | os.PathLike[str]
 Tensor: TypeAlias = Any
 """A tensor of TensorFlow, or an array that Keras takes for one. Keras has no type for it."""
 
-Shape: TypeAlias = tuple[int | None, ...]
-"""Sizes along the axes; None where any size will do."""
+Shape: TypeAlias = tuple[Any, ...]
+"""Sizes along the axes: whole numbers, or None where any size will do."""

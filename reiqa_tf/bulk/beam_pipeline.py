@@ -1,5 +1,8 @@
 """Scores of millions of photos: an Apache Beam pipeline, from a file pattern to Parquet."""
 
+from collections.abc import Iterator, Sequence
+from typing import Any
+
 import apache_beam as beam
 from apache_beam.io import fileio
 from apache_beam.io.filesystems import FileSystems
@@ -7,6 +10,7 @@ from apache_beam.io.parquetio import WriteToParquet
 
 from reiqa_tf.bulk.parquet import schema
 from reiqa_tf.errors import ReiqaError
+from reiqa_tf.typing import PathLike
 
 _LARGEST_BATCH = 32
 """Photos that a worker holds at a time."""
@@ -24,11 +28,11 @@ class ScorePhotos(beam.DoFn):
         with_features: whether features are kept beside the scores.
     """
 
-    def __init__(self, preset, with_features=False):
+    def __init__(self, preset: PathLike, with_features: bool = False) -> None:
         self._preset = preset
         self._with_features = with_features
 
-    def setup(self):
+    def setup(self) -> None:
         """Loads the model; Beam calls this once before the first batch."""
         from reiqa_tf.models.scorer import load_preset
         from reiqa_tf.presets.storage import encoders_fingerprint
@@ -37,7 +41,7 @@ class ScorePhotos(beam.DoFn):
         self._compute = self._scorer.compile_features()
         self._encoders = encoders_fingerprint(self._scorer)
 
-    def process(self, batch):
+    def process(self, batch: list[tuple[str, bytes]]) -> Iterator[dict[str, Any]]:
         """Scores one batch.
 
         Args:
@@ -55,7 +59,7 @@ class ScorePhotos(beam.DoFn):
             row["photo"] = batch[outcome.index][0]
             if outcome.problem is not None:
                 row["problem"] = str(outcome.problem)
-            elif self._scorer.head is not None:
+            elif outcome.features is not None and self._scorer.has_head:
                 score = self._scorer.judge_features(outcome.features[None])[0]
                 row.update(
                     score=float(score), low=score.low, high=score.high, familiar=score.familiar
@@ -67,7 +71,13 @@ class ScorePhotos(beam.DoFn):
             yield row
 
 
-def run_pipeline(pattern, output, preset, with_features=False, options=()):
+def run_pipeline(
+    pattern: str,
+    output: str,
+    preset: PathLike,
+    with_features: bool = False,
+    options: Sequence[str] = (),
+) -> None:
     """Scores all photos that a pattern matches.
 
     The result appears when all of it is there; what a worker loses is done again by another, as
@@ -79,7 +89,7 @@ def run_pipeline(pattern, output, preset, with_features=False, options=()):
         output: file that ends with `.parquet`, or the beginning of the names of several.
         preset: as in `ScorePhotos`.
         with_features: as in `ScorePhotos`.
-        options: list of options for Beam, such as `--runner=DataflowRunner`.
+        options: options for Beam, such as `--runner=DataflowRunner`.
 
     Raises:
         BeamError: if no file matches.

@@ -4,6 +4,7 @@ import pyarrow
 import pyarrow.parquet
 
 from reiqa_tf.scoring.cache import CacheError, FeatureCache
+from reiqa_tf.typing import PathLike
 
 _SCORES = [
     ("photo", pyarrow.string()),
@@ -20,7 +21,7 @@ _FEATURES = [
 ]
 
 
-def schema(with_features):
+def schema(with_features: bool) -> pyarrow.Schema:
     """Columns of the file.
 
     Args:
@@ -34,7 +35,7 @@ def schema(with_features):
     return pyarrow.schema(_SCORES + (_FEATURES if with_features else []))
 
 
-def take_features(path, cache_file):
+def take_features(path: PathLike, cache_file: PathLike) -> int:
     """Brings features from a Parquet file into a cache.
 
     Args:

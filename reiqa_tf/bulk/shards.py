@@ -2,15 +2,19 @@
 
 import multiprocessing
 import os
+from typing import TypeVar
 
 from reiqa_tf.errors import ReiqaError
+from reiqa_tf.typing import PathLike
+
+_Photo = TypeVar("_Photo")
 
 
 class ShardError(ReiqaError):
     """A shard that does not exist."""
 
 
-def shard_of(photos, number, count):
+def shard_of(photos: list[_Photo], number: int, count: int) -> list[_Photo]:
     """The photos of one shard: every `count`-th, so that folders of large photos are shared too.
 
     Args:
@@ -29,7 +33,7 @@ def shard_of(photos, number, count):
     return photos[number - 1 :: count]
 
 
-def fill_cache(preset, photos, cache_file, workers):
+def fill_cache(preset: PathLike, photos: list[str], cache_file: PathLike, workers: int) -> int:
     """Computes features in several processes that write to one cache.
 
     Every photo is safe on disk before its process begins the next, whatever becomes of the others:
@@ -64,7 +68,7 @@ def fill_cache(preset, photos, cache_file, workers):
     return sum(process.exitcode != 0 for process in processes)
 
 
-def compute_shard(preset, photos, cache_file):
+def compute_shard(preset: PathLike, photos: list[str], cache_file: PathLike) -> None:
     """Computes features into a cache, without keeping them in memory.
 
     Args:
@@ -83,8 +87,8 @@ def compute_shard(preset, photos, cache_file):
             pass
 
 
-def _work(threads, *shard):
+def _work(threads: int, preset: PathLike, photos: list[str], cache_file: PathLike) -> None:
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
-    compute_shard(*shard)
+    compute_shard(preset, photos, cache_file)

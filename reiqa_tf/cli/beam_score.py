@@ -1,5 +1,7 @@
 """`reiqa beam-score`: scores of millions of photos, by Apache Beam, as Parquet."""
 
+import argparse
+
 from reiqa_tf import presets
 from reiqa_tf.cli import terminal
 from reiqa_tf.cli.startup import start_tensorflow
@@ -14,7 +16,7 @@ What stands behind -- goes to Beam. Photos that cannot be read get a row with th
 --features the files also serve `reiqa benchmark --take`. Needs pip install 'reiqa_tf[beam]'."""
 
 
-def add_parser(subparsers):
+def add_parser(subparsers: terminal.Subparsers) -> None:
     """Adds the subcommand."""
     parser = terminal.add_parser(
         subparsers, "beam-score", run, "Score millions of photos with Apache Beam.", _EXAMPLES
@@ -36,8 +38,8 @@ def add_parser(subparsers):
     parser.add_argument("beam", nargs="*", metavar="-- OPTION", help="options for Beam")
 
 
-def run(arguments):
-    """Runs the pipeline and answers the exit code."""
+def run(arguments: argparse.Namespace) -> int:
+    """Runs the pipeline and returns the exit code."""
     import importlib.util
 
     from reiqa_tf.errors import ReiqaError

@@ -1,5 +1,6 @@
 """The command `reiqa` and what its subcommands share: flags, errors, exit codes."""
 
+import argparse
 import importlib
 import os
 import sys
@@ -44,14 +45,14 @@ FAILED = 1
 INTERRUPTED = 130  # as a shell says it: 128 + SIGINT
 
 
-def run():
+def run() -> None:
     """Runs the command with the arguments of the process; what the console script calls."""
     # Damaged EXIF and the like: what matters of it is said photo by photo.
     warnings.filterwarnings("ignore", module="PIL")
     app.run(main, flags_parser=parse)
 
 
-def parse(argv):
+def parse(argv: list[str]) -> argparse.Namespace:
     """Parses the command line.
 
     Args:
@@ -70,20 +71,22 @@ def parse(argv):
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
     for name in COMMANDS:
         importlib.import_module(f"reiqa_tf.cli.{name}").add_parser(subparsers)
-    return parser.parse_args(argv[1:])
+    arguments: argparse.Namespace = parser.parse_args(argv[1:])
+    return arguments
 
 
-def main(arguments):
+def main(arguments: argparse.Namespace) -> int:
     """Runs the chosen subcommand.
 
     Args:
-        arguments: what `parse` answered.
+        arguments: what `parse` returned.
 
     Returns:
         exit code: 0, `FAILED` or `INTERRUPTED`.
     """
     try:
-        return arguments.run(arguments)
+        code: int = arguments.run(arguments)
+        return code
     except ReiqaError as error:
         print(f"reiqa: {error}", file=sys.stderr)
         return FAILED

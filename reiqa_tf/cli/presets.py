@@ -1,5 +1,7 @@
 """`reiqa presets`: what is shipped, and what a preset says about itself."""
 
+import argparse
+
 from reiqa_tf.cli import terminal
 
 _EXAMPLES = """\
@@ -8,7 +10,7 @@ _EXAMPLES = """\
   reiqa presets my_preset"""
 
 
-def add_parser(subparsers):
+def add_parser(subparsers: terminal.Subparsers) -> None:
     """Adds the subcommand."""
     parser = terminal.add_parser(
         subparsers, "presets", run, "List the shipped presets, or describe one.", _EXAMPLES
@@ -16,8 +18,8 @@ def add_parser(subparsers):
     parser.add_argument("preset", nargs="?", help="a folder or the name of a shipped preset")
 
 
-def run(arguments):
-    """Prints the list or the description and answers the exit code."""
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the list or the description and returns the exit code."""
     import json
 
     from reiqa_tf.presets.folders import read_metadata, shipped_presets

@@ -1,14 +1,27 @@
 """`reiqa score`: photos in, scores out."""
 
+from __future__ import annotations
+
+import argparse
 import csv
+import dataclasses
 import io
 import json
 import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, TypedDict, cast
 
 from reiqa_tf import presets
 from reiqa_tf.cli import terminal
 from reiqa_tf.cli.startup import silenced, start_tensorflow
 from reiqa_tf.errors import ReiqaError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from reiqa_tf.models.scorer import ReIQAScorer
+    from reiqa_tf.scoring.score import Score
+    from reiqa_tf.scoring.scorer import Outcome, PhotoSource, Scorer
 
 _EXAMPLES = """\
   reiqa score photo.jpg
@@ -36,14 +49,43 @@ class NeedsKerasError(ReiqaError):
     """An option that no light runtime has."""
 
 
-_SORT_KEYS = {
+class Row(TypedDict):
+    """A scored photo, as it is printed."""
+
+    photo: str
+    score: float
+    low: float
+    high: float
+    familiar: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Page:
+    """All that is printed of a run.
+
+    Attributes:
+        rows: the photos that have a score.
+        problems: why others have none.
+        scorer: what scored them.
+        preset: as it was asked for.
+        native_size: whether photos were taken at their own size.
+    """
+
+    rows: list[Row]
+    problems: list[ReiqaError]
+    scorer: Scorer
+    preset: str
+    native_size: bool
+
+
+_SORT_KEYS: dict[str, Callable[[Row], float | str]] = {
     "score": lambda row: row["score"],
     "-score": lambda row: -row["score"],
     "photo": lambda row: row["photo"],
 }
 
 
-def add_parser(subparsers):
+def add_parser(subparsers: terminal.Subparsers) -> None:
     """Adds the subcommand."""
     parser = terminal.add_parser(
         subparsers, "score", run, "Score photos: files, folders, patterns.", _EXAMPLES
@@ -87,7 +129,7 @@ def add_parser(subparsers):
     )
 
 
-def run(arguments):
+def run(arguments: argparse.Namespace) -> int:
     """Scores the photos and returns the exit code."""
     from reiqa_tf.scoring.score import MissingHeadError
 
@@ -99,13 +141,14 @@ def run(arguments):
     scorer = _open(arguments)
     if not (arguments.features or scorer.has_head):
         raise MissingHeadError
-    rows, table = {}, {}
+    rows: dict[int, Row] = {}
+    table: dict[int, np.ndarray] = {}
     try:
         for outcome in _outcomes(scorer, photos, arguments):
             if outcome.problem is not None:
                 problems.append(outcome.problem)
                 continue
-            if arguments.features:
+            if arguments.features and outcome.features is not None:
                 table[outcome.index] = outcome.features
             if outcome.score is not None:
                 rows[outcome.index] = _row(names[outcome.index], outcome.score)
@@ -115,14 +158,15 @@ def run(arguments):
         if arguments.sort:
             scored.sort(key=_SORT_KEYS[arguments.sort])
         if scorer.has_head:
-            _PRINTERS[arguments.format](scored, problems, scorer, arguments)
+            page = Page(scored, problems, scorer, arguments.preset, arguments.native_size)
+            _PRINTERS[arguments.format](page)
         if arguments.features and table:
             _write_features(arguments.features, names, table)
         terminal.report_failures(problems, asked)
     return 1 if problems else 0
 
 
-def _open(arguments):
+def _open(arguments: argparse.Namespace) -> Scorer:
     """The scorer that the arguments ask for."""
     from reiqa_tf.runtimes.opening import open_artifact, open_fastest
 
@@ -147,23 +191,30 @@ def _open(arguments):
     return load_preset(arguments.preset)
 
 
-def _outcomes(scorer, photos, arguments):
+def _outcomes(
+    scorer: Scorer, photos: list[PhotoSource], arguments: argparse.Namespace
+) -> Iterator[Outcome]:
     if scorer.runtime != "keras":
         return scorer.score_many(photos, terminal.show_progress)
+    keras_scorer = cast("ReIQAScorer", scorer)
     if scorer.has_head:
-        return scorer.score_many(photos, terminal.show_progress, arguments.native_size)
+        return keras_scorer.score_many(photos, terminal.show_progress, arguments.native_size)
     from reiqa_tf.scoring.features import compute_features
 
-    outcomes = compute_features(scorer, photos, native_size=arguments.native_size)
+    outcomes = compute_features(keras_scorer, photos, native_size=arguments.native_size)
     return terminal.show_progress(outcomes, "features", len(photos))
 
 
-def _find(sources):
+def _find(
+    sources: list[str],
+) -> tuple[list[str], list[PhotoSource], list[ReiqaError]]:
     """Names and photos (paths, or bytes from standard input), and what could not be found."""
     from reiqa_tf.data.photos import find_photos
     from reiqa_tf.image.reading import ImageError
 
-    names, photos, problems = [], [], []
+    names: list[str] = []
+    photos: list[PhotoSource] = []
+    problems: list[ReiqaError] = []
     for source in sources:
         if source == "-":
             contents = sys.stdin.buffer.read()
@@ -175,9 +226,9 @@ def _find(sources):
                 continue
         else:
             listed = [source]
-        for each in listed:
+        for path in listed:
             try:
-                found = find_photos(each)
+                found = find_photos(path)
             except ImageError as problem:
                 problems.append(problem)
                 continue
@@ -186,7 +237,7 @@ def _find(sources):
     return names, photos, problems
 
 
-def _row(name, score):
+def _row(name: str, score: Score) -> Row:
     return {
         "photo": name,
         "score": float(score),
@@ -196,17 +247,17 @@ def _row(name, score):
     }
 
 
-def _print_table(rows, problems, scorer, arguments):  # noqa: ARG001
-    if not rows:
+def _print_table(page: Page) -> None:
+    if not page.rows:
         return
-    low, high = scorer.score_range
-    size = "native size" if arguments.native_size else f"at most {scorer.working_size} px"
+    low, high = page.scorer.score_range
+    size = "native size" if page.native_size else f"at most {page.scorer.working_size} px"
     terminal.print_table(
         None,
         [
             ("photo", "left"),
             ("score", "right"),
-            (f"{scorer.coverage:.0%} interval", "right"),
+            (f"{page.scorer.coverage:.0%} interval", "right"),
             ("", "left"),
         ],
         [
@@ -216,37 +267,37 @@ def _print_table(rows, problems, scorer, arguments):  # noqa: ARG001
                 f"{row['low']:.3g} to {row['high']:.3g}",
                 "" if row["familiar"] else "unfamiliar",
             )
-            for row in rows
+            for row in page.rows
         ],
-        caption=f"{arguments.preset}: {low:g} to {high:g}, higher is better; {size}; "
-        f"{scorer.runtime}",
+        caption=f"{page.preset}: {low:g} to {high:g}, higher is better; {size}; "
+        f"{page.scorer.runtime}",
     )
 
 
-def _print_json(rows, problems, scorer, arguments):
+def _print_json(page: Page) -> None:
     document = {
-        "preset": arguments.preset,
-        "score_range": list(scorer.score_range),
-        "higher_is_better": scorer.higher_is_better,
-        "coverage": scorer.coverage,
-        "native_size": arguments.native_size,
-        "runtime": scorer.runtime,
-        "scores": rows,
-        "problems": [str(problem) for problem in problems],
+        "preset": page.preset,
+        "score_range": list(page.scorer.score_range),
+        "higher_is_better": page.scorer.higher_is_better,
+        "coverage": page.scorer.coverage,
+        "native_size": page.native_size,
+        "runtime": page.scorer.runtime,
+        "scores": page.rows,
+        "problems": [str(problem) for problem in page.problems],
     }
     print(json.dumps(document, indent=2))
 
 
-def _print_json_lines(rows, problems, scorer, arguments):  # noqa: ARG001
-    for row in rows:
+def _print_json_lines(page: Page) -> None:
+    for row in page.rows:
         print(json.dumps(row))
 
 
-def _print_csv(rows, problems, scorer, arguments):  # noqa: ARG001
+def _print_csv(page: Page) -> None:
     text = io.StringIO()
-    writer = csv.DictWriter(text, ["photo", "score", "low", "high", "familiar"])
+    writer = csv.DictWriter(text, list(Row.__annotations__))
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(page.rows)
     sys.stdout.write(text.getvalue())
 
 
@@ -258,7 +309,7 @@ _PRINTERS = {
 }
 
 
-def _write_features(path, names, table):
+def _write_features(path: str, names: list[str], table: dict[int, np.ndarray]) -> None:
     import numpy as np
 
     from reiqa_tf.files import written_whole

@@ -4,12 +4,16 @@ import contextlib
 import os
 import sys
 import tempfile
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from reiqa_tf.errors import ReiqaError
 
+_Prepared = TypeVar("_Prepared")
+
 
 @contextlib.contextmanager
-def silenced():
+def silenced() -> Iterator[None]:
     """Keeps from the terminal what is written to stderr past Python; shows it if all fails.
 
     An error of the package itself says what matters, and the remarks are not shown with it.
@@ -31,7 +35,7 @@ def silenced():
             os.close(kept)
 
 
-def start_tensorflow(prepare=None):
+def start_tensorflow(prepare: Callable[[], _Prepared] | None = None) -> _Prepared | None:
     """Imports TensorFlow, silently unless it fails.
 
     On every start TensorFlow writes lines about its build and about GPUs that it did not find
@@ -43,7 +47,7 @@ def start_tensorflow(prepare=None):
             split or to connect devices.
 
     Returns:
-        what `prepare` answered, or None.
+        what `prepare` returned, or None.
     """
     if "tensorflow" in sys.modules:
         return prepare() if prepare else None

@@ -1,14 +1,33 @@
 """What the subcommands show on a terminal: progress on stderr, tables on stdout."""
 
+from __future__ import annotations
+
+import argparse
 import functools
 import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Literal, TypeAlias, TypeVar
+
+_Item = TypeVar("_Item")
+
+Justify: TypeAlias = Literal["left", "right"]
+"""On which side of its column a cell stands."""
+
+Subparsers: TypeAlias = Any
+"""What `ArgumentParser.add_subparsers` returns; argparse has no public name for it."""
 
 
-def add_parser(subparsers, name, run, summary, examples):
+def add_parser(
+    subparsers: Subparsers,
+    name: str,
+    run: Callable[[argparse.Namespace], int],
+    summary: str,
+    examples: str,
+) -> argparse.ArgumentParser:
     """Adds a subcommand in the manner that all of them share.
 
     Args:
-        subparsers: what `ArgumentParser.add_subparsers` answered.
+        subparsers: what `ArgumentParser.add_subparsers` returned.
         name: name of the subcommand.
         run: function from the parsed arguments to an exit code.
         summary: what the subcommand does, in a line.
@@ -19,7 +38,7 @@ def add_parser(subparsers, name, run, summary, examples):
     """
     from absl.flags import argparse_flags
 
-    parser = subparsers.add_parser(
+    parser: argparse.ArgumentParser = subparsers.add_parser(
         name,
         help=summary,
         description=summary,
@@ -31,7 +50,7 @@ def add_parser(subparsers, name, run, summary, examples):
     return parser
 
 
-def progress(description, total):
+def progress(description: str, total: int) -> Callable[[Iterable[_Item]], Iterable[_Item]]:
     """Makes a wrapper for iterators that shows a progress bar while they are walked.
 
     The bar goes to stderr, and only where that is a terminal.
@@ -52,7 +71,7 @@ def progress(description, total):
     return functools.partial(track, description=description, total=total, console=console)
 
 
-def show_progress(items, title, total):
+def show_progress(items: Iterable[_Item], title: str, total: int) -> Iterator[_Item]:
     """A `reiqa_tf.progress.Progress`: a bar on stderr where that is a terminal.
 
     Args:
@@ -66,7 +85,12 @@ def show_progress(items, title, total):
     return iter(progress(title, total)(items))
 
 
-def print_table(title, columns, rows, caption=None):
+def print_table(
+    title: str | None,
+    columns: Sequence[tuple[str, Justify]],
+    rows: Iterable[Sequence[str]],
+    caption: str | None = None,
+) -> None:
     """Prints a table to stdout.
 
     Args:
@@ -93,7 +117,9 @@ def print_table(title, columns, rows, caption=None):
         console.print(Text(caption))
 
 
-def report_failures(problems, total, failed="photos could not be read"):
+def report_failures(
+    problems: Sequence[Exception], total: int, failed: str = "photos could not be read"
+) -> None:
     """Says at the end which photos were left out, and why.
 
     Args:

@@ -1,14 +1,20 @@
-"""What every backbone is: a network that answers the feature maps of its stages by name."""
+"""What every backbone is: a network that gives the feature maps of its stages by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import keras
 
 from reiqa_tf.models.normalization import FusedBatchNormalization
+from reiqa_tf.typing import Shape, Tensor
 
 
 class Backbone(keras.Model):
     """A convolutional network that shows its stages.
 
-    A subclass sets `stage_names` and `stage_channels` and answers, from `call`, a dictionary of
+    A subclass sets `stage_names` and `stage_channels` and returns, from `call`, a dictionary of
     one feature map `(N, h, w, C)` for each stage name, in that order. It takes normalised images
     `(N, H, W, 3)` of any height and width; scaling and mean/std are the encoder's business.
     """
@@ -19,7 +25,7 @@ class Backbone(keras.Model):
     stage_channels: dict[str, int]
     """Number of channels of each stage's feature map, by the stage's name."""
 
-    def begin_as(self, other):
+    def begin_as(self, other: Backbone) -> None:
         """Takes the weights of another backbone, which may go on where this one ends.
 
         Args:
@@ -30,14 +36,17 @@ class Backbone(keras.Model):
 
         Example:
         ```python
+        import reiqa_tf
+        from reiqa_tf import EfficientNetLiteBackbone
+
         short = EfficientNetLiteBackbone(last_stage="stage6")
         short.build((None, None, None, 3))
-        short.begin_as(load_preset("content_lite0_biq2021").content.backbone)
+        short.begin_as(reiqa_tf.load_preset("content_lite0_biq2021").content.backbone)
         ```
         """
         weights = self.weights
         theirs = other.get_weights()[: len(weights)]
-        if [each.shape for each in theirs] != [tuple(each.shape) for each in weights]:
+        if [weight.shape for weight in theirs] != [tuple(weight.shape) for weight in weights]:
             raise ValueError(
                 f"Expected a network that begins as {self.name} does. Received: {other.name} with "
                 f"weights of other shapes."
@@ -60,19 +69,19 @@ class ConvolutionUnit(keras.layers.Layer):
 
     def __init__(
         self,
-        filters,
-        kernel_size,
-        epsilon,
-        strides=1,
-        activation=None,
-        symmetric_padding=False,
-        **kwargs,
-    ):
+        filters: int | None,
+        kernel_size: int,
+        epsilon: float,
+        strides: int = 1,
+        activation: Callable[[Tensor], Tensor] | None = None,
+        symmetric_padding: bool = False,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.activation = activation
         # At stride 1 both kinds of padding are the same, and "same" needs no operator of its own.
         pads = symmetric_padding and strides > 1 and kernel_size > 1
-        arguments = {
+        arguments: dict[str, Any] = {
             "strides": strides,
             "padding": "valid" if pads else "same",
             "use_bias": False,
@@ -96,19 +105,19 @@ class ConvolutionUnit(keras.layers.Layer):
             momentum=0.9, epsilon=epsilon, dtype=self.dtype_policy, name="normalization"
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         """Creates the weights for images of `input_shape`, `(N, H, W, C)`."""
         self.convolution.build(input_shape)
         self.normalization.build(self.compute_output_shape(input_shape))
 
-    def call(self, images, training=None):
-        """Answers the activated feature map of `images`."""
+    def call(self, images: Tensor, training: bool | None = None) -> Tensor:
+        """Computes the activated feature map of `images`."""
         if self.padding is not None:
             images = self.padding(images)
         maps = self.normalization(self.convolution(images), training=training)
         return maps if self.activation is None else self.activation(maps)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shape of the feature map for images of `input_shape`."""
         if self.padding is not None:
             input_shape = self.padding.compute_output_shape(input_shape)

@@ -1,8 +1,11 @@
 """How much a network computes for a photo, counted in the graph that computes it."""
 
+from __future__ import annotations
+
 import tensorflow as tf
 
 from reiqa_tf.errors import ReiqaError
+from reiqa_tf.models.encoder import ReIQAEncoder
 
 _IN_FUNCTIONS = {"PartitionedCall", "StatefulPartitionedCall", "While", "StatelessWhile", "If"}
 
@@ -11,7 +14,7 @@ class CountingError(ReiqaError):
     """A network whose arithmetic cannot be counted."""
 
 
-def multiply_adds(encoder, height, width):
+def multiply_adds(encoder: ReIQAEncoder, height: int, width: int) -> int:
     """Counts the multiply-adds of an encoder's convolutions for one photo, at both sizes.
 
     Each value of a convolution's output takes one for each weight that it is made with: height x
@@ -33,7 +36,10 @@ def multiply_adds(encoder, height, width):
 
     Example:
     ```python
-    scorer = ReIQAScorer.from_preset("content_lite0_biq2021")
+    import reiqa_tf
+    from reiqa_tf.models.counting import multiply_adds
+
+    scorer = reiqa_tf.load_preset("content_lite0_biq2021")
     sum(multiply_adds(expert, 512, 512) for expert in scorer.experts().values())
     ```
     """
@@ -42,12 +48,14 @@ def multiply_adds(encoder, height, width):
     )
 
 
-def _at_one_scale(encoder, height, width):
+def _at_one_scale(encoder: ReIQAEncoder, height: int, width: int) -> int:
     traced = tf.function(
         lambda images: encoder.features_at_one_scale(images, training=False), autograph=False
     ).get_concrete_function(tf.TensorSpec((1, height, width, 3)))
     # From the features backwards: what they do not depend on is not computed either.
-    count, seen, waiting = 0, set(), [tensor.op for tensor in traced.outputs]
+    count = 0
+    seen: set[str] = set()
+    waiting = [tensor.op for tensor in traced.outputs]
     while waiting:
         operation = waiting.pop()
         if operation.name in seen:
@@ -61,8 +69,8 @@ def _at_one_scale(encoder, height, width):
             )
         if operation.type in _WEIGHTS_OF_A_VALUE:
             rows, columns, channels, _ = operation.inputs[1].shape
-            each = _WEIGHTS_OF_A_VALUE[operation.type](rows, columns, channels)
-            count += operation.outputs[0].shape.num_elements() * each
+            weights = _WEIGHTS_OF_A_VALUE[operation.type](rows, columns, channels)
+            count += operation.outputs[0].shape.num_elements() * weights
     return count
 
 

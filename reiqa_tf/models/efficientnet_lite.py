@@ -1,12 +1,16 @@
 """EfficientNet-Lite: EfficientNet without squeeze-and-excitation, with ReLU6, made for phones."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import keras
 from keras import ops
 
 from reiqa_tf.models.backbone import Backbone, ConvolutionUnit
 from reiqa_tf.presets.storage import storable
+from reiqa_tf.typing import Shape, Tensor
 
 _EPSILON = 1e-3
 
@@ -47,6 +51,9 @@ class EfficientNetLiteBackbone(Backbone):
 
     Example:
     ```python
+    import keras
+    from reiqa_tf import EfficientNetLiteBackbone
+
     backbone = EfficientNetLiteBackbone()
     maps = backbone(keras.random.uniform((1, 224, 224, 3)))
     assert maps["head"].shape == (1, 7, 7, 1280)
@@ -57,7 +64,14 @@ class EfficientNetLiteBackbone(Backbone):
         factors are those of the TensorFlow TPU repository, `efficientnet/lite`.
     """
 
-    def __init__(self, width=1.0, depth=1.0, last_stage=None, name="efficientnet_lite", **kwargs):
+    def __init__(
+        self,
+        width: float = 1.0,
+        depth: float = 1.0,
+        last_stage: str | None = None,
+        name: str = "efficientnet_lite",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(name=name, **kwargs)
         last_stage = _STAGE_NAMES[-1] if last_stage is None else last_stage
         if last_stage not in _STAGE_NAMES:
@@ -67,10 +81,14 @@ class EfficientNetLiteBackbone(Backbone):
         self.width = width
         self.depth = depth
         made = _STAGE_NAMES[: _STAGE_NAMES.index(last_stage) + 1]
-        shared = {"epsilon": _EPSILON, "activation": ops.relu6, "dtype": self.dtype_policy}
+        shared: dict[str, Any] = {
+            "epsilon": _EPSILON,
+            "activation": ops.relu6,
+            "dtype": self.dtype_policy,
+        }
         self.stem = ConvolutionUnit(_STEM_CHANNELS, 3, strides=2, name="stem", **shared)
         self.stage_channels = {"stem": _STEM_CHANNELS}
-        self.stages = []
+        self.stages: list[list[InvertedBottleneck]] = []
         channels = _STEM_CHANNELS
         for name in made[1:]:
             if name == "head":
@@ -99,10 +117,10 @@ class EfficientNetLiteBackbone(Backbone):
             self.stage_channels["head"] = _HEAD_CHANNELS
         self.stage_names = tuple(self.stage_channels)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         """Creates the weights for images of `input_shape`, `(N, H, W, 3)`."""
         self.stem.build(input_shape)
-        shape = (input_shape[0], None, None, _STEM_CHANNELS)
+        shape: Shape = (input_shape[0], None, None, _STEM_CHANNELS)
         for stage in self.stages:
             for block in stage:
                 block.build(shape)
@@ -110,8 +128,8 @@ class EfficientNetLiteBackbone(Backbone):
         if self.head is not None:
             self.head.build(shape)
 
-    def call(self, images, training=None):
-        """Answers the feature maps of normalised images `(N, H, W, 3)` by stage name."""
+    def call(self, images: Tensor, training: bool | None = None) -> dict[str, Tensor]:
+        """Computes the feature maps of normalised images `(N, H, W, 3)` by stage name."""
         maps = self.stem(images, training=training)
         by_stage = {"stem": maps}
         for name, stage in zip(_STAGES, self.stages, strict=False):
@@ -124,7 +142,7 @@ class EfficientNetLiteBackbone(Backbone):
             by_stage["head"] = self.head(maps, training=training)
         return by_stage
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments that make this network again."""
         return {
             **super().get_config(),
@@ -144,12 +162,16 @@ class InvertedBottleneck(keras.layers.Layer):
         strides: stride of the depthwise convolution.
     """
 
-    def __init__(self, filters, expansion, kernel_size, strides, **kwargs):
+    def __init__(
+        self, filters: int, expansion: int, kernel_size: int, strides: int, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.filters = filters
         self.expansion = expansion
         self.strides = strides
-        self.expand = None  # made by `build`, which knows the number of channels
+        self.expand: ConvolutionUnit | None = (
+            None  # made by `build`, which knows the number of channels
+        )
         self.depthwise = ConvolutionUnit(
             None,
             kernel_size,
@@ -164,7 +186,7 @@ class InvertedBottleneck(keras.layers.Layer):
         )
         self.adds_input = False
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         """Creates the weights for maps of `input_shape`."""
         inner = (*input_shape[:-1], input_shape[-1] * self.expansion)
         if self.expansion > 1:
@@ -181,32 +203,32 @@ class InvertedBottleneck(keras.layers.Layer):
         self.project.build(inner)
         self.adds_input = self.strides == 1 and input_shape[-1] == self.filters
 
-    def call(self, maps, training=None):
-        """Answers the block's output for `maps`."""
+    def call(self, maps: Tensor, training: bool | None = None) -> Tensor:
+        """Computes the block's output for `maps`."""
         return self.narrow(self.widen(maps, training=training), maps, training=training)
 
-    def widen(self, maps, training=None):
-        """The first half of the block: what the depthwise convolution answers for `maps`."""
+    def widen(self, maps: Tensor, training: bool | None = None) -> Tensor:
+        """The first half of the block: what the depthwise convolution makes of `maps`."""
         if self.expand is not None:
             maps = self.expand(maps, training=training)
         return self.depthwise(maps, training=training)
 
-    def narrow(self, inside, maps, training=None):
-        """The second half: the block's output for what `widen` answered for `maps`."""
+    def narrow(self, inside: Tensor, maps: Tensor, training: bool | None = None) -> Tensor:
+        """The second half: the block's output from what `widen` made of `maps`."""
         projected = self.project(inside, training=training)
         return projected + maps if self.adds_input else projected
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shape of the output for maps of `input_shape`; height and width are left open."""
         return (input_shape[0], None, None, self.filters)
 
 
-def _inside(block):
+def _inside(block: InvertedBottleneck) -> str:
     """Name of the map between a block's halves."""
     return f"{block.name}_depthwise"
 
 
-def _round_to_eights(channels):
+def _round_to_eights(channels: float) -> int:
     """The nearest multiple of 8, but never more than a tenth below."""
     rounded = max(8, int(channels + 4) // 8 * 8)
     return rounded + 8 if rounded < 0.9 * channels else rounded

@@ -1,5 +1,10 @@
 """The Re-IQA encoder: one backbone, two scales, one row of features."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -8,6 +13,7 @@ from keras import ops
 from reiqa_tf.image.scaling import half_size, to_unit_range
 from reiqa_tf.models.backbone import Backbone
 from reiqa_tf.presets.storage import storable
+from reiqa_tf.typing import Shape, Tensor
 
 IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 """Normalisation of RGB in [0, 1] of most ImageNet networks; the paper's content encoder has it."""
@@ -16,7 +22,7 @@ EFFICIENTNET_LITE = {"mean": (127 / 255,) * 3, "std": (128 / 255,) * 3}
 """Normalisation of EfficientNet-Lite: (x - 127) / 128 on levels 0 to 255."""
 
 POOLINGS = ("mean", "mean_and_deviation", "mean_deviation_and_center")
-"""Each answers one number of a channel more than the one before it."""
+"""Each gives one number of a channel more than the one before it."""
 
 # Keeps the gradient of the square root finite where a channel is constant.
 _VARIANCE_FLOOR = 1e-6
@@ -49,6 +55,10 @@ class ReIQAEncoder(keras.Model):
 
     Example:
     ```python
+    import keras
+    from reiqa_tf import ReIQAEncoder, ResNetBackbone
+    from reiqa_tf.models.encoder import IMAGENET
+
     encoder = ReIQAEncoder(ResNetBackbone(), normalization=IMAGENET)
     features = encoder(keras.random.uniform((2, 384, 512, 3)))
     assert features.shape == (2, 4096)
@@ -61,13 +71,13 @@ class ReIQAEncoder(keras.Model):
 
     def __init__(
         self,
-        backbone,
-        normalization=None,
-        stages=None,
-        pooling="mean",
-        name="encoder",
-        **kwargs,
-    ):
+        backbone: Backbone,
+        normalization: Mapping[str, Sequence[float]] | None = None,
+        stages: Sequence[str] | None = None,
+        pooling: str = "mean",
+        name: str = "encoder",
+        **kwargs: Any,
+    ) -> None:
         # The pictures must reach `call` in full precision; the backbone casts for itself.
         super().__init__(name=name, autocast=False, **kwargs)
         if not isinstance(backbone, Backbone):
@@ -90,17 +100,17 @@ class ReIQAEncoder(keras.Model):
         self.pooling = pooling
 
     @property
-    def feature_count(self):
+    def feature_count(self) -> int:
         """Number of features of one photo."""
         return 2 * sum(self._segments())
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         """Creates the weights for images of `input_shape`, `(N, H, W, 3)`."""
         if not self.backbone.built:
             self.backbone.build(input_shape)
 
-    def call(self, images, training=None):
-        """Answers the features of a batch of photos.
+    def call(self, images: Tensor, training: bool | None = None) -> Tensor:
+        """Computes the features of a batch of photos.
 
         Args:
             images: `(N, H, W, 3)`, RGB, floats in [0, 1] or integer levels 0 to 255; H and W at
@@ -118,8 +128,8 @@ class ReIQAEncoder(keras.Model):
             axis=-1,
         )
 
-    def features_at_one_scale(self, images, training=None):
-        """Answers the features of pictures at the size they have; half of `feature_count`.
+    def features_at_one_scale(self, images: Tensor, training: bool | None = None) -> Tensor:
+        """Computes the features of pictures at the size they have; half of `feature_count`.
 
         Args:
             images: `(N, H, W, 3)`, RGB, floats in [0, 1] or integer levels 0 to 255.
@@ -139,7 +149,9 @@ class ReIQAEncoder(keras.Model):
             [part for name in self.stages for part in self._pool(maps[name])], -1
         )
 
-    def merge_tiles(self, features, boxes):
+    def merge_tiles(
+        self, features: np.ndarray, boxes: Sequence[tuple[int, int, int, int]]
+    ) -> np.ndarray:
         """Features of a photo from those of its tiles, as if their maps were one.
 
         Means and deviations are exact. Of a tile that lies partly in the middle of the photo only
@@ -147,14 +159,15 @@ class ReIQAEncoder(keras.Model):
 
         Args:
             features: array `(T, feature_count)`, one row a tile.
-            boxes: array `(T, 4)`, left, top, right and bottom of the tiles, which cover the photo.
+            boxes: T boxes, left, top, right and bottom of the tiles, which cover the photo.
 
         Returns:
             float32 array `(feature_count,)`.
         """
         features = np.asarray(features, np.float64)
         shares, middle_shares = _shares_of_tiles(np.asarray(boxes, np.float64))
-        merged, start = [], 0
+        merged: list[np.ndarray] = []
+        start = 0
         for size in 2 * self._segments():
             block = features[:, start : start + size]
             start += size
@@ -168,7 +181,7 @@ class ReIQAEncoder(keras.Model):
                 merged.append(middle_shares @ means)
         return np.concatenate(merged).astype(np.float32)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments that make this encoder again."""
         return {
             **super().get_config(),
@@ -179,21 +192,21 @@ class ReIQAEncoder(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config):
-        """Makes an encoder from what `get_config` answered."""
+    def from_config(cls, config: dict[str, Any]) -> ReIQAEncoder:
+        """Makes an encoder from what `get_config` returned."""
         backbone = keras.saving.deserialize_keras_object(config["backbone"])
         return cls(**{**config, "backbone": backbone})
 
-    def _segments(self):
+    def _segments(self) -> list[int]:
         """Number of features of each stage at one scale."""
         channels = (self.backbone.stage_channels[stage] for stage in self.stages)
-        return [self._numbers_of_a_channel * each for each in channels]
+        return [self._numbers_of_a_channel * count for count in channels]
 
     @property
-    def _numbers_of_a_channel(self):
+    def _numbers_of_a_channel(self) -> int:
         return 1 + POOLINGS.index(self.pooling)
 
-    def _pool(self, maps):
+    def _pool(self, maps: Tensor) -> list[Tensor]:
         # In float32 whatever the policy: sums over many pixels do not fit into 16 bits.
         maps = ops.cast(maps, "float32")
         if self.pooling == "mean":
@@ -208,7 +221,7 @@ class ReIQAEncoder(keras.Model):
         return pooled
 
 
-def _shares_of_tiles(boxes):
+def _shares_of_tiles(boxes: np.ndarray) -> np.ndarray:
     """The shares that tiles have in the area of the photo and of its middle."""
     size = boxes[:, 2:].max(axis=0)
     starts = np.stack([boxes[:, :2], np.maximum(boxes[:, :2], size / 4)])
@@ -217,9 +230,12 @@ def _shares_of_tiles(boxes):
     return areas / areas.sum(axis=1, keepdims=True)
 
 
-def _checked(normalization):
+def _checked(
+    normalization: Mapping[str, Sequence[float]] | None,
+) -> dict[str, list[float]] | None:
     if normalization is None:
         return None
+    checked: dict[str, list[float]] | None
     try:
         checked = {key: [float(v) for v in normalization[key]] for key in ("mean", "std")}
     except (KeyError, TypeError, ValueError):

@@ -1,9 +1,15 @@
 """The linear head: features in, score out, and how far the features are from what it has seen."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
 from reiqa_tf.presets.storage import storable
+from reiqa_tf.typing import Shape, Tensor
 
 
 @storable
@@ -27,6 +33,9 @@ class LinearHead(keras.layers.Layer):
 
     Example:
     ```python
+    import keras
+    from reiqa_tf import LinearHead
+
     head = LinearHead(score_range=(0, 100), margin=12.0, distance_limit=3.0)
     scores = head(keras.random.normal((4, 8192)))  # (4,)
     ```
@@ -34,14 +43,14 @@ class LinearHead(keras.layers.Layer):
 
     def __init__(
         self,
-        score_range,
-        margin,
-        distance_limit,
-        coverage=0.95,
-        distance_features=None,
-        name="head",
-        **kwargs,
-    ):
+        score_range: Sequence[float],
+        margin: float,
+        distance_limit: float,
+        coverage: float = 0.95,
+        distance_features: Sequence[int] | None = None,
+        name: str = "head",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(name=name, autocast=False, **{**kwargs, "dtype": "float32"})
         low, high = (float(limit) for limit in score_range)
         if not low < high:
@@ -63,11 +72,15 @@ class LinearHead(keras.layers.Layer):
         self.margin = float(margin)
         self.coverage = float(coverage)
         self.distance_limit = float(distance_limit)
-        self.distance_features = distance_features and (int(first), int(end))
+        self.distance_features = (
+            None
+            if distance_features is None
+            else (int(distance_features[0]), int(distance_features[1]))
+        )
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         """Creates the weights for features of `input_shape`, `(N, F)`."""
-        count = input_shape[-1]
+        count = input_shape[-1] or 0
         if self.distance_features is not None and self.distance_features[1] > count:
             raise ValueError(
                 f"distance_features: expected to end within the {count} features. "
@@ -84,11 +97,11 @@ class LinearHead(keras.layers.Layer):
             shape=(count,), initializer="ones", trainable=False, name="feature_scale"
         )
 
-    def call(self, features):
-        """Answers the scores `(N,)` of features `(N, F)`."""
+    def call(self, features: Tensor) -> Tensor:
+        """Computes the scores `(N,)` of features `(N, F)`."""
         return ops.sum(ops.cast(features, "float32") * self.kernel, axis=-1) + self.bias
 
-    def distance(self, features):
+    def distance(self, features: Tensor) -> Tensor:
         """How far features are from those that the head was fitted on.
 
         Args:
@@ -104,11 +117,11 @@ class LinearHead(keras.layers.Layer):
         standardised = away / self.feature_scale[seen]
         return ops.sqrt(ops.mean(ops.square(standardised), axis=-1))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shape of the scores for features of `input_shape`."""
         return input_shape[:-1]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments that make this head again."""
         return {
             **super().get_config(),

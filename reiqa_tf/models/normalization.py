@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from reiqa_tf.typing import Tensor
+
 
 class FusedBatchNormalization(keras.layers.BatchNormalization):
     """Keras's `BatchNormalization` over the channels of maps, trained by TensorFlow's fused kernel.
@@ -15,8 +17,10 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         **kwargs: arguments of `keras.layers.BatchNormalization`; the axis is the last one.
     """
 
-    def call(self, inputs, training=None, mask=None):
-        """Answers normalised maps `(N, H, W, C)`."""
+    def call(
+        self, inputs: Tensor, training: bool | None = None, mask: Tensor | None = None
+    ) -> Tensor:
+        """Returns normalised maps `(N, H, W, C)`."""
         if not (training and self.trainable) or self.synchronized:
             return super().call(inputs, training=training, mask=mask)
         maps, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
@@ -29,7 +33,7 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
             exponential_avg_factor=1.0,
             is_training=True,
         )
-        # The kernel answers the unbiased variance; Keras averages the biased one.
+        # The kernel gives the unbiased variance; Keras averages the biased one.
         count = tf.size(inputs, tf.int64) // inputs.shape[-1]
         variance *= tf.cast(tf.maximum(count - 1, 1), "float32") / tf.cast(count, "float32")
         for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):

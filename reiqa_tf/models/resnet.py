@@ -1,10 +1,16 @@
 """ResNet "v1.5" with bottleneck blocks."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
 from reiqa_tf.models.backbone import Backbone, ConvolutionUnit
 from reiqa_tf.presets.storage import storable
+from reiqa_tf.typing import Shape, Tensor
 
 _EXPANSION = 4
 _EPSILON = 1e-5
@@ -29,6 +35,9 @@ class ResNetBackbone(Backbone):
 
     Example:
     ```python
+    import keras
+    from reiqa_tf import ResNetBackbone
+
     backbone = ResNetBackbone()
     maps = backbone(keras.random.uniform((1, 224, 224, 3)))
     assert maps["stage4"].shape == (1, 7, 7, 2048)
@@ -39,7 +48,13 @@ class ResNetBackbone(Backbone):
         "v1.5" is the name that later implementations gave to the stride's place.
     """
 
-    def __init__(self, blocks=(3, 4, 6, 3), width=64, name="resnet", **kwargs):
+    def __init__(
+        self,
+        blocks: Sequence[int] = (3, 4, 6, 3),
+        width: int = 64,
+        name: str = "resnet",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(name=name, **kwargs)
         self.blocks = tuple(blocks)
         self.width = width
@@ -76,17 +91,17 @@ class ResNetBackbone(Backbone):
             for stage, (count, stage_width) in enumerate(zip(self.blocks, widths, strict=True))
         ]
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         """Creates the weights for images of `input_shape`, `(N, H, W, 3)`."""
         self.stem.build(input_shape)
-        shape = (input_shape[0], None, None, self.width)
+        shape: Shape = (input_shape[0], None, None, self.width)
         for stage in self.stages:
             for block in stage:
                 block.build(shape)
                 shape = block.compute_output_shape(shape)
 
-    def call(self, images, training=None):
-        """Answers the feature maps of normalised images `(N, H, W, 3)` by stage name."""
+    def call(self, images: Tensor, training: bool | None = None) -> dict[str, Tensor]:
+        """Computes the feature maps of normalised images `(N, H, W, 3)` by stage name."""
         maps = self.stem(images, training=training)
         by_stage = {"stem": maps}
         # Zeros are as good as minus infinity around a map that ReLU made.
@@ -97,7 +112,7 @@ class ResNetBackbone(Backbone):
             by_stage[name] = maps
         return by_stage
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments that make this network again."""
         return {**super().get_config(), "blocks": list(self.blocks), "width": self.width}
 
@@ -111,10 +126,10 @@ class Bottleneck(keras.layers.Layer):
         projects: whether the shortcut is a 1x1 convolution instead of the input itself.
     """
 
-    def __init__(self, width, strides, projects, **kwargs):
+    def __init__(self, width: int, strides: int, projects: bool, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.width = width
-        shared = {
+        shared: dict[str, Any] = {
             "epsilon": _EPSILON,
             "symmetric_padding": True,
             "dtype": self.dtype_policy,
@@ -130,7 +145,7 @@ class Bottleneck(keras.layers.Layer):
             else None
         )
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         """Creates the weights for maps of `input_shape`."""
         inner = (*input_shape[:-1], self.width)
         self.reduce.build(input_shape)
@@ -139,14 +154,14 @@ class Bottleneck(keras.layers.Layer):
         if self.shortcut is not None:
             self.shortcut.build(input_shape)
 
-    def call(self, maps, training=None):
-        """Answers the block's output for `maps`."""
+    def call(self, maps: Tensor, training: bool | None = None) -> Tensor:
+        """Computes the block's output for `maps`."""
         shortcut = maps if self.shortcut is None else self.shortcut(maps, training=training)
         maps = self.reduce(maps, training=training)
         maps = self.spatial(maps, training=training)
         maps = self.expand(maps, training=training)
         return ops.relu(maps + shortcut)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shape of the output for maps of `input_shape`; height and width are left open."""
         return (input_shape[0], None, None, self.width * _EXPANSION)

@@ -50,12 +50,16 @@ class ReIQAScorer(keras.Model):
 
     Example:
     ```python
+    import numpy as np
+    from reiqa_tf import ReIQAScorer, read_image
+
     scorer = ReIQAScorer.from_preset("content_lite0_biq2021")
-    scorer.score("photo.jpg")             # Score(0.61, low=0.37, high=0.85, familiar=True)
-    scorer.predict(images)                # (N,) scores of a batch, uint8 or floats in [0, 1]
+    scorer.score("photo.jpg")  # such as Score(0.61, low=0.37, high=0.85, familiar=True)
+    images = np.stack([read_image("photo.jpg", fit=64)])
+    scorer.predict(images)  # (N,) scores of a batch, uint8 or floats in [0, 1]
 
     scorer.compile(optimizer="adam", loss="mse")  # fine-tune on your own photos
-    scorer.fit(images, scores)
+    scorer.fit(images, np.array([0.7]))
     ```
 
     Reference:
@@ -298,10 +302,10 @@ class ReIQAScorer(keras.Model):
         ]
         if len(rows) == 1:
             return rows[0]
-        rows = np.stack(rows)
+        table = np.stack(rows)
         return np.concatenate(
             [
-                self.experts()[name].merge_tiles(rows[:, first:end], boxes)
+                self.experts()[name].merge_tiles(table[:, first:end], boxes)
                 for name, (first, end) in self.feature_order.items()
             ]
         )
@@ -382,8 +386,10 @@ def load_preset(preset: PathLike, dtype: str | None = None) -> ReIQAScorer:
 
     Example:
     ```python
-    scorer = load_preset("content_lite0_biq2021")
-    scorer = load_preset("folder/of/my/preset", dtype="mixed_bfloat16")
+    import reiqa_tf
+
+    scorer = reiqa_tf.load_preset("content_lite0_biq2021")
+    half = reiqa_tf.load_preset("content_lite0_biq2021", dtype="mixed_bfloat16")
     ```
     """
     scorer = load_model(preset, dtype)
@@ -415,7 +421,10 @@ def save_preset(
 
     Example:
     ```python
-    save_preset(scorer, "my_preset", data="my photos", license="CC-BY-4.0")
+    import reiqa_tf
+
+    scorer = reiqa_tf.load_preset("content_lite0_biq2021")
+    reiqa_tf.save_preset(scorer, "my_preset", data="my photos", license="CC-BY-4.0")
     ```
     """
     save_model(scorer, folder, half_precision, about)

@@ -7,8 +7,10 @@ import difflib
 import importlib.resources
 import json
 import pathlib
+from typing import Any
 
 from reiqa_tf.errors import ReiqaError
+from reiqa_tf.typing import PathLike
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.weights.h5"
@@ -21,7 +23,7 @@ class PresetError(ReiqaError):
     """A preset that cannot be loaded or saved. The message says which, why, and the way out."""
 
 
-def shipped_presets():
+def shipped_presets() -> list[str]:
     """Names of the presets that the package ships.
 
     Returns:
@@ -34,7 +36,7 @@ def shipped_presets():
     )
 
 
-def read_metadata(preset):
+def read_metadata(preset: PathLike) -> dict[str, Any]:
     """Reads what a preset says about itself.
 
     Args:
@@ -55,7 +57,7 @@ def read_metadata(preset):
     return metadata
 
 
-def preset_folder(preset):
+def preset_folder(preset: PathLike) -> pathlib.Path:
     """Finds the folder of a preset.
 
     Args:
@@ -80,7 +82,7 @@ def preset_folder(preset):
     raise PresetError(f"{preset}: neither a folder nor the name of a shipped preset.{hint}")
 
 
-def read_json(path):
+def read_json(path: pathlib.Path) -> dict[str, Any]:
     """Reads one of the texts of a preset.
 
     Args:

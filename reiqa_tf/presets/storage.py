@@ -218,7 +218,7 @@ def encoders_fingerprint(scorer: Storable) -> str:
     digest = hashlib.sha256(json.dumps(_plain(arguments), sort_keys=True).encode())
     for encoder in scorer.experts().values():
         for variable in encoder.variables:
-            digest.update(np.ascontiguousarray(keras.ops.convert_to_numpy(variable)))
+            digest.update(np.ascontiguousarray(keras.ops.convert_to_numpy(variable)).data)
     return digest.hexdigest()
 
 

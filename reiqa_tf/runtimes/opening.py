@@ -141,7 +141,7 @@ def open_fastest(
     Raises:
         PresetError: if there is no such preset.
     """
-    problems = []
+    problems: list[ArtifactError] = []
     for runtime in LIGHT_RUNTIMES:
         try:
             return open_artifact(preset, runtime, threads), problems

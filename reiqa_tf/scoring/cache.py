@@ -1,22 +1,26 @@
 """Features that were computed once, kept for the next time."""
 
+from __future__ import annotations
+
 import contextlib
 import hashlib
 import pathlib
 import sqlite3
 import threading
+from collections.abc import Iterator
 
 import numpy as np
 import platformdirs
 
 from reiqa_tf.errors import ReiqaError
+from reiqa_tf.typing import PathLike
 
 
 class CacheError(ReiqaError):
     """The cache cannot be used. The message says which file, why, and the way out."""
 
 
-def default_cache_file():
+def default_cache_file() -> pathlib.Path:
     """Where features are kept unless a person says otherwise: in the user's cache folder."""
     return pathlib.Path(platformdirs.user_cache_dir("reiqa_tf")) / "features.sqlite"
 
@@ -37,22 +41,28 @@ class FeatureCache:
 
     Example:
     ```python
-    with FeatureCache("features.sqlite", encoders_fingerprint(scorer)) as cache:
-        cache.put(photo_digest("photo.jpg"), features)
-        assert (cache.get(photo_digest("photo.jpg")) == features).all()
+    import pathlib
+    import numpy as np
+    from reiqa_tf.scoring.cache import FeatureCache, photo_digest
+
+    photo = photo_digest(pathlib.Path("photo.jpg").read_bytes())
+    features = np.arange(5, dtype=np.float32)
+    with FeatureCache("features.sqlite", fingerprint="encoders of this example") as cache:
+        cache.put(photo, features)
+        assert (cache.get(photo) == features).all()
     ```
     """
 
-    def __init__(self, path, fingerprint):
+    def __init__(self, path: PathLike, fingerprint: str) -> None:
         self.path = pathlib.Path(path)
         self.fingerprint = fingerprint
-        self._commands = None
+        self._connection: sqlite3.Connection | None = None
         self._one_at_a_time = threading.Lock()
 
-    def __enter__(self):
+    def __enter__(self) -> FeatureCache:
         with self._explained():
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._commands = sqlite3.connect(
+            self._connection = sqlite3.connect(
                 self.path, timeout=60, isolation_level=None, check_same_thread=False
             )
             self._commands.execute("PRAGMA journal_mode=WAL")
@@ -63,14 +73,14 @@ class FeatureCache:
             )
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self._commands.close()
 
-    def get(self, photo):
+    def get(self, photo: str) -> np.ndarray | None:
         """Features of a photo, or None if they are not known.
 
         Args:
-            photo: what `photo_digest` answered.
+            photo: what `photo_digest` returned.
 
         Returns:
             float32 array `(F,)` or None.
@@ -82,11 +92,11 @@ class FeatureCache:
             ).fetchone()
         return None if found is None else np.frombuffer(found[0], np.float32)
 
-    def put(self, photo, features):
+    def put(self, photo: str, features: np.ndarray) -> None:
         """Keeps the features of a photo.
 
         Args:
-            photo: what `photo_digest` answered.
+            photo: what `photo_digest` returned.
             features: array `(F,)`.
         """
         with self._explained():
@@ -95,7 +105,7 @@ class FeatureCache:
                 (self.fingerprint, photo, np.asarray(features, np.float32).tobytes()),
             )
 
-    def take(self, path):
+    def take(self, path: PathLike) -> int:
         """Takes over the rows of another cache, of whatever encoders: the work of other machines.
 
         Args:
@@ -121,8 +131,14 @@ class FeatureCache:
             finally:
                 self._commands.execute("DETACH DATABASE other")
 
+    @property
+    def _commands(self) -> sqlite3.Connection:
+        if self._connection is None:
+            raise CacheError(f"{self.path}: not open. Use the cache in a `with` statement.")
+        return self._connection
+
     @contextlib.contextmanager
-    def _explained(self):
+    def _explained(self) -> Iterator[None]:
         try:
             with self._one_at_a_time:
                 yield
@@ -133,7 +149,7 @@ class FeatureCache:
             ) from error
 
 
-def photo_digest(contents):
+def photo_digest(contents: bytes) -> str:
     """Names a photo by its contents.
 
     Args:

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
+from reiqa_tf.errors import ReiqaError
 from reiqa_tf.image.reading import ImageError, read_bytes, read_image
 from reiqa_tf.progress import Progress, silent
 from reiqa_tf.scoring.cache import FeatureCache, photo_digest
@@ -107,7 +108,7 @@ def feature_table(
     photos: Sequence[PhotoSource],
     progress: Progress = silent,
     **options: Any,
-) -> tuple[np.ndarray, dict[int, ImageError]]:
+) -> tuple[np.ndarray, dict[int, ReiqaError]]:
     """Gathers the features of many photos in one table.
 
     Args:
@@ -121,7 +122,7 @@ def feature_table(
         be read, and a dictionary from their index to the `ImageError`.
     """
     table = np.full((len(photos), scorer.feature_count), np.nan, np.float32)
-    problems = {}
+    problems: dict[int, ReiqaError] = {}
     outcomes = compute_features(scorer, photos, **options)
     for outcome in progress(outcomes, "features", len(photos)):
         if outcome.problem is None:
