@@ -5,8 +5,10 @@ import os
 import pathlib
 import shutil
 import tempfile
+from collections.abc import Iterator
 
 from reiqa_tf.errors import ReiqaError
+from reiqa_tf.typing import PathLike
 
 
 class OutputError(ReiqaError):
@@ -14,7 +16,7 @@ class OutputError(ReiqaError):
 
 
 @contextlib.contextmanager
-def written_whole(path):
+def written_whole(path: PathLike) -> Iterator[pathlib.Path]:
     """Gives a name to write to, and puts the file under its own name once it is complete.
 
     Args:
@@ -28,6 +30,8 @@ def written_whole(path):
 
     Example:
     ```python
+    from reiqa_tf.files import written_whole
+
     with written_whole("scores.json") as scratch:
         scratch.write_text("{}")
     ```
@@ -46,7 +50,7 @@ def written_whole(path):
 
 
 @contextlib.contextmanager
-def folder_written_whole(folder, mark):
+def folder_written_whole(folder: PathLike, mark: str) -> Iterator[pathlib.Path]:
     """Gives a folder to write into, and puts it under its own name once it is complete.
 
     What a process that was killed left behind is removed by the next one that writes the folder.
@@ -57,13 +61,15 @@ def folder_written_whole(folder, mark):
             not hold it is refused.
 
     Yields:
-        path of a temporary folder beside it.
+        path of a temporary folder next to it.
 
     Raises:
         OutputError: if it is in the way or cannot be written. An older folder is then untouched.
 
     Example:
     ```python
+    from reiqa_tf.files import folder_written_whole
+
     with folder_written_whole("exported", mark="manifest.json") as scratch:
         (scratch / "manifest.json").write_text("{}")
     ```

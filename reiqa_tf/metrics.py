@@ -1,4 +1,4 @@
-"""How well predicted scores agree with people's: the five figures of the field, with intervals.
+"""How well predicted scores agree with those of people: the field's five figures, with intervals.
 
 SRCC (Spearman), KRCC (Kendall's tau-b), PLCC (Pearson) of the raw predictions, PLCC after the usual
 4-parameter logistic mapping, and RMSE after that mapping. Papers differ in which PLCC they print;
@@ -12,9 +12,14 @@ Rules that hold for every function:
   without a warning. RMSE is defined even then: constant predictions are mapped to the mean score.
 """
 
+from __future__ import annotations
+
 import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import optimize, stats
 from scipy.special import expit
 
@@ -26,6 +31,9 @@ asks for as many groups, so that every resample has as many rows."""
 
 CONFIDENCE = 0.95
 """Part of the resamples that an interval covers."""
+
+Metric: TypeAlias = Callable[[np.ndarray, np.ndarray], float]
+"""A function of predictions `(N,)` and scores `(N,)` that computes one figure."""
 
 _LOWEST = (-10.0, -10.0, -10.0, 0.01)
 _HIGHEST = (10.0, 10.0, 10.0, 10.0)
@@ -42,12 +50,12 @@ class MetricError(ReiqaError):
     """Predictions and scores that cannot be compared."""
 
 
-def srcc(predicted, scores):
+def srcc(predicted: ArrayLike, scores: ArrayLike) -> float:
     """Spearman's rank correlation; ties share their average rank.
 
     Args:
         predicted: array-like `(N,)` of predicted scores, N at least 5.
-        scores: array-like `(N,)` of people's scores.
+        scores: array-like `(N,)` of the scores that people gave.
 
     Returns:
         Float in [-1, 1]; NaN if either is constant.
@@ -65,7 +73,7 @@ def srcc(predicted, scores):
     return _srcc(*_pair(predicted, scores))
 
 
-def krcc(predicted, scores):
+def krcc(predicted: ArrayLike, scores: ArrayLike) -> float:
     """Kendall's rank correlation tau-b, which allows for ties.
 
     Args, Returns and Raises are those of `srcc`.
@@ -73,7 +81,7 @@ def krcc(predicted, scores):
     return _krcc(*_pair(predicted, scores))
 
 
-def plcc(predicted, scores):
+def plcc(predicted: ArrayLike, scores: ArrayLike) -> float:
     """Pearson's linear correlation of the raw predictions.
 
     Args, Returns and Raises are those of `srcc`.
@@ -81,7 +89,7 @@ def plcc(predicted, scores):
     return _plcc(*_pair(predicted, scores))
 
 
-def plcc_logistic(predicted, scores):
+def plcc_logistic(predicted: ArrayLike, scores: ArrayLike) -> float:
     """Pearson's linear correlation after the logistic mapping of `fit_logistic`.
 
     The mapping may fall, so that this figure is positive for predictions that run against the
@@ -93,7 +101,7 @@ def plcc_logistic(predicted, scores):
     return _plcc(_fit_logistic(predicted, scores)(predicted), scores)
 
 
-def rmse(predicted, scores):
+def rmse(predicted: ArrayLike, scores: ArrayLike) -> float:
     """Root mean squared error after the logistic mapping of `fit_logistic`, in units of the scores.
 
     Args and Raises are those of `srcc`.
@@ -126,7 +134,7 @@ class LogisticMapping:
     midpoint: float
     width: float
 
-    def __call__(self, predicted):
+    def __call__(self, predicted: ArrayLike) -> np.ndarray:
         """Maps predictions to scores; any shape in, the same shape out."""
         predicted = np.asarray(predicted, np.float64)
         return self.left + (self.right - self.left) * expit(
@@ -134,7 +142,7 @@ class LogisticMapping:
         )
 
 
-def fit_logistic(predicted, scores):
+def fit_logistic(predicted: ArrayLike, scores: ArrayLike) -> LogisticMapping:
     """Fits the 4-parameter logistic mapping by least squares.
 
     The fit is bounded and starts from several widths, so it neither diverges nor warns. Constant
@@ -158,7 +166,7 @@ def fit_logistic(predicted, scores):
     return _fit_logistic(*_pair(predicted, scores))
 
 
-def agreement(predicted, scores):
+def agreement(predicted: ArrayLike, scores: ArrayLike) -> dict[str, float]:
     """All five figures at once; the logistic mapping is fitted once for both that need it.
 
     Args and Raises are those of `srcc`.
@@ -170,12 +178,18 @@ def agreement(predicted, scores):
     return _agreement(predicted, scores, _fit_logistic(predicted, scores))
 
 
-def bootstrap_intervals(predicted, scores, groups=None, resamples=1000, seed=0):
+def bootstrap_intervals(
+    predicted: ArrayLike,
+    scores: ArrayLike,
+    groups: ArrayLike | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> dict[str, tuple[float, float]]:
     """95 % bootstrap intervals (percentiles) of the five figures.
 
     Args:
         predicted: array-like `(N,)` of predicted scores.
-        scores: array-like `(N,)` of people's scores.
+        scores: array-like `(N,)` of the scores that people gave.
         groups: array-like `(N,)` of labels; rows of one label are drawn together or not at all, as
             rows that depend on each other must be (one reference, one scene). None draws rows.
         resamples: how many times rows are drawn, at least 1.
@@ -214,8 +228,14 @@ class PairedDifference:
 
 
 def paired_bootstrap(
-    predicted_a, predicted_b, scores, metric=srcc, groups=None, resamples=1000, seed=0
-):
+    predicted_a: ArrayLike,
+    predicted_b: ArrayLike,
+    scores: ArrayLike,
+    metric: Metric = srcc,
+    groups: ArrayLike | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> PairedDifference:
     """Compares two sets of predictions on the same rows, resampled together.
 
     Because both see the same resample, what makes rows easy or hard for both cancels out: the
@@ -224,7 +244,7 @@ def paired_bootstrap(
     Args:
         predicted_a: array-like `(N,)`, predictions of the first.
         predicted_b: array-like `(N,)`, predictions of the second.
-        scores: array-like `(N,)` of people's scores.
+        scores: array-like `(N,)` of the scores that people gave.
         metric: function of predictions and scores that gives a number, such as `srcc` or `rmse`.
         groups: as in `bootstrap_intervals`.
         resamples: as in `bootstrap_intervals`.
@@ -239,7 +259,7 @@ def paired_bootstrap(
     predicted_a, scores = _pair(predicted_a, scores)
     predicted_b, scores = _pair(predicted_b, scores)
 
-    def difference(rows):
+    def difference(rows: np.ndarray | slice) -> float:
         return metric(predicted_a[rows], scores[rows]) - metric(predicted_b[rows], scores[rows])
 
     drawn = [difference(rows) for rows in _resampled_rows(len(scores), groups, resamples, seed)]
@@ -247,9 +267,15 @@ def paired_bootstrap(
 
 
 def paired_bootstrap_over_splits(
-    predicted_a, predicted_b, scores, metric=srcc, groups=None, resamples=1000, seed=0
-):
-    """Compares two contestants over several splits of the same rows.
+    predicted_a: ArrayLike,
+    predicted_b: ArrayLike,
+    scores: ArrayLike,
+    metric: Metric = srcc,
+    groups: ArrayLike | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> PairedDifference:
+    """Compares two sets of predictions over several splits of the same rows.
 
     The figure is the median over the splits of the difference of the metric. A row is tested in
     several splits, so splits are no independent trials: rows (or groups) are resampled, each with
@@ -259,7 +285,7 @@ def paired_bootstrap_over_splits(
         predicted_a: array-like `(S, N)`, predictions of the first; NaN where a split does not test
             a row. Both must test the same rows.
         predicted_b: array-like `(S, N)`, predictions of the second.
-        scores: array-like `(N,)` of people's scores.
+        scores: array-like `(N,)` of the scores that people gave.
         metric: as in `paired_bootstrap`.
         groups: as in `bootstrap_intervals`.
         resamples: as in `bootstrap_intervals`.
@@ -271,7 +297,8 @@ def paired_bootstrap_over_splits(
     Raises:
         ValueError: as `bootstrap_intervals` does; also if the two test different rows.
     """
-    predicted_a, predicted_b = (np.asarray(each, np.float64) for each in (predicted_a, predicted_b))
+    predicted_a = np.asarray(predicted_a, np.float64)
+    predicted_b = np.asarray(predicted_b, np.float64)
     scores = _finite("scores", scores)
     tested = ~np.isnan(predicted_a)
     if tested.shape != (len(tested), len(scores)) or (tested != ~np.isnan(predicted_b)).any():
@@ -281,21 +308,21 @@ def paired_bootstrap_over_splits(
         )
     ever = np.flatnonzero(tested.any(axis=0))
 
-    def difference(rows):
+    def difference(rows: np.ndarray) -> float:
         differences = []
         for a, b, here in zip(predicted_a, predicted_b, tested, strict=True):
             some = rows[here[rows]]
             if len(some) >= MINIMUM_ROWS:
                 differences.append(metric(a[some], scores[some]) - metric(b[some], scores[some]))
-        defined = [each for each in differences if not np.isnan(each)]
-        return np.median(defined) if defined else np.nan
+        defined = [found for found in differences if not np.isnan(found)]
+        return float(np.median(defined)) if defined else float("nan")
 
     groups = None if groups is None else np.asarray(groups)[ever]
     drawn = [difference(ever[rows]) for rows in _resampled_rows(len(ever), groups, resamples, seed)]
     return PairedDifference(float(difference(ever)), *_interval(drawn))
 
 
-def median_interval(values, resamples=10_000, seed=0):
+def median_interval(values: ArrayLike, resamples: int = 10_000, seed: int = 0) -> dict[str, float]:
     """Median of a figure over splits, with its 95 % bootstrap interval (percentiles).
 
     Args:
@@ -316,7 +343,7 @@ def median_interval(values, resamples=10_000, seed=0):
     return _with_interval("median", np.median, values, resamples, seed)
 
 
-def mean_interval(values, resamples=1000, seed=0):
+def mean_interval(values: ArrayLike, resamples: int = 1000, seed: int = 0) -> dict[str, float]:
     """Mean of a figure over photos, with its 95 % bootstrap interval (percentiles).
 
     Args:
@@ -337,7 +364,13 @@ def mean_interval(values, resamples=1000, seed=0):
     return _with_interval("mean", np.mean, values, resamples, seed)
 
 
-def _with_interval(name, statistic, values, resamples, seed):
+def _with_interval(
+    name: str,
+    statistic: Callable[..., np.ndarray],
+    values: ArrayLike,
+    resamples: int,
+    seed: int,
+) -> dict[str, float]:
     values = np.asarray(values, np.float64)
     defined = values[~np.isnan(values)]
     if not defined.size:
@@ -347,7 +380,7 @@ def _with_interval(name, statistic, values, resamples, seed):
     return {name: float(statistic(defined)), "low": low, "high": high}
 
 
-def _pair(predicted, scores):
+def _pair(predicted: ArrayLike, scores: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     predicted, scores = _finite("predicted", predicted), _finite("scores", scores)
     if len(predicted) != len(scores):
         raise MetricError(
@@ -362,7 +395,7 @@ def _pair(predicted, scores):
     return predicted, scores
 
 
-def _finite(name, values):
+def _finite(name: str, values: ArrayLike) -> np.ndarray:
     values = np.asarray(values, np.float64)
     if values.ndim != 1:
         raise MetricError(
@@ -378,37 +411,40 @@ def _finite(name, values):
     return values
 
 
-def _is_constant(values):
+def _is_constant(values: np.ndarray) -> bool:
     """Whether the values agree to 11 digits: what is left is the rounding of arithmetic."""
-    return np.ptp(values) <= 1e-11 * np.abs(values).max()  # above the bound of SciPy's warning
+    # Above the bound at which SciPy warns.
+    return bool(np.ptp(values) <= 1e-11 * np.abs(values).max())
 
 
-def _srcc(predicted, scores):
+def _srcc(predicted: np.ndarray, scores: np.ndarray) -> float:
     if _is_constant(predicted) or _is_constant(scores):
         return float("nan")
-    # What SciPy's spearmanr answers, in a tenth of its time: its p-value is not used.
+    # What SciPy's spearmanr returns, in a tenth of its time: its p-value is not used.
     return _plcc(stats.rankdata(predicted), stats.rankdata(scores))
 
 
-def _krcc(predicted, scores):
+def _krcc(predicted: np.ndarray, scores: np.ndarray) -> float:
     if _is_constant(predicted) or _is_constant(scores):
         return float("nan")
     # The p-value is not used; "asymptotic" is the cheap one.
     return float(stats.kendalltau(predicted, scores, variant="b", method="asymptotic").statistic)
 
 
-def _plcc(predicted, scores):
+def _plcc(predicted: np.ndarray, scores: np.ndarray) -> float:
     if _is_constant(predicted) or _is_constant(scores):
         return float("nan")
     predicted, scores = predicted - predicted.mean(), scores - scores.mean()
     return float(predicted @ scores / np.sqrt((predicted @ predicted) * (scores @ scores)))
 
 
-def _deviation(mapped, scores):
+def _deviation(mapped: np.ndarray, scores: np.ndarray) -> float:
     return float(np.sqrt(np.mean(np.square(mapped - scores))))
 
 
-def _agreement(predicted, scores, mapping):
+def _agreement(
+    predicted: np.ndarray, scores: np.ndarray, mapping: LogisticMapping
+) -> dict[str, float]:
     mapped = mapping(predicted)
     return {
         "srcc": _srcc(predicted, scores),
@@ -419,7 +455,9 @@ def _agreement(predicted, scores, mapping):
     }
 
 
-def _fit_logistic(predicted, scores, start=None):
+def _fit_logistic(
+    predicted: np.ndarray, scores: np.ndarray, start: LogisticMapping | None = None
+) -> LogisticMapping:
     """Fits in standardised units, in which bounds and starting values mean the same everywhere."""
     centre, middle = np.median(predicted), scores.mean()
     if _is_constant(predicted) or _is_constant(scores):
@@ -455,7 +493,7 @@ def _fit_logistic(predicted, scores, start=None):
     )
 
 
-def _guess(x, y):
+def _guess(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float, float]:
     """The best of a grid of midpoints and widths, each with asymptotes by linear regression."""
     best, least = (0.0, 0.0, 0.0, 1.0), np.inf
     for midpoint in _GUESSED_MIDPOINTS:
@@ -471,7 +509,7 @@ def _guess(x, y):
     return best
 
 
-def _slopes(x, left, right, midpoint, width):
+def _slopes(x: np.ndarray, left: float, right: float, midpoint: float, width: float) -> np.ndarray:
     """Derivatives `(N, 4)` of the logistic curve by its four parameters."""
     z = (x - midpoint) / width
     rise = expit(z)
@@ -479,7 +517,9 @@ def _slopes(x, left, right, midpoint, width):
     return np.stack([1 - rise, rise, -steepness, -steepness * z], axis=1)
 
 
-def _resampled_rows(count, groups, resamples, seed):
+def _resampled_rows(
+    count: int, groups: ArrayLike | None, resamples: int, seed: int
+) -> Iterator[np.ndarray]:
     """Yields the row numbers of each resample, whole groups drawn with replacement."""
     if resamples < 1:
         raise MetricError(f"Expected `resamples` to be at least 1. Received: {resamples}.")
@@ -506,7 +546,7 @@ def _resampled_rows(count, groups, resamples, seed):
         yield np.concatenate([members[number] for number in drawn])
 
 
-def _interval(figures):
+def _interval(figures: Sequence[float] | np.ndarray) -> tuple[float, float]:
     """The middle `CONFIDENCE` of the figures that are defined: `(low, high)`."""
     defined = np.asarray(figures)[~np.isnan(figures)]
     if not defined.size:

@@ -1,12 +1,16 @@
-"""HTML pages that stand alone, from templates that lie beside the code that fills them."""
+"""HTML pages that need no other file, from templates next to the code that fills them."""
+
+from collections.abc import Callable, Mapping
 
 import jinja2
 
 
-def page_template(package, filters=None):
+def page_template(
+    package: str, filters: Mapping[str, Callable[..., str]] | None = None
+) -> jinja2.Template:
     """Reads the template `report.html.jinja` of a package.
 
-    What is filled in is escaped, and a name that the template uses and nobody fills is an error.
+    What is filled in is escaped. A name that the template uses and nobody fills in is an error.
 
     Args:
         package: name of the package that the template lies in.
@@ -17,6 +21,8 @@ def page_template(package, filters=None):
 
     Example:
     ```python
+    from reiqa_tf.pages import page_template
+
     template = page_template("reiqa_tf.evaluation", {"figure": str, "thousands": "{:,}".format})
     ```
     """

@@ -1,11 +1,12 @@
 """Decode photos inside a TensorFlow graph, bit for bit as `reiqa_tf.image.reading` does."""
 
+import numpy as np
 import tensorflow as tf
 
 from reiqa_tf.image.reading import MINIMUM_SIDE, ImageError, read_image
 
 _HEAD = 65536
-"""Bytes at the beginning of a JPEG within which its EXIF data stand."""
+"""Bytes at the beginning of a JPEG within which its EXIF data are."""
 
 _ORIENTATION = 0x0112
 _ENTRY = 12
@@ -14,7 +15,7 @@ _ENTRY = 12
 _MOST_ENTRIES = 512
 
 
-def decode_jpeg(contents):
+def decode_jpeg(contents: tf.Tensor) -> tf.Tensor:
     """Decodes one JPEG to 8-bit RGB.
 
     Equal to Pillow bit for bit: both use the accurate integer transform. (TensorFlow's own default
@@ -32,7 +33,7 @@ def decode_jpeg(contents):
     return tf.io.decode_jpeg(contents, channels=3, dct_method="INTEGER_ACCURATE")
 
 
-def decode_photo(contents):
+def decode_photo(contents: tf.Tensor) -> tf.Tensor:
     """Decodes one photo of any format that can be read to upright 8-bit RGB.
 
     JPEG, grey or colour, is decoded by TensorFlow, in parallel and without Python, and turned as
@@ -70,8 +71,8 @@ def decode_photo(contents):
         return tf.ensure_shape(photo, (None, None, 3))
 
 
-def _by_pillow(contents):
-    def read(contents):
+def _by_pillow(contents: tf.Tensor) -> tf.Tensor:
+    def read(contents: bytes) -> np.ndarray:
         try:
             return read_image(contents)
         except ImageError as error:
@@ -81,14 +82,14 @@ def _by_pillow(contents):
     return tf.ensure_shape(photo, (None, None, 3))
 
 
-def jpeg_orientation(contents):
+def jpeg_orientation(contents: tf.Tensor) -> tf.Tensor:
     """Reads the EXIF orientation of a JPEG.
 
     Args:
         contents: scalar string tensor, the bytes of the file.
 
     Returns:
-        int32 tensor, 1 (upright, also where nothing is said) to 8.
+        int32 tensor, 1 (upright, also where there is none) to 8.
     """
     head = tf.strings.substr(contents, 0, tf.minimum(tf.strings.length(contents), _HEAD))
     levels = tf.cast(tf.io.decode_raw(head, tf.uint8), tf.int32)
@@ -102,7 +103,7 @@ def jpeg_orientation(contents):
     )
 
 
-def tiff_orientation(tiff):
+def tiff_orientation(tiff: tf.Tensor) -> tf.Tensor:
     """Reads the orientation in EXIF data, however damaged they are.
 
     Args:
@@ -110,14 +111,14 @@ def tiff_orientation(tiff):
             follows them does no harm.
 
     Returns:
-        int32 tensor, 1 (upright, also where nothing is said) to 8.
+        int32 tensor, 1 (upright, also where there is none) to 8.
     """
     tiff = tiff[:_HEAD]
     # Zeros behind the end make every offset below readable, however damaged the data are.
     tiff = tf.concat([tiff, tf.zeros((_HEAD + _MOST_ENTRIES * _ENTRY,), tf.int32)], 0)
     first_is_lowest = tiff[0] == ord("I")
 
-    def number(places, byte_count):
+    def number(places: tf.Tensor, byte_count: int) -> tf.Tensor:
         parts = tf.gather(tiff, places[:, tf.newaxis] + tf.range(byte_count))
         rising = 256 ** tf.range(byte_count)
         weights = tf.where(first_is_lowest, rising, rising[::-1])
@@ -132,7 +133,7 @@ def tiff_orientation(tiff):
     return tf.where((value >= 1) & (value <= 8), value, 1)
 
 
-def turned(photo, orientation):
+def turned(photo: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     """Turns a photo upright, as Pillow's `ImageOps.exif_transpose` does.
 
     Args:
@@ -143,7 +144,7 @@ def turned(photo, orientation):
         tensor of the same dtype, `(height, width, 3)` or `(width, height, 3)`.
     """
 
-    def transposed(photo):
+    def transposed(photo: tf.Tensor) -> tf.Tensor:
         return tf.transpose(photo, (1, 0, 2))
 
     turns = [

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from reiqa_tf.errors import ReiqaError
+from reiqa_tf.typing import PathLike
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
 """Pillow's names of the formats that are read; of several pictures in a file the first counts."""
@@ -30,7 +31,9 @@ class ImageError(ReiqaError):
     """A picture that cannot be read. The message names the file, the reason and the way out."""
 
 
-def read_image(source, fit=None, name=None):
+def read_image(
+    source: PathLike | bytes, fit: int | None = None, name: str | None = None
+) -> np.ndarray:
     """Reads a photo as upright 8-bit RGB.
 
     EXIF orientation is applied; grey, palette and CMYK pictures become RGB by Pillow's rules;
@@ -70,14 +73,18 @@ def read_image(source, fit=None, name=None):
     return np.asarray(picture)
 
 
-def open_image(source, name=None):
+def open_image(source: PathLike | bytes, name: str | None = None) -> Image.Image:
     """Reads a photo as an upright `PIL.Image` in mode RGB.
 
     What `read_image` is made of; for callers that want to crop before they turn pixels into an
     array. Args and Raises are those of `read_image`.
     """
-    name = name or (os.fspath(source) if _is_path(source) else "picture in memory")
-    contents = read_bytes(source) if _is_path(source) else bytes(source)
+    if isinstance(source, (str, os.PathLike)):
+        name = name or os.fspath(source)
+        contents = read_bytes(source)
+    else:
+        name = name or "picture in memory"
+        contents = bytes(source)
     if not contents:
         raise ImageError(f"{name}: an empty file (0 bytes). Get a whole copy.")
     try:
@@ -106,8 +113,8 @@ def open_image(source, name=None):
         raise ImageError(f"{name}: cannot be decoded, damaged or truncated ({reason}).") from None
 
 
-def size_to_fit(width, height, side):
-    """Size that a picture takes to fit into a square, never larger than it is.
+def size_to_fit(width: int, height: int, side: int) -> tuple[int, int]:
+    """Computes the size of a picture that fits into a square, never larger than it is.
 
     Args:
         width: width in pixels.
@@ -115,16 +122,17 @@ def size_to_fit(width, height, side):
         side: side of the square in pixels.
 
     Returns:
-        `(width, height)` in whole pixels, at least 1 each.
+        `(width, height)` in whole pixels, both at least 1.
     """
     longer = max(width, height)
     if longer <= side:
         return width, height
     # Integer rounding to the nearest, halves up: the same on every platform.
-    return tuple(max(1, (2 * length * side + longer) // (2 * longer)) for length in (width, height))
+    fitted = [max(1, (2 * length * side + longer) // (2 * longer)) for length in (width, height)]
+    return fitted[0], fitted[1]
 
 
-def read_bytes(path):
+def read_bytes(path: PathLike) -> bytes:
     """Reads a whole file.
 
     Args:
@@ -147,11 +155,7 @@ def read_bytes(path):
         raise ImageError(f"{path!r}: cannot be opened ({error}).") from None
 
 
-def _is_path(source):
-    return isinstance(source, (str, os.PathLike))
-
-
-def _check_size(picture, name):
+def _check_size(picture: Image.Image, name: str) -> None:
     if min(picture.size) < MINIMUM_SIDE:
         raise ImageError(
             f"{name}: too small to judge. Expected at least {MINIMUM_SIDE} x {MINIMUM_SIDE} px, "
@@ -159,11 +163,11 @@ def _check_size(picture, name):
         )
 
 
-def _is_turned(picture):
+def _is_turned(picture: Image.Image) -> bool:
     return picture.getexif().get(ExifTags.Base.Orientation, 1) != 1  # 1 is upright.
 
 
-def _to_rgb(picture):
+def _to_rgb(picture: Image.Image) -> Image.Image:
     if picture.mode in _SIXTEEN_BIT_MODES or picture.mode == "I":
         return _from_sixteen_bits(np.asarray(picture))
     if picture.mode == "F":
@@ -175,7 +179,7 @@ def _to_rgb(picture):
     return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
-def _from_sixteen_bits(levels):
+def _from_sixteen_bits(levels: np.ndarray) -> Image.Image:
     if levels.min() < 0 or levels.max() > 65535:
         raise ValueError(f"grey levels from {levels.min()} to {levels.max()}, not 0 to 65535")
     grey = (levels.astype(np.uint32) * 255 + 32767) // 65535

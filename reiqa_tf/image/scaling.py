@@ -9,10 +9,11 @@ these operators built in.
 import numpy as np
 import tensorflow as tf
 
+from reiqa_tf.typing import Tensor
+
 _LEVEL = 1 / 255
 """One 8-bit level. Multiplied, never divided by 255: a graph's optimiser rewrites such divisions,
 and eager code would then differ from it in the last bit."""
-
 
 _HALVING_TAPS = np.array([-3, -9, 29, 111, 111, 29, -9, -3], np.float32) / 256
 """Weights of the 8 old pixels below a new one of half the size: the cubic convolution kernel with
@@ -22,7 +23,7 @@ _BLOCK = 32
 """How many rows are made by one matrix product: less is more overhead, more is more zeros."""
 
 
-def to_unit_range(images):
+def to_unit_range(images: Tensor) -> tf.Tensor:
     """Brings pictures to the image contract: float32 in [0, 1].
 
     Args:
@@ -37,7 +38,7 @@ def to_unit_range(images):
     return tf.cast(images, tf.float32)
 
 
-def to_levels(images):
+def to_levels(images: Tensor) -> tf.Tensor:
     """Brings pictures to the 8-bit levels that a file without loss would hold.
 
     Args:
@@ -49,7 +50,7 @@ def to_levels(images):
     return tf.cast(tf.round(255.0 * tf.cast(images, tf.float32)), tf.uint8)
 
 
-def half_size(images):
+def half_size(images: Tensor) -> tf.Tensor:
     """Halves the size of pictures exactly as Pillow's `resize((w // 2, h // 2))` does.
 
     That is bicubic with antialiasing and 8-bit rounding after each pass. Equal to Pillow at even
@@ -67,6 +68,10 @@ def half_size(images):
 
     Example:
     ```python
+    import tensorflow as tf
+
+    from reiqa_tf.image.scaling import half_size
+
     half = half_size(tf.random.uniform((2, 384, 512, 3)))
     assert half.shape == (2, 192, 256, 3)
     ```
@@ -80,7 +85,7 @@ def half_size(images):
     return resize(images, height // 2, width // 2)
 
 
-def resize(images, height, width):
+def resize(images: Tensor, height: int | tf.Tensor, width: int | tf.Tensor) -> tf.Tensor:
     """Resizes pictures as Pillow's `resize((width, height), BICUBIC)` does.
 
     Args:
@@ -106,7 +111,7 @@ def resize(images, height, width):
     return resized
 
 
-def fit_into(image, side):
+def fit_into(image: tf.Tensor, side: int) -> tf.Tensor:
     """Shrinks a picture that does not fit into a square, as `read_image(fit=side)` does.
 
     Args:
@@ -128,7 +133,7 @@ def fit_into(image, side):
     return tf.ensure_shape(shrunk, (None, None, 3))
 
 
-def _half_of_even_size(images):
+def _half_of_even_size(images: tf.Tensor) -> tf.Tensor:
     """`half_size` where both sides are known and even, by two strided convolutions.
 
     Then every new pixel has the same weights, and these are whole numbers of 1/256: products are
@@ -147,7 +152,7 @@ def _half_of_even_size(images):
     )
 
 
-def _halve_axis(levels, axis):
+def _halve_axis(levels: tf.Tensor, axis: int) -> tf.Tensor:
     """Halves `(N, H, W, C)` levels along one axis, the other of which has length 1."""
     kernel = _HALVING_TAPS.reshape((-1, 1, 1, 1) if axis == 1 else (1, -1, 1, 1))
     kernel = np.tile(kernel, (1, 1, levels.shape[-1], 1))
@@ -158,14 +163,14 @@ def _halve_axis(levels, axis):
     return tf.clip_by_value(tf.floor(sums * correction + 0.5), 0.0, 255.0)
 
 
-def _levels(images):
+def _levels(images: tf.Tensor) -> tf.Tensor:
     """Integer levels, or the nearest ones of floats in [0, 1], as float32."""
     if images.dtype.is_integer:
         return tf.cast(images, tf.float32)
     return tf.floor(tf.cast(images, tf.float32) * 255.0 + 0.5)
 
 
-def _size(images):
+def _size(images: tf.Tensor) -> tuple[int | tf.Tensor, int | tf.Tensor]:
     """Height and width: integers where the graph knows them, tensors where it does not."""
     return tuple(
         fixed if fixed is not None else tf.shape(images)[axis]
@@ -173,11 +178,11 @@ def _size(images):
     )
 
 
-def _transposed(images):
+def _transposed(images: tf.Tensor) -> tf.Tensor:
     return tf.transpose(images, (0, 2, 1, 3))
 
 
-def _resize_rows(rows, size, new_size):
+def _resize_rows(rows: tf.Tensor, size: int | tf.Tensor, new_size: int | tf.Tensor) -> tf.Tensor:
     """Resizes `(N, size, C)` levels to `(N, new_size, C)`, rounded to levels as Pillow does.
 
     New rows are made in blocks of `_BLOCK`, each from the few old ones that it lies on: one matrix
@@ -202,7 +207,9 @@ def _resize_rows(rows, size, new_size):
     return tf.reshape(levels, (tf.shape(rows)[0], -1, channels))[:, :new_size]
 
 
-def _weights(inputs, outputs, size, new_size):
+def _weights(
+    inputs: tf.Tensor, outputs: tf.Tensor, size: int | tf.Tensor, new_size: int | tf.Tensor
+) -> tf.Tensor:
     """Pillow's bicubic weights, times 2**22, in two halves.
 
     The first half of the rows holds their multiples of 2048, the second what remains. Pillow

@@ -5,6 +5,8 @@ own operators do everything, a server needs nothing else, and what cannot be rea
 a message that says which photo and why.
 """
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from reiqa_tf.image.decoding import decode_jpeg, jpeg_orientation, tiff_orientation, turned
@@ -30,10 +32,10 @@ _UNREADABLE = {
 _GREY, _GREY_AND_ALPHA, _RGBA = 0, 4, 6  # colour types in a PNG's header
 
 
-def decode_served_photo(contents, name):
+def decode_served_photo(contents: tf.Tensor, name: tf.Tensor) -> tf.Tensor:
     """Decodes one JPEG or PNG to upright 8-bit RGB, or refuses it by name.
 
-    The pixels are those of `read_image`: EXIF orientation is applied, transparent parts stand over
+    The pixels are those of `read_image`: EXIF orientation is applied, transparent parts show
     white, CMYK, grey, palette and 16-bit pictures become 8-bit RGB.
 
     Args:
@@ -98,27 +100,29 @@ def decode_served_photo(contents, name):
         return tf.ensure_shape(tf.identity(photo), (None, None, 3))
 
 
-def _begins(contents, magic):
+def _begins(contents: tf.Tensor, magic: bytes) -> tf.Tensor:
     return tf.strings.substr(contents, 0, len(magic)) == magic
 
 
-def _text(number):
+def _text(number: tf.Tensor) -> tf.Tensor:
     return tf.strings.as_string(number)
 
 
-def _pixels(size):
+def _pixels(size: tf.Tensor) -> tf.Tensor:
     return tf.reduce_prod(tf.cast(size, tf.int64))
 
 
-def _foreign(contents):
+def _foreign(contents: tf.Tensor) -> tf.Tensor:
     known = tf.constant("something else")
     for magic, kind in _UNREADABLE.items():
         known = tf.where(_begins(contents, magic), kind, known)
     return tf.strings.join(["expected a JPEG or a PNG; received ", known])
 
 
-def _unless_it_fails(decode, contents, otherwise):
-    """What `decode` answers, or `otherwise` where it fails: a graph cannot catch, a dataset can."""
+def _unless_it_fails(
+    decode: Callable[[tf.Tensor], tf.Tensor], contents: tf.Tensor, otherwise: tf.Tensor
+) -> tf.Tensor:
+    """What `decode` returns, or `otherwise` where it fails: a graph cannot catch, a dataset can."""
     options = tf.data.Options()
     # Tuning itself would cost a dataset of one element ten times what decoding costs.
     options.autotune.enabled = False
@@ -128,26 +132,26 @@ def _unless_it_fails(decode, contents, otherwise):
     return either.with_options(options).get_single_element()
 
 
-def _jpeg_size(contents):
+def _jpeg_size(contents: tf.Tensor) -> tf.Tensor:
     return tf.image.extract_jpeg_shape(contents)[:2]
 
 
-def _png_size(contents):
+def _png_size(contents: tf.Tensor) -> tf.Tensor:
     numbers = tf.io.decode_raw(tf.strings.substr(contents, 16, 8), tf.uint8)
     # Lengths of 2**31 and more, which no PNG may have, become negative: too small.
     return tf.stack([_number(numbers[4:]), _number(numbers[:4])])
 
 
-def _number(levels):
+def _number(levels: tf.Tensor) -> tf.Tensor:
     """The number that four bytes are, the highest first."""
     return tf.reduce_sum(tf.cast(levels, tf.int32) * [1 << 24, 1 << 16, 1 << 8, 1])
 
 
-def _upright_jpeg(contents):
+def _upright_jpeg(contents: tf.Tensor) -> tf.Tensor:
     return turned(decode_jpeg(contents), jpeg_orientation(contents))
 
 
-def _upright_png(contents):
+def _upright_png(contents: tf.Tensor) -> tf.Tensor:
     header = tf.cast(tf.io.decode_raw(tf.strings.substr(contents, 24, 2), tf.uint8), tf.int32)
     bit_depth, color_type = header[0], header[1]
     has_transparency, exif = _png_chunks(contents)
@@ -164,13 +168,13 @@ def _upright_png(contents):
     return turned(tf.ensure_shape(photo, (None, None, 3)), tiff_orientation(levels))
 
 
-def _deep_grey(contents):
+def _deep_grey(contents: tf.Tensor) -> tf.Tensor:
     """Grey of 16 bits, rounded to 8 as `read_image` does; TensorFlow alone would cut it off."""
     levels = tf.cast(tf.io.decode_png(contents, channels=1, dtype=tf.uint16), tf.int32)
     return tf.tile(tf.cast((levels * 255 + 32767) // 65535, tf.uint8), (1, 1, 3))
 
 
-def _over_background(photo):
+def _over_background(photo: tf.Tensor) -> tf.Tensor:
     """A photo with alpha over `BACKGROUND`, in the whole numbers of Pillow's `alpha_composite`."""
     levels = tf.cast(photo, tf.int32)
     color, alpha = levels[..., :3], levels[..., 3:]
@@ -179,11 +183,13 @@ def _over_background(photo):
     return tf.cast((mixed // 256 + mixed) // 32768, tf.uint8)
 
 
-def _png_chunks(contents):
+def _png_chunks(contents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Walks over the chunks of a PNG: whether one makes it transparent, and its EXIF data."""
     end = tf.strings.length(contents)
 
-    def step(offset, has_transparency, exif):
+    def step(
+        offset: tf.Tensor, has_transparency: tf.Tensor, exif: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         numbers = tf.io.decode_raw(tf.strings.substr(contents, offset, 4), tf.uint8)
         name = tf.strings.substr(contents, offset + 4, 4)
         left = end - offset - 12
