@@ -258,7 +258,8 @@ def _require_space(folder: pathlib.Path, model: Storable) -> None:
 
 
 def _nearest_existing(folder: pathlib.Path) -> pathlib.Path:
-    return next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+    whole = folder.absolute()
+    return next(place for place in (whole, *whole.parents) if place.exists())
 
 
 def _in_a_line(error: BaseException) -> str:

@@ -36,10 +36,10 @@ class LiteRTScorer(ArtifactScorer):
         ArtifactError: if the file is missing, damaged or foreign.
 
     Example:
-    ```python
-    scorer = LiteRTScorer("exported/model.tflite", threads=2)
-    scorer.score("photo.jpg")             # Score(0.61, low=0.37, high=0.85, familiar=True)
-    scorer.predict(images)                # (N,) scores of uint8 (N, H, W, 3)
+    ```text
+    scorer = reiqa_tf.LiteRTScorer("exported/model.tflite", threads=2)
+    scorer.score("photo.jpg")  # such as Score(0.61, low=0.37, high=0.85, familiar=True)
+    scorer.predict(images)     # (N,) scores of uint8 (N, H, W, 3)
     ```
     """
 

@@ -30,9 +30,14 @@ class OnnxScorer(ArtifactScorer):
 
     Example:
     ```python
-    scorer = OnnxScorer("exported/model.onnx")
-    scorer.score("photo.jpg")             # Score(0.61, low=0.37, high=0.85, familiar=True)
-    scorer.predict(images)                # (N,) scores of uint8 (N, H, W, 3)
+    import numpy as np
+    from reiqa_tf import OnnxScorer, read_image
+    from reiqa_tf.presets.folders import preset_folder
+
+    scorer = OnnxScorer(preset_folder("content_lite0_biq2021") / "exports" / "model.onnx")
+    scorer.score("photo.jpg")  # such as Score(0.61, low=0.37, high=0.85, familiar=True)
+    images = np.stack([read_image("photo.jpg", fit=128)])
+    scorer.predict(images)  # (N,) scores of uint8 (N, H, W, 3)
     ```
     """
 
@@ -64,8 +69,10 @@ class OnnxScorer(ArtifactScorer):
                 f"({_in_a_line(error)})."
             ) from None
         contract = Contract.read(entries, self.path)
-        outputs = {each.name for each in self._session.get_outputs()}
-        inputs = [(each.name, each.type, len(each.shape)) for each in self._session.get_inputs()]
+        outputs = {tensor.name for tensor in self._session.get_outputs()}
+        inputs = [
+            (tensor.name, tensor.type, len(tensor.shape)) for tensor in self._session.get_inputs()
+        ]
         if outputs != set(contract.outputs) or inputs != [("images", "tensor(uint8)", 4)]:
             raise ArtifactError(
                 f"{self.path}: expected the input images, uint8 (N, H, W, 3), and the outputs "
