@@ -178,7 +178,8 @@ def _require_packages():
 
 def _entry(text, arguments):
     """A database as it was asked for, read and split."""
-    from reiqa_tf.data.databases.catalog import database_named, read_database
+    from reiqa_tf.data.databases.catalog import database_named
+    from reiqa_tf.data.databases.loading import read_database
     from reiqa_tf.data.scored_photos import read_scored_photos
     from reiqa_tf.data.splits import official_split, read_splits, seeded_splits
     from reiqa_tf.errors import ReiqaError

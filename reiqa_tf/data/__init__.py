@@ -1,1 +1,1 @@
-"""Photos: lists of them, and what training makes of them: views, pairs, batches."""
+"""Photos: how they are found, listed with scores, split, and read from published databases."""

@@ -1,9 +1,14 @@
-"""Photos that look the same and stand on both sides of a split: leaks that no group names."""
+"""Photos that look the same but lie on both sides of a split: leaks that no group names."""
+
+from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
+
+from reiqa_tf.data.splits import Split
 
 DISTANCE = 6
 """Bits of 64 in which two hashes may differ for their photos to count as near-duplicates."""
@@ -15,10 +20,10 @@ _BLOCK = 512
 
 @dataclasses.dataclass(frozen=True)
 class Leak:
-    """Two photos that look the same, of which a split fits on one and judges on the other.
+    """Two photos that look the same, of which a split fits on one and tests on the other.
 
     Attributes:
-        first: row of the one.
+        first: row of one of them.
         second: row of the other.
         distance: bits in which their hashes differ.
         splits: numbers of the splits, from 0.
@@ -30,8 +35,8 @@ class Leak:
     splits: tuple[int, ...]
 
 
-def perceptual_hash(image):
-    """Hash of what a photo looks like: 64 low frequencies of its grey version, each by its sign.
+def perceptual_hash(image: np.ndarray) -> np.uint64:
+    """Computes a hash of what a photo looks like: the signs of its 64 lowest frequencies, in grey.
 
     Args:
         image: uint8 array `(H, W, 3)`, RGB.
@@ -45,7 +50,7 @@ def perceptual_hash(image):
     return np.packbits(bits).view(">u8")[0].astype(np.uint64)
 
 
-def similar_pairs(hashes, distance=DISTANCE):
+def similar_pairs(hashes: np.ndarray, distance: int = DISTANCE) -> list[tuple[int, int, int]]:
     """Finds all pairs of hashes that differ in few bits.
 
     Args:
@@ -56,21 +61,22 @@ def similar_pairs(hashes, distance=DISTANCE):
         list of `(first, second, distance)`, rows in rising order.
     """
     hashes = np.asarray(hashes, np.uint64)
-    pairs = []
+    pairs: list[tuple[int, int, int]] = []
     for start in range(0, len(hashes), _BLOCK):
         block = hashes[start : start + _BLOCK]
         differing = np.bitwise_count(block[:, None] ^ hashes[None, start:])
         for row, column in zip(*np.nonzero(differing <= distance), strict=True):
             if column > row:
-                pairs.append((start + row, start + column, differing[row, column]))
-    return [tuple(map(int, pair)) for pair in pairs]
+                bits = int(differing[row, column])
+                pairs.append((start + int(row), start + int(column), bits))
+    return pairs
 
 
-def find_leaks(hashes, splits, distance=DISTANCE):
-    """Finds the near-duplicates that splits tear apart.
+def find_leaks(hashes: np.ndarray, splits: Sequence[Split], distance: int = DISTANCE) -> list[Leak]:
+    """Finds the near-duplicates that splits put on both sides.
 
     Args:
-        hashes: uint64 array `(N,)`, one a row of the list that was split.
+        hashes: uint64 array `(N,)`, one for each row of the list that was split.
         splits: list of `Split`.
         distance: as in `similar_pairs`.
 
@@ -85,7 +91,7 @@ def find_leaks(hashes, splits, distance=DISTANCE):
         fitted[number, np.concatenate([split.train, split.val])] = True
     leaks = []
     for first, second, bits in pairs:
-        torn = (tested[:, first] & fitted[:, second]) | (fitted[:, first] & tested[:, second])
-        if torn.any():
-            leaks.append(Leak(first, second, bits, tuple(map(int, np.flatnonzero(torn)))))
+        leaking = (tested[:, first] & fitted[:, second]) | (fitted[:, first] & tested[:, second])
+        if leaking.any():
+            leaks.append(Leak(first, second, bits, tuple(map(int, np.flatnonzero(leaking)))))
     return sorted(leaks, key=lambda leak: (leak.distance, leak.first, leak.second))

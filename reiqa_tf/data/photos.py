@@ -1,14 +1,16 @@
-"""Find the photos that a person means by files, folders and patterns, and name them shortly."""
+"""Find the photos that a person means by files, folders and patterns, and give them short names."""
 
 import collections
 import glob
 import os
 import pathlib
+from collections.abc import Sequence
 
 from reiqa_tf.image.reading import EXTENSIONS, ImageError
+from reiqa_tf.typing import PathLike
 
 
-def find_photos(source):
+def find_photos(source: PathLike) -> list[str]:
     """Lists the photos that a path or pattern stands for.
 
     Args:
@@ -24,8 +26,10 @@ def find_photos(source):
 
     Example:
     ```python
-    find_photos("holiday")              # all photos below the folder
-    find_photos("holiday/**/*.jpg")     # only these
+    from reiqa_tf.data.photos import find_photos
+
+    find_photos("holiday")  # all photos below the folder
+    find_photos("holiday/**/*.jpg")  # only these
     ```
     """
     path = pathlib.Path(source)
@@ -45,15 +49,15 @@ def find_photos(source):
     if path.exists():
         return [os.fspath(source)]
     if glob.has_magic(os.fspath(source)):
-        found = sorted(each for each in glob.glob(source, recursive=True) if os.path.isfile(each))
+        found = sorted(filter(os.path.isfile, glob.glob(os.fspath(source), recursive=True)))
         if found:
             return found
         raise ImageError(f"{source}: no file matches this pattern.")
     raise ImageError(f"{source}: no such file or folder.")
 
 
-def short_names(paths, root=None):
-    """Names of photos that are the same on every machine.
+def short_names(paths: Sequence[PathLike], root: PathLike | None = None) -> list[str]:
+    """Shortens the names of photos to what is the same on every machine.
 
     Args:
         paths: list of paths.
@@ -62,9 +66,10 @@ def short_names(paths, root=None):
     Returns:
         list of texts with forward slashes.
     """
-    paths = [pathlib.PurePath(path) for path in paths]
+    photos = [pathlib.PurePath(path) for path in paths]
     if root is None:
-        shared = collections.Counter(parent for path in set(paths) for parent in path.parents)
-        everywhere = [parent for parent, count in shared.items() if count == len(set(paths))]
+        different = set(photos)
+        shared = collections.Counter(parent for photo in different for parent in photo.parents)
+        everywhere = [parent for parent, count in shared.items() if count == len(different)]
         root = max(everywhere, key=lambda parent: len(parent.parts), default="")
-    return [path.relative_to(root).as_posix() for path in paths]
+    return [photo.relative_to(root).as_posix() for photo in photos]

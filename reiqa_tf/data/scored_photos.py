@@ -1,16 +1,23 @@
-"""Lists of scored photos, as a CSV file says them."""
+"""Lists of scored photos, read from CSV files."""
+
+from __future__ import annotations
 
 import csv
 import dataclasses
 import difflib
 import math
 import pathlib
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from reiqa_tf.errors import ReiqaError
+from reiqa_tf.typing import PathLike
 
 SPLITS = ("train", "val", "test")
+
+_Rows: TypeAlias = list[tuple[int, dict[str, str]]]
+"""Numbers of lines, and their cells by the names of the columns."""
 
 
 class ScoredPhotosError(ReiqaError):
@@ -26,7 +33,7 @@ class ScoredPhotos:
         scores: float64 array, higher is better.
         score_range: `(low, high)` of the scale.
         splits: array of `"train"`, `"val"` and `"test"`, or None.
-        groups: array of names; photos of one group must not be torn apart by a split. Or None.
+        groups: array of names; a split keeps the photos of one group together. Or None.
         distortions: array of names: what was done to each photo, for tables of results. Or None.
         levels: float array: how strongly, higher is stronger. Or None.
     """
@@ -39,14 +46,14 @@ class ScoredPhotos:
     distortions: np.ndarray | None = None
     levels: np.ndarray | None = None
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.paths)
 
-    def rows(self, chosen):
-        """The scored photos of some rows.
+    def rows(self, chosen: Any) -> ScoredPhotos:
+        """Takes some rows.
 
         Args:
-            chosen: boolean mask or indices of the rows.
+            chosen: boolean mask or indices of the rows, or a slice.
 
         Returns:
             `ScoredPhotos`, of the same scale.
@@ -61,8 +68,8 @@ class ScoredPhotos:
             **{name: column[indices] for name, column in present.items() if column is not None},
         )
 
-    def split(self, *names):
-        """The scored photos of the rows of some splits.
+    def split(self, *names: str) -> ScoredPhotos:
+        """Takes the rows of some splits.
 
         Args:
             *names: out of `"train"`, `"val"` and `"test"`.
@@ -81,7 +88,11 @@ class ScoredPhotos:
         return self.rows(chosen)
 
 
-def read_scored_photos(path, score_range=None, lower_is_better=False):
+def read_scored_photos(
+    path: PathLike,
+    score_range: tuple[float, float] | None = None,
+    lower_is_better: bool = False,
+) -> ScoredPhotos:
     """Reads a CSV file of scored photos.
 
     Columns: `image` (a path relative to the CSV file) and `mos` (a number); optionally `split`
@@ -102,7 +113,9 @@ def read_scored_photos(path, score_range=None, lower_is_better=False):
 
     Example:
     ```python
-    scored = read_scored_photos("scores.csv", score_range=(0, 100))
+    from reiqa_tf.data.scored_photos import read_scored_photos
+
+    scored = read_scored_photos("scores.csv")
     train, test = scored.split("train", "val"), scored.split("test")
     ```
     """
@@ -118,7 +131,8 @@ def read_scored_photos(path, score_range=None, lower_is_better=False):
             )
     if not rows:
         raise ScoredPhotosError(f"{path}: a header and no rows.")
-    paths, scores = [], np.empty(len(rows))
+    paths: list[str] = []
+    scores = np.empty(len(rows))
     for i, (line, row) in enumerate(rows):
         if not row["image"]:
             raise ScoredPhotosError(f"{path}, line {line}: no image.")
@@ -148,12 +162,12 @@ def read_scored_photos(path, score_range=None, lower_is_better=False):
     )
 
 
-def is_table(source):
-    """Whether what a user names as a source of photos is a CSV file, by its name alone."""
+def is_table(source: PathLike) -> bool:
+    """Whether what a person names as a source of photos is a CSV file, by its name alone."""
     return str(source).lower().endswith(".csv")
 
 
-def read_photo_list(path, *splits, needs_split=False):
+def read_photo_list(path: PathLike, *splits: str, needs_split: bool = False) -> list[str]:
     """Reads the photos of a CSV file, scored or not.
 
     Args:
@@ -191,7 +205,7 @@ def read_photo_list(path, *splits, needs_split=False):
     return [str(path.parent / row["image"]) for _, row in rows]
 
 
-def _read_rows(path):
+def _read_rows(path: pathlib.Path) -> tuple[list[str], _Rows]:
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             first = file.readline()
@@ -213,7 +227,7 @@ def _read_rows(path):
     return header, rows
 
 
-def _number(text, place, column="mos"):
+def _number(text: str, place: str, column: str = "mos") -> float:
     try:
         number = float(text)
     except ValueError:
@@ -223,7 +237,7 @@ def _number(text, place, column="mos"):
     return number
 
 
-def _splits(rows, path):
+def _splits(rows: _Rows, path: pathlib.Path) -> np.ndarray:
     for line, row in rows:
         if row["split"] not in SPLITS:
             raise ScoredPhotosError(

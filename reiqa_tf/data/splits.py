@@ -1,16 +1,21 @@
-"""Which photos a regressor is fitted on, chosen on and judged on; kept in files for others."""
+"""Which photos a regressor is fitted on, adjusted on and tested on; kept in files for others."""
+
+from __future__ import annotations
 
 import collections
 import csv
 import dataclasses
 import hashlib
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 
 from reiqa_tf.data.photos import short_names
+from reiqa_tf.data.scored_photos import ScoredPhotos
 from reiqa_tf.errors import ReiqaError
 from reiqa_tf.files import written_whole
+from reiqa_tf.typing import PathLike
 
 SHARES = {"train": 0.7, "val": 0.1, "test": 0.2}
 """Parts of the rows: the protocol of the Re-IQA paper and most others."""
@@ -29,27 +34,25 @@ class Split:
     Attributes:
         train: integers, the rows to fit on.
         val: integers, the rows to choose the strength of the regulariser on.
-        test: integers, the rows to judge on.
+        test: integers, the rows to test on.
     """
 
     train: np.ndarray
     val: np.ndarray
     test: np.ndarray
 
-    def digest(self):
+    def digest(self) -> str:
         """Hexadecimal SHA-256 of the three parts."""
-        parts = b"|".join(np.asarray(part, "<i8").tobytes() for part in self._parts().values())
-        return hashlib.sha256(parts).hexdigest()
-
-    def _parts(self):
-        return {name: getattr(self, name) for name in SHARES}
+        parts = (self.train, self.val, self.test)
+        contents = b"|".join(np.asarray(part, "<i8").tobytes() for part in parts)
+        return hashlib.sha256(contents).hexdigest()
 
 
-def seeded_splits(scored, count=10, seed=0):
+def seeded_splits(scored: ScoredPhotos, count: int = 10, seed: int = 0) -> list[Split]:
     """Splits photos at random, always the same way for the same photos, seed and number.
 
-    Whole groups are dealt out, and a photo without a group is its own. The order of the rows does
-    not matter: groups are shuffled from the alphabetical order of their names.
+    Groups are kept whole, and a photo without a group is a group of its own. The order of the rows
+    does not matter: groups are shuffled from the alphabetical order of their names.
 
     Args:
         scored: `ScoredPhotos`.
@@ -83,8 +86,8 @@ def seeded_splits(scored, count=10, seed=0):
     return splits
 
 
-def official_split(scored, seed=0):
-    """The split that a database comes with.
+def official_split(scored: ScoredPhotos, seed: int = 0) -> Split:
+    """Makes the split that a database comes with.
 
     Where it has no validation rows, an eighth of the training rows is taken, whole groups at
     random, so that the shares are those of `SHARES`.
@@ -115,11 +118,13 @@ def official_split(scored, seed=0):
     return Split(train, val, test)
 
 
-def write_splits(path, scored, splits, root=None):
+def write_splits(
+    path: PathLike, scored: ScoredPhotos, splits: Sequence[Split], root: PathLike | None = None
+) -> None:
     """Writes splits to a CSV file that can be published and read again.
 
-    A row a photo: its name, and a word with a letter for each split: r training, v validation,
-    t test, - left out.
+    One row for each photo: its name, and a word with one letter for each split: r training,
+    v validation, t test, - left out.
 
     Args:
         path: the file.
@@ -143,7 +148,7 @@ def write_splits(path, scored, splits, root=None):
         writer.writerows(rows)
 
 
-def read_splits(path, scored, root=None):
+def read_splits(path: PathLike, scored: ScoredPhotos, root: PathLike | None = None) -> list[Split]:
     """Reads what `write_splits` wrote, for the same photos in whatever order and folder.
 
     Args:
@@ -155,12 +160,12 @@ def read_splits(path, scored, root=None):
         list of `Split`.
 
     Raises:
-        SplitError: if the file is missing or damaged, lacks a photo, or tears a group apart.
+        SplitError: if the file is missing or damaged, lacks a photo, or divides a group.
     """
     path = pathlib.Path(path)
     try:
         with open(path, newline="", encoding="utf-8") as file:
-            words = {row["image"]: row["splits"] for row in csv.DictReader(file)}
+            words = {row["image"]: row["splits"] or "" for row in csv.DictReader(file)}
     except (OSError, UnicodeDecodeError, KeyError, csv.Error) as error:
         raise SplitError(f"{path}: not a file of splits (columns image,splits): {error}") from None
     names = photo_names(scored, root)
@@ -185,8 +190,8 @@ def read_splits(path, scored, root=None):
     return splits
 
 
-def check_groups(scored, split, name):
-    """Makes sure that a split tears no group apart.
+def check_groups(scored: ScoredPhotos, split: Split, name: str) -> None:
+    """Makes sure that a split divides no group.
 
     Args:
         scored: `ScoredPhotos`.
@@ -194,20 +199,20 @@ def check_groups(scored, split, name):
         name: of the split, for the message.
 
     Raises:
-        SplitError: if one is torn.
+        SplitError: if it divides one.
     """
     if scored.groups is None:
         return
     fitted = np.unique(scored.groups[np.concatenate([split.train, split.val])])
-    torn = np.intersect1d(fitted, scored.groups[split.test])
-    if torn.size:
+    divided = np.intersect1d(fitted, scored.groups[split.test])
+    if divided.size:
         raise SplitError(
-            f"{name}: photos of {torn.size} groups stand on both sides, such as {torn[0]!r}."
+            f"{name}: photos of {divided.size} groups stand on both sides, such as {divided[0]!r}."
         )
 
 
-def photo_names(scored, root=None):
-    """Names of photos that are the same on every machine.
+def photo_names(scored: ScoredPhotos, root: PathLike | None = None) -> list[str]:
+    """Names photos in a way that is the same on every machine.
 
     Args:
         scored: `ScoredPhotos`.
@@ -226,8 +231,8 @@ def photo_names(scored, root=None):
     return names
 
 
-def _labels(scored):
-    """The group of each row; a photo without one is its own."""
+def _labels(scored: ScoredPhotos) -> np.ndarray:
+    """The group of each row; a photo without one is a group of its own."""
     if scored.groups is None:
         return np.array(photo_names(scored))
     return np.asarray(scored.groups)

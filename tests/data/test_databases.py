@@ -4,14 +4,17 @@ import dataclasses
 import pathlib
 import re
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import openpyxl
 import pytest
 import scipy.io
 
-from reiqa_tf.data.databases.catalog import DATABASES, database_named, read_database
-from reiqa_tf.data.databases.tables import DatabaseError, read_table, read_variable
+from reiqa_tf.data.databases.catalog import DATABASES, DatabaseError, database_named
+from reiqa_tf.data.databases.loading import read_database
+from reiqa_tf.data.databases.tables import read_matlab_numbers, read_table
 from tests.oracles.miniature_databases import MINIATURES, write_version_73
 
 # Numbers of rows and scales, from the databases' papers.
@@ -41,8 +44,19 @@ def test_the_catalog_states_counts_scales_and_directions_as_published():
     assert stated == PUBLISHED
 
 
+def test_the_catalog_imports_nothing_that_a_help_text_would_wait_for():
+    code = (
+        "import sys, reiqa_tf.data.databases.catalog\n"
+        "print(*sorted({'numpy', 'scipy', 'h5py', 'PIL'} & set(sys.modules)))"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    assert printed.strip() == ""
+
+
 def test_the_folders_of_live_hold_982_photos_of_which_779_are_distorted():
-    sizes = database_named("live").read.keywords["sizes"]
+    sizes = database_named("live").options["sizes"]
     assert sum(sizes.values()) == 982
     assert list(sizes) == ["jp2k", "jpeg", "wn", "gblur", "fastfading"]
 
@@ -183,10 +197,10 @@ def test_a_sheet_that_is_not_there_is_named(tmp_path):
 def test_a_matlab_file_without_the_variable_or_damaged_is_named(tmp_path):
     scipy.io.savemat(tmp_path / "a.mat", {"x": [1.0]})
     with pytest.raises(DatabaseError, match=r"a\.mat: holds no variable 'mos'"):
-        read_variable(tmp_path / "a.mat", "mos")
+        read_matlab_numbers(tmp_path / "a.mat", "mos")
     (tmp_path / "b.mat").write_bytes(b"MATLAB 5.0 damaged" * 20)
     with pytest.raises(DatabaseError, match=r"b\.mat: not a MATLAB file"):
-        read_variable(tmp_path / "b.mat", "mos")
+        read_matlab_numbers(tmp_path / "b.mat", "mos")
 
 
 @pytest.mark.parametrize("cell", ["", "n/a", "inf"])

@@ -14,7 +14,6 @@ import openpyxl
 import scipy.io
 from PIL import Image
 
-from reiqa_tf.data.databases import readers
 from reiqa_tf.data.databases.catalog import Database, database_named
 
 
@@ -133,7 +132,7 @@ def _live(folder):
         _picture(folder / "refimgs" / name)
     kept = np.flatnonzero(copies == 0)
     return Miniature(
-        _small("live", len(kept), read=functools.partial(readers.read_live, sizes=sizes)),
+        _small("live", len(kept), options={"sizes": sizes}),
         folder,
         [photos[i] for i in kept],
         [100 - dmos[i] for i in kept],

@@ -1,20 +1,20 @@
-"""The table of databases, and the one way to read any of them."""
+"""The table of databases: one row each, with the facts as published.
+
+Nothing heavy is imported here, so that help texts can show the table; `loading` reads databases.
+"""
+
+from __future__ import annotations
 
 import dataclasses
 import difflib
-import functools
-from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
 
-import numpy as np
-from scipy import stats
+from reiqa_tf.errors import ReiqaError
 
-from reiqa_tf.data.databases import readers
-from reiqa_tf.data.databases.folder import Folder
-from reiqa_tf.data.databases.tables import DatabaseError
-from reiqa_tf.data.scored_photos import ScoredPhotos
 
-_NAMED = 5
-"""How many missing photos a message names."""
+class DatabaseError(ReiqaError):
+    """A database that is not as it was published. The message names the file and the way out."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,22 +24,24 @@ class Database:
     Attributes:
         name: what the command calls it.
         title: what papers call it.
-        read: function from a `Folder` to `Rows`.
+        reader: name of the function in `readers` that reads its tables. (A name, because the
+            function needs NumPy and more.)
         count: number of scored photos.
         score_range: `(low, high)` of the scale; None takes the lowest and the highest score.
         limits: `(low, high)` that no score lies outside of; wider than the scale where scores of
             a fitted model reach beyond it.
-        lower_is_better: whether scores fall with quality (DMOS). They are mirrored at reading.
-        official_split_only: whether papers use the official split once instead of random ones.
         files: what must be in the folder, for people.
         source: where it comes from.
         terms: what its makers say about its use, in a few words.
         paper: who made it.
+        options: further arguments of the reader.
+        lower_is_better: whether scores fall with quality (DMOS). They are mirrored at reading.
+        official_split_only: whether papers use the official split once instead of random ones.
     """
 
     name: str
     title: str
-    read: Callable
+    reader: str
     count: int
     score_range: tuple[float, float] | None
     limits: tuple[float, float]
@@ -47,40 +49,41 @@ class Database:
     source: str
     terms: str
     paper: str
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     lower_is_better: bool = False
     official_split_only: bool = False
 
 
-_KONIQ = {
-    "count": 10_073,
-    "score_range": (1, 100),
-    "limits": (1, 100),
-    "source": "database.mmsp-kn.de/koniq-10k-database.html",
-    "terms": "free for research; photos from YFCC100M, each under its own Creative Commons licence",
-    "paper": "Hosu, Lin, Sziranyi, Saupe, IEEE TIP 29, 2020",
-}
 _LIVE_SIZES = {"jp2k": 227, "jpeg": 233, "wn": 174, "gblur": 174, "fastfading": 174}
 
+_KONIQ = Database(
+    name="koniq10k",
+    title="KonIQ-10k",
+    reader="read_koniq",
+    options={"size": "1024x768"},
+    count=10_073,
+    score_range=(1, 100),
+    limits=(1, 100),
+    files="koniq10k_scores_and_distributions.csv (or koniq10k_distributions_sets.csv, which "
+    "also holds the official split); 1024x768/*.jpg",
+    source="database.mmsp-kn.de/koniq-10k-database.html",
+    terms="free for research; photos from YFCC100M, each under its own Creative Commons licence",
+    paper="Hosu, Lin, Sziranyi, Saupe, IEEE TIP 29, 2020",
+)
+
 DATABASES = (
-    Database(
-        name="koniq10k",
-        title="KonIQ-10k",
-        read=functools.partial(readers.read_koniq, size="1024x768"),
-        files="koniq10k_scores_and_distributions.csv (or koniq10k_distributions_sets.csv, which "
-        "also holds the official split); 1024x768/*.jpg",
-        **_KONIQ,
-    ),
-    Database(
+    _KONIQ,
+    dataclasses.replace(
+        _KONIQ,
         name="koniq10k_512x384",
         title="KonIQ-10k, 512 x 384",
-        read=functools.partial(readers.read_koniq, size="512x384"),
+        options={"size": "512x384"},
         files="the same tables; 512x384/*.jpg",
-        **_KONIQ,
     ),
     Database(
         name="clive",
         title="LIVE Challenge (CLIVE)",
-        read=readers.read_clive,
+        reader="read_clive",
         count=1_162,
         score_range=(0, 100),
         limits=(0, 100),
@@ -92,7 +95,7 @@ DATABASES = (
     Database(
         name="flive",
         title="FLIVE (LIVE-FB)",
-        read=readers.read_flive,
+        reader="read_flive",
         count=39_810,
         score_range=(0, 100),
         limits=(0, 100),
@@ -106,7 +109,7 @@ DATABASES = (
     Database(
         name="spaq",
         title="SPAQ",
-        read=readers.read_spaq,
+        reader="read_spaq",
         count=11_125,
         score_range=(0, 100),
         limits=(0, 100),
@@ -118,7 +121,8 @@ DATABASES = (
     Database(
         name="live",
         title="LIVE, release 2",
-        read=functools.partial(readers.read_live, sizes=_LIVE_SIZES),
+        reader="read_live",
+        options={"sizes": _LIVE_SIZES},
         count=779,
         score_range=(0, 100),
         limits=(-20, 120),
@@ -133,7 +137,7 @@ DATABASES = (
     Database(
         name="csiq",
         title="CSIQ",
-        read=readers.read_csiq,
+        reader="read_csiq",
         count=866,
         score_range=(0, 1),
         limits=(0, 1),
@@ -146,7 +150,7 @@ DATABASES = (
     Database(
         name="tid2013",
         title="TID2013",
-        read=readers.read_tid2013,
+        reader="read_tid2013",
         count=3_000,
         score_range=(0, 9),
         limits=(0, 9),
@@ -158,7 +162,7 @@ DATABASES = (
     Database(
         name="kadid10k",
         title="KADID-10k",
-        read=readers.read_kadid,
+        reader="read_kadid",
         count=10_125,
         score_range=(1, 5),
         limits=(1, 5),
@@ -170,7 +174,7 @@ DATABASES = (
     Database(
         name="pipal",
         title="PIPAL, training part",
-        read=readers.read_pipal,
+        reader="read_pipal",
         count=23_200,
         score_range=None,
         limits=(0, 3_000),  # ratings in the manner of Elo around 1,500, without a fixed scale
@@ -182,7 +186,7 @@ DATABASES = (
     Database(
         name="agiqa3k",
         title="AGIQA-3K",
-        read=readers.read_agiqa,
+        reader="read_agiqa",
         count=2_982,
         score_range=(0, 5),
         limits=(0, 5),
@@ -194,7 +198,7 @@ DATABASES = (
     Database(
         name="biq2021",
         title="BIQ2021",
-        read=readers.read_biq2021,
+        reader="read_biq2021",
         count=12_000,
         score_range=(0, 1),
         limits=(0, 1),
@@ -204,10 +208,13 @@ DATABASES = (
         paper="Ahmed, Asif, Journal of Electronic Imaging 31(5), 2022",
     ),
 )
-"""One row a database, with the facts as published."""
+"""All databases that can be read."""
+
+NAMES = tuple(database.name for database in DATABASES)
+"""What the command calls them."""
 
 
-def database_named(name):
+def database_named(name: str) -> Database:
     """Finds a row of `DATABASES`.
 
     Args:
@@ -219,95 +226,10 @@ def database_named(name):
     Raises:
         DatabaseError: if there is none, with the one that was probably meant.
     """
-    names = [database.name for database in DATABASES]
-    if name not in names:
-        close = difflib.get_close_matches(name, names, n=1)
+    if name not in NAMES:
+        close = difflib.get_close_matches(name, NAMES, n=1)
         hint = f" Did you mean {close[0]}?" if close else ""
         raise DatabaseError(
-            f"expected one of {', '.join(names)}, or csv. Received: {name!r}.{hint}"
+            f"expected one of {', '.join(NAMES)}, or csv. Received: {name!r}.{hint}"
         )
-    return DATABASES[names.index(name)]
-
-
-def read_database(database, folder, partial=False):
-    """Reads a database from the folder that it was unpacked into, and checks it.
-
-    Checked are the number of rows, the range and (where the tables hold something to check it by:
-    levels, votes, references) the direction of the scores, and that every photo is there.
-
-    Args:
-        database: row of `DATABASES`, or its name.
-        folder: the folder; tables and photos may lie anywhere below it.
-        partial: whether to go on with what is there where rows or photos are missing.
-
-    Returns:
-        `ScoredPhotos`, higher is better, with groups, distortions, levels and the official split
-        where the database has them. Rows that the official split leaves out have an empty split.
-
-    Raises:
-        DatabaseError: if something is missing, by file name, or not as it was published.
-
-    Example:
-    ```python
-    scored = read_database("kadid10k", "databases/kadid10k")
-    train, test = scored.rows(scored.groups != "I01.png"), scored.rows(...)
-    ```
-    """
-    if isinstance(database, str):
-        database = database_named(database)
-    folder = Folder(folder)
-    rows = database.read(folder)
-    if len(rows.photos) != database.count and not (partial and len(rows.photos) < database.count):
-        raise DatabaseError(
-            f"{rows.table}: expected {database.count:,} scored photos of {database.title}. "
-            f"Received: {len(rows.photos):,}"
-        )
-    _check_scores(database, rows)
-    scores = rows.scores
-    low, high = database.score_range or (float(scores.min()), float(scores.max()))
-    paths = [folder.find(name) for name in rows.photos]
-    here = [index for index, path in enumerate(paths) if path is not None]
-    if len(here) < len(paths) and not partial:
-        missing = [name for name, path in zip(rows.photos, paths, strict=True) if path is None]
-        named = ", ".join(missing[:_NAMED]) + (", ..." if len(missing) > _NAMED else "")
-        raise DatabaseError(
-            f"{folder.path}: {len(missing):,} of {len(paths):,} photos of {database.title} are "
-            f"missing: {named}. Expected: {database.files}"
-        )
-    if not here:
-        raise DatabaseError(f"{folder.path}: none of the photos of {database.title} is there.")
-    scored = ScoredPhotos(
-        paths=[str(path or "") for path in paths],
-        scores=low + high - scores if database.lower_is_better else scores,
-        score_range=(float(low), float(high)),
-        **{
-            name: None if column is None else np.asarray(column)
-            for name, column in (
-                ("groups", rows.groups),
-                ("splits", rows.splits),
-                ("distortions", rows.distortions),
-                ("levels", rows.levels),
-            )
-        },
-    )
-    return scored.rows(here)
-
-
-def _check_scores(database, rows):
-    low, high = database.limits
-    outside = np.flatnonzero((rows.scores < low) | (rows.scores > high))
-    if outside.size:
-        raise DatabaseError(
-            f"{rows.table}: expected scores from {low:g} to {high:g}. Received: "
-            f"{rows.scores[outside[0]]:g} for {rows.photos[outside[0]]} ({outside.size} such rows)"
-        )
-    evidence = rows.rises_with_quality
-    if evidence is None or np.ptp(evidence) == 0 or np.ptp(rows.scores) == 0:
-        return
-    quality = -rows.scores if database.lower_is_better else rows.scores
-    if stats.spearmanr(evidence, quality).statistic <= 0:
-        raise DatabaseError(
-            f"{rows.table}: expected scores that "
-            f"{'fall' if database.lower_is_better else 'rise'} with quality, as {database.title} "
-            "was published. Levels or votes in the same files say that these run the other way."
-        )
+    return DATABASES[NAMES.index(name)]

@@ -4,7 +4,8 @@ import collections
 import os
 import pathlib
 
-from reiqa_tf.data.databases.tables import DatabaseError
+from reiqa_tf.data.databases.catalog import DatabaseError
+from reiqa_tf.typing import PathLike
 
 
 class Folder:
@@ -20,16 +21,16 @@ class Folder:
         DatabaseError: if it is no folder.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: PathLike) -> None:
         self.path = pathlib.Path(path)
         if not self.path.is_dir():
             raise DatabaseError(f"{path}: no such folder.")
-        self._by_name = collections.defaultdict(list)
+        self._by_name: dict[str, list[pathlib.Path]] = collections.defaultdict(list)
         for folder, _, names in os.walk(self.path, followlinks=True):
             for name in names:
                 self._by_name[name.lower()].append(pathlib.Path(folder, name))
 
-    def find(self, name):
+    def find(self, name: str) -> pathlib.Path | None:
         """Finds a file.
 
         Args:
@@ -46,7 +47,7 @@ class Folder:
         ]
         return min(found, key=lambda path: (len(path.parts), str(path)), default=None)
 
-    def table(self, *names):
+    def table(self, *names: str) -> pathlib.Path:
         """Finds the first of some files.
 
         Args:
@@ -64,8 +65,8 @@ class Folder:
                 return path
         raise DatabaseError(f"{self.path}: no {' or '.join(names)} in this folder or below it.")
 
-    def tables(self, ending):
-        """Finds all files whose paths end as a pattern does.
+    def tables(self, ending: str) -> list[pathlib.Path]:
+        """Finds all files whose paths end as a pattern says.
 
         Args:
             ending: such as `Train_Label/*.txt`.

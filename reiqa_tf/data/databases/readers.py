@@ -1,17 +1,22 @@
-"""One reader a layout: a folder in, the rows of its tables out, nothing checked yet."""
+"""One function for each layout: a folder in, the rows of its tables out, nothing checked yet."""
+
+from __future__ import annotations
 
 import collections
 import dataclasses
 import pathlib
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from reiqa_tf.data.databases.catalog import DatabaseError
+from reiqa_tf.data.databases.folder import Folder
 from reiqa_tf.data.databases.tables import (
-    DatabaseError,
     numbers,
     read_lines,
+    read_matlab_numbers,
+    read_matlab_texts,
     read_table,
-    read_variable,
 )
 
 
@@ -25,7 +30,7 @@ class Rows:
         scores: float64 array, in the units and the direction of the file.
         groups: list of the references' names, or None.
         distortions: list of names, or None.
-        levels: list of numbers, higher is stronger, or None.
+        levels: array of numbers, higher is stronger, or None.
         splits: list of `train`, `val`, `test`, and of empty texts for rows that the official
             split leaves out; or None.
         rises_with_quality: array of numbers in the same tables that must rise with quality, by
@@ -37,12 +42,12 @@ class Rows:
     scores: np.ndarray
     groups: list[str] | None = None
     distortions: list[str] | None = None
-    levels: list[float] | None = None
+    levels: np.ndarray | None = None
     splits: list[str] | None = None
     rises_with_quality: np.ndarray | None = None
 
 
-def read_koniq(folder, size):
+def read_koniq(folder: Folder, size: str) -> Rows:
     """KonIQ-10k: z-scored MOS brought to 1 to 100; photos in a folder named after their size."""
     table = folder.table("koniq10k_scores_and_distributions.csv", "koniq10k_distributions_sets.csv")
     counts = ("c1", "c2", "c3", "c4", "c5")
@@ -56,7 +61,7 @@ def read_koniq(folder, size):
         official = read_table(sets, ("image_name", "set"))
         names = {"training": "train", "validation": "val", "test": "test"}
         by_photo = dict(zip(official["image_name"], official["set"], strict=True))
-        splits = [names.get(by_photo.get(name), "") for name in columns["image_name"]]
+        splits = [names.get(by_photo.get(name, ""), "") for name in columns["image_name"]]
     return Rows(
         table,
         [f"{size}/{name}" for name in columns["image_name"]],
@@ -66,11 +71,11 @@ def read_koniq(folder, size):
     )
 
 
-def read_clive(folder):
+def read_clive(folder: Folder) -> Rows:
     """LIVE In the Wild Challenge: two MATLAB files in the same order, training photos first."""
-    names = read_variable(folder.table("AllImages_release.mat"), "AllImages_release")
+    names = read_matlab_texts(folder.table("AllImages_release.mat"), "AllImages_release")
     table = folder.table("AllMOS_release.mat")
-    scores = read_variable(table, "AllMOS_release")
+    scores = read_matlab_numbers(table, "AllMOS_release")
     if len(names) != len(scores):
         raise DatabaseError(
             f"{table}: expected a score for each of the {len(names)} photos of "
@@ -78,10 +83,10 @@ def read_clive(folder):
         )
     training = {f"t{number}.bmp" for number in range(1, 8)}
     kept = [row for row, name in enumerate(names) if name.lower() not in training]
-    return Rows(table, [names[row] for row in kept], np.asarray(scores)[kept])
+    return Rows(table, [names[row] for row in kept], scores[kept])
 
 
-def read_flive(folder):
+def read_flive(folder: Folder) -> Rows:
     """FLIVE (LIVE-FB, PaQ-2-PiQ): labels of the whole photos; two more tables hold the split."""
     table = folder.table("labels_image.csv")
     columns = read_table(table, ("name", "mos"))
@@ -97,8 +102,8 @@ def read_flive(folder):
     return Rows(table, columns["name"], numbers(columns["mos"], table, "mos"), splits=splits)
 
 
-def read_spaq(folder):
-    """SPAQ: an Excel file; sharpness was judged beside the overall quality."""
+def read_spaq(folder: Folder) -> Rows:
+    """SPAQ: an Excel file, which holds scores of sharpness as well."""
     table = folder.table("MOS and Image attribute scores.xlsx")
     columns = read_table(table, ("Image name", "MOS"))
     sharpness = columns.get("sharpness")
@@ -110,8 +115,8 @@ def read_spaq(folder):
     )
 
 
-def read_live(folder, sizes):
-    """LIVE release 2: five folders, one list over them all, copies of the references among it.
+def read_live(folder: Folder, sizes: Mapping[str, int]) -> Rows:
+    """LIVE release 2: five folders, and one list of all their photos, references included.
 
     Args:
         folder: the `Folder`.
@@ -119,9 +124,9 @@ def read_live(folder, sizes):
             order.
     """
     table = folder.table("dmos_realigned.mat")
-    scores = read_variable(table, "dmos_new")
-    copies = read_variable(table, "orgs") == 1
-    references = read_variable(folder.table("refnames_all.mat"), "refnames_all")
+    scores = read_matlab_numbers(table, "dmos_new")
+    copies = read_matlab_numbers(table, "orgs") == 1
+    references = read_matlab_texts(folder.table("refnames_all.mat"), "refnames_all")
     total = sum(sizes.values())
     if not total == len(scores) == len(copies) == len(references):
         raise DatabaseError(
@@ -154,7 +159,7 @@ _CSIQ_NAMES = {
 }
 
 
-def read_csiq(folder):
+def read_csiq(folder: Folder) -> Rows:
     """CSIQ: one sheet of an Excel file, its header below a title; photos by distortion."""
     table = folder.table("csiq.DMOS.xlsx")
     columns = read_table(table, ("image", "dst_type", "dst_lev", "dmos"), sheet="all_by_image")
@@ -208,8 +213,8 @@ _TID_NAMES = (
 )
 
 
-def read_tid2013(folder):
-    """TID2013: score and name a line; the name says reference, distortion and level."""
+def read_tid2013(folder: Folder) -> Rows:
+    """TID2013: a score and a name on each line; the name says reference, distortion and level."""
     table = folder.table("mos_with_names.txt")
     lines = read_lines(table)
     parts = [_coded(words[1], table, _TID_NAMES) for words in lines]
@@ -254,7 +259,7 @@ _KADID_NAMES = (
 )
 
 
-def read_kadid(folder):
+def read_kadid(folder: Folder) -> Rows:
     """KADID-10k: the column `dmos` rises with quality, whatever its name."""
     table = folder.table("dmos.csv")
     columns = read_table(table, ("dist_img", "ref_img", "dmos"))
@@ -271,7 +276,7 @@ def read_kadid(folder):
     )
 
 
-def read_pipal(folder):
+def read_pipal(folder: Folder) -> Rows:
     """PIPAL: a text file for each reference; the type of distortion is in the photo's name."""
     tables = folder.tables("Train_Label/*.txt")
     lines = [words for table in tables for words in read_lines(table, ",")]
@@ -284,8 +289,8 @@ def read_pipal(folder):
     )
 
 
-def read_agiqa(folder):
-    """AGIQA-3K: the table of each result by the generator that a picture's name begins with."""
+def read_agiqa(folder: Folder) -> Rows:
+    """AGIQA-3K: a picture's name begins with the generator that made it."""
     table = folder.table("data.csv")
     columns = read_table(table, ("name", "mos_quality"))
     return Rows(
@@ -296,9 +301,11 @@ def read_agiqa(folder):
     )
 
 
-def read_biq2021(folder):
-    """BIQ2021: a table for each side of the official split."""
-    photos, scores, splits = [], [], []
+def read_biq2021(folder: Folder) -> Rows:
+    """BIQ2021: one table for each side of the official split."""
+    photos: list[str] = []
+    scores: list[np.ndarray] = []
+    splits: list[str] = []
     for split in ("Train", "Test"):
         table = folder.table(f"{split} (Images and MOS).csv")
         columns = read_table(table, ("Image Name", "MOS"))
@@ -311,15 +318,15 @@ def read_biq2021(folder):
     return Rows(table, photos, np.concatenate(scores), splits=splits)
 
 
-def _last(name):
+def _last(name: str) -> str:
     return pathlib.PurePosixPath(name).name
 
 
-def _coded(name, table, kinds):
+def _coded(name: str, table: pathlib.Path, kinds: Sequence[str]) -> tuple[str, str, int]:
     """Reference, distortion and level of a name such as `I01_07_3.bmp`."""
     try:
-        reference, kind, level = pathlib.PurePosixPath(name).stem.split("_")
-        kind, level = int(kind), int(level)
+        reference, *rest = pathlib.PurePosixPath(name).stem.split("_")
+        kind, level = map(int, rest)
     except ValueError:
         kind = 0
     if not 1 <= kind <= len(kinds):

@@ -1,21 +1,26 @@
 """Tables of scores as databases publish them: CSV, text, Excel and MATLAB files."""
 
+from __future__ import annotations
+
 import csv
 import pathlib
 import zipfile
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import h5py
 import numpy as np
 import scipy.io
 
-from reiqa_tf.errors import ReiqaError
+from reiqa_tf.data.databases.catalog import DatabaseError
+from reiqa_tf.typing import PathLike
+
+_Values = TypeVar("_Values", np.ndarray, list[str])
 
 
-class DatabaseError(ReiqaError):
-    """A database that is not as it was published. The message names the file and the way out."""
-
-
-def read_table(path, columns, sheet=None):
+def read_table(
+    path: PathLike, columns: Sequence[str], sheet: str | None = None
+) -> dict[str, list[Any]]:
     """Reads columns of a CSV or Excel file.
 
     The header is the first row that holds all the columns, so that titles above it do no harm.
@@ -28,7 +33,7 @@ def read_table(path, columns, sheet=None):
 
     Returns:
         dictionary from the name of each column in the file, in small letters, to the list of its
-        cells.
+        cells: texts in a CSV file, anything in an Excel file.
 
     Raises:
         DatabaseError: if the file cannot be read or a column is missing.
@@ -46,15 +51,14 @@ def read_table(path, columns, sheet=None):
     header = headers[first]
     key = header.index(wanted[0])
     body = [row for row in rows[first + 1 :] if len(row) > key and row[key] not in (None, "")]
-    width = len(header)
     return {
         name: [row[index] if index < len(row) else None for row in body]
-        for name, index in zip(header, range(width), strict=True)
+        for index, name in enumerate(header)
         if name not in ("", "none")
     }
 
 
-def read_lines(path, separator=None):
+def read_lines(path: PathLike, separator: str | None = None) -> list[list[str]]:
     """Reads a text file of two or more words a line.
 
     Args:
@@ -78,36 +82,55 @@ def read_lines(path, separator=None):
     return lines
 
 
-def read_variable(path, name):
-    """Reads one variable of a MATLAB file of any version, as one row.
+def read_matlab_numbers(path: PathLike, name: str) -> np.ndarray:
+    """Reads a variable of a MATLAB file of any version that holds numbers, as one row.
 
     Args:
         path: path of the `.mat` file; version 7.3 is HDF5 and read as such.
-        name: name of the variable: numbers, or a cell array of texts.
+        name: name of the variable.
 
     Returns:
-        float64 array, or list of texts.
+        float64 array.
 
     Raises:
-        DatabaseError: if the file cannot be read or holds no such variable.
+        DatabaseError: if the file cannot be read, or holds no such variable of numbers.
     """
-    path = pathlib.Path(path)
+    return _with_variable(path, name, lambda values: np.asarray(values, np.float64))
+
+
+def read_matlab_texts(path: PathLike, name: str) -> list[str]:
+    """Reads a variable of a MATLAB file of any version that is a cell array of texts.
+
+    Args:
+        path: as in `read_matlab_numbers`.
+        name: name of the variable.
+
+    Returns:
+        list of texts.
+
+    Raises:
+        DatabaseError: if the file cannot be read, or holds no such variable.
+    """
+    return _with_variable(
+        path, name, lambda values: [str(np.asarray(value).item()) for value in values]
+    )
+
+
+def _with_variable(
+    path: PathLike, name: str, convert: Callable[[np.ndarray | list[str]], _Values]
+) -> _Values:
     try:
         if h5py.is_hdf5(path):
             with h5py.File(path) as file:
-                values = _from_hdf5(file, file[name])
-        else:
-            values = scipy.io.loadmat(path, variable_names=[name])[name].ravel()
+                return convert(_from_hdf5(file, file[name]))
+        return convert(scipy.io.loadmat(path, variable_names=[name])[name].ravel())
     except KeyError:
         raise DatabaseError(f"{path}: holds no variable {name!r}.") from None
     except (OSError, ValueError, NotImplementedError, TypeError) as error:
         raise DatabaseError(f"{path}: not a MATLAB file that can be read ({error}).") from None
-    if isinstance(values, np.ndarray) and values.dtype == object:
-        values = [str(np.asarray(value).item()) for value in values]
-    return values if isinstance(values, list) else np.asarray(values, np.float64)
 
 
-def numbers(cells, path, column):
+def numbers(cells: Sequence[Any], path: PathLike, column: str) -> np.ndarray:
     """Turns the cells of a column into numbers.
 
     Args:
@@ -134,7 +157,7 @@ def numbers(cells, path, column):
     return values
 
 
-def _text(path):
+def _text(path: pathlib.Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
@@ -143,13 +166,13 @@ def _text(path):
         raise DatabaseError(f"{path}: cannot be read ({error.strerror}).") from None
 
 
-def _csv_rows(path):
+def _csv_rows(path: pathlib.Path) -> list[list[Any]]:
     lines = _text(path).splitlines()
     delimiter = max(",;\t", key=lines[0].count) if lines else ","
     return list(csv.reader(lines, delimiter=delimiter))
 
 
-def _excel_rows(path, sheet):
+def _excel_rows(path: pathlib.Path, sheet: str | None) -> list[list[Any]]:
     import openpyxl
 
     try:
@@ -167,7 +190,7 @@ def _excel_rows(path, sheet):
         book.close()
 
 
-def _from_hdf5(file, dataset):
+def _from_hdf5(file: h5py.File, dataset: h5py.Dataset) -> np.ndarray | list[str]:
     """A cell array is a dataset of references, and each text a dataset of code units."""
     if dataset.dtype == h5py.ref_dtype:
         return ["".join(map(chr, file[cell][()].ravel())) for cell in dataset[()].ravel()]
