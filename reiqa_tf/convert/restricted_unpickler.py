@@ -8,9 +8,14 @@ The interpreter is the pure-Python one of the standard library, restricted. It k
 dictionary, so that a hostile memo index costs no memory (the C one allocates an array).
 """
 
+from __future__ import annotations
+
+import io
 import pickle
 import pickletools
 import struct
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -57,21 +62,21 @@ class Rebuild:
         function: called with the pickled arguments. It must check them: they may be anything.
     """
 
-    def __init__(self, function):
+    def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
 
 
 class _BoundedReader:
     """Reads no further than the file and `MAXIMUM_BYTES` go, and reserves no memory beyond."""
 
-    def __init__(self, file):
+    def __init__(self, file: io.BufferedIOBase) -> None:
         self._file = file
         start = file.tell()
         self._file_end = file.seek(0, 2)
         self._end = start + MAXIMUM_BYTES
         file.seek(start)
 
-    def read(self, count):
+    def read(self, count: int) -> bytes:
         end = self._file.tell() + count
         if end > self._file_end:
             raise EOFError
@@ -81,15 +86,15 @@ class _BoundedReader:
             )
         return self._file.read(count)
 
-    def readline(self):
+    def readline(self) -> bytes:
         return self._file.readline(_MAXIMUM_LINE)
 
 
-class _Operations(dict):
-    def __missing__(self, code):
-        known = pickletools.code2op.get(chr(code))
+class _Operations(dict[int, Callable[..., Any]]):
+    def __missing__(self, code: int) -> Callable[..., Any]:
+        names = {operation.code: operation.name for operation in pickletools.opcodes}
         raise pickle.UnpicklingError(
-            f"the pickled operation {known.name if known else hex(code)} is not admitted"
+            f"the pickled operation {names.get(chr(code), hex(code))} is not admitted"
         )
 
 
@@ -109,19 +114,34 @@ class RestrictedUnpickler(pickle._Unpickler):
 
     Example:
     ```python
-    import io, pickle
+    import io
+    import pickle
+
+    from reiqa_tf.convert.restricted_unpickler import RestrictedUnpickler
+
     file = io.BytesIO(pickle.dumps({"epoch": 3}))
     assert RestrictedUnpickler(file).load() == {"epoch": 3}
     ```
     """
 
-    def __init__(self, file, admitted=None, load_persistent=None):
+    # What the interpreter of the standard library makes while it runs.
+    stack: list[Any]
+    read: Callable[[int], bytes]
+    append: Callable[[Any], None]
+    pop_mark: Callable[[], list[Any]]
+
+    def __init__(
+        self,
+        file: io.BufferedIOBase,
+        admitted: Mapping[tuple[str, str], Any] | None = None,
+        load_persistent: Callable[[Any], Any] | None = None,
+    ) -> None:
         super().__init__(_BoundedReader(file))
         self._file = file
         self._admitted = {**_NUMBERS_AND_CONTAINERS, **(admitted or {})}
         self._load_persistent = load_persistent
 
-    def load(self):
+    def load(self) -> Any:
         """Reads one pickle.
 
         Returns:
@@ -142,8 +162,8 @@ class RestrictedUnpickler(pickle._Unpickler):
         _check_tree(tree)
         return tree
 
-    def find_class(self, module, name):
-        """Answers the stand-in of a global, or refuses the global by name."""
+    def find_class(self, module: str, name: str) -> Any:
+        """Returns the stand-in of a global, or refuses the global by name."""
         try:
             return self._admitted[module, name]
         except KeyError:
@@ -152,26 +172,26 @@ class RestrictedUnpickler(pickle._Unpickler):
                 "tensors, containers, text and numbers are read, and no code is run"
             ) from None
 
-    def persistent_load(self, pid):
-        """Answers what a persistent id stands for."""
+    def persistent_load(self, pid: Any) -> Any:
+        """Returns what a persistent id stands for."""
         if self._load_persistent is None:
             raise pickle.UnpicklingError("it refers to data outside, where none can be")
         return self._load_persistent(pid)
 
-    def _load_long1(self):
+    def _load_long1(self) -> None:
         count = self.read(1)[0]
         if count > _MAXIMUM_INTEGER_BYTES:
             raise pickle.UnpicklingError(f"it holds an integer of {count} bytes")
         self.append(pickle.decode_long(self.read(count)))
 
-    def _load_reduce(self):
+    def _load_reduce(self) -> None:
         arguments = self.stack.pop()
         rebuild = self.stack[-1]
         if type(rebuild) is not Rebuild or type(arguments) is not tuple:
             raise pickle.UnpicklingError("it calls something that is not admitted")
         self.stack[-1] = rebuild.function(*arguments)
 
-    def _load_build(self):
+    def _load_build(self) -> None:
         state = self.stack.pop()
         target = self.stack[-1]
         if type(target) is _ScalarType:
@@ -179,25 +199,25 @@ class RestrictedUnpickler(pickle._Unpickler):
         elif type(target) is not dict:  # the attributes of an ordered dictionary are left out
             raise pickle.UnpicklingError("it sets the state of something that is not admitted")
 
-    def _load_append(self):
+    def _load_append(self) -> None:
         self._extend([self.stack.pop()])
 
-    def _load_appends(self):
+    def _load_appends(self) -> None:
         self._extend(self.pop_mark())
 
-    def _load_setitem(self):
+    def _load_setitem(self) -> None:
         value = self.stack.pop()
         self._update([self.stack.pop(), value])
 
-    def _load_setitems(self):
+    def _load_setitems(self) -> None:
         self._update(self.pop_mark())
 
-    def _extend(self, items):
+    def _extend(self, items: Sequence[Any]) -> None:
         if type(self.stack[-1]) is not list:
             raise TypeError
         self.stack[-1].extend(items)
 
-    def _update(self, items):
+    def _update(self, items: Sequence[Any]) -> None:
         if type(self.stack[-1]) is not dict:
             raise TypeError
         for key, value in zip(items[::2], items[1::2], strict=True):
@@ -222,19 +242,19 @@ class _ScalarType:
 
     _NAMES = ("b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8")
 
-    def __init__(self, name, _align=False, _copy=False):
+    def __init__(self, name: Any, _align: Any = False, _copy: Any = False) -> None:
         if type(name) is not str or name not in self._NAMES:
             raise pickle.UnpicklingError("it holds a NumPy type that is no number")
         self.dtype = np.dtype(name)
 
-    def set_state(self, state):
+    def set_state(self, state: Any) -> None:
         """Takes the byte order from what `numpy.dtype` pickles as its state."""
         if type(state) is not tuple or type(state[1]) is not str or state[1] not in "<>|":
             raise TypeError
-        self.dtype = self.dtype.newbyteorder(state[1])
+        self.dtype = self.dtype.newbyteorder(state[1])  # type: ignore[arg-type]  # one of them
 
 
-def _rebuild_scalar(scalar_type, contents):
+def _rebuild_scalar(scalar_type: Any, contents: Any) -> np.generic:
     if type(scalar_type) is not _ScalarType or type(contents) is not bytes:
         raise TypeError
     if len(contents) != scalar_type.dtype.itemsize:
@@ -242,7 +262,7 @@ def _rebuild_scalar(scalar_type, contents):
     return np.frombuffer(contents, scalar_type.dtype)[0]
 
 
-def _rebuild_bytes(text, encoding):
+def _rebuild_bytes(text: Any, encoding: Any) -> bytes:
     """What `_codecs.encode` does for the bytes of a NumPy scalar in pickles of protocol 2."""
     if type(text) is not str or type(encoding) is not str or encoding != "latin1":
         raise TypeError
@@ -251,7 +271,7 @@ def _rebuild_bytes(text, encoding):
     return text.encode("latin1")
 
 
-def _rebuild_dictionary():
+def _rebuild_dictionary() -> dict[Any, Any]:
     return {}
 
 
@@ -264,7 +284,7 @@ _NUMBERS_AND_CONTAINERS = {
 }
 
 
-def _check_tree(tree):
+def _check_tree(tree: Any) -> None:
     pending = [(tree, 0)]
     entries = 0
     while pending:

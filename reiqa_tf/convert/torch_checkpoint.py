@@ -5,6 +5,8 @@ one before it (five pickles, then the raw numbers). Both are pickles that refer 
 numbers, which lie outside of them.
 """
 
+from __future__ import annotations
+
 import io
 import math
 import os
@@ -12,12 +14,15 @@ import pickle
 import struct
 import sys
 import zipfile
+from collections.abc import Callable
+from typing import Any
 
 import ml_dtypes
 import numpy as np
 
 from reiqa_tf.convert.restricted_unpickler import Rebuild, RestrictedUnpickler
 from reiqa_tf.errors import ReiqaError
+from reiqa_tf.typing import PathLike
 
 # Source of formats and names: `torch/serialization.py` and `torch/storage.py` of PyTorch 2.13.
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
@@ -49,7 +54,7 @@ class TorchCheckpointError(ReiqaError):
     """A checkpoint that cannot be read. One line: the file, the reason and, if any, the way out."""
 
 
-def read_checkpoint(source):
+def read_checkpoint(source: PathLike | bytes | bytearray | memoryview) -> Any:
     """Reads a PyTorch checkpoint: containers as they are, tensors as NumPy arrays.
 
     Reads what `torch.save` writes for tensors, parameters, containers, text and numbers, such as
@@ -70,7 +75,7 @@ def read_checkpoint(source):
             or asks for objects that are not admitted.
 
     Example:
-    ```python
+    ```text
     from reiqa_tf.convert.torch_checkpoint import read_checkpoint
 
     checkpoint = read_checkpoint("quality_aware_r50.pth")
@@ -89,7 +94,7 @@ def read_checkpoint(source):
         raise TorchCheckpointError(f"{path!r}: cannot be opened ({error}).") from None
 
 
-def _read(file, name):
+def _read(file: io.BufferedIOBase, name: str) -> Any:
     try:
         return _reader_of(file.read(512))(file)
     except pickle.UnpicklingError as error:
@@ -105,13 +110,13 @@ def _read(file, name):
         raise TorchCheckpointError(f"{name}: damaged archive. Get a whole copy.") from None
 
 
-def _in_one_line(error):
+def _in_one_line(error: Exception) -> str:
     """The message of an error, printable whatever names from the file it quotes."""
     text = str(error).encode("unicode_escape").decode("ascii")
     return text if len(text) <= 400 else f"{text[:400]}..."
 
 
-def _reader_of(beginning):
+def _reader_of(beginning: bytes) -> Callable[[io.BufferedIOBase], Any]:
     if beginning.startswith(b"PK\x03\x04"):
         return _read_zip
     if beginning.startswith(pickle.PROTO):
@@ -126,7 +131,7 @@ def _reader_of(beginning):
     raise pickle.UnpicklingError(_NO_CHECKPOINT)
 
 
-def _read_zip(file):
+def _read_zip(file: io.BufferedIOBase) -> Any:
     size = file.seek(0, io.SEEK_END)
     with zipfile.ZipFile(file) as archive:
         pickles = [
@@ -151,7 +156,7 @@ def _read_zip(file):
             if byte_order not in ("little", "big"):
                 raise pickle.UnpicklingError("its member byteorder is neither little nor big")
 
-        def load(key, dtype, count):
+        def load(key: str, dtype: np.dtype, count: int) -> np.ndarray:
             member = members.get(f"{root}data/{key}")
             if member is None or member.file_size != count * dtype.itemsize:
                 raise pickle.UnpicklingError(
@@ -167,9 +172,9 @@ def _read_zip(file):
         return RestrictedUnpickler(structure, _ADMITTED, storages.load_persistent).load()
 
 
-def _checked_members(archive, size):
+def _checked_members(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
     """The archive's members by name, stored as `torch.save` stores them; no bombs."""
-    members = {}
+    members: dict[str, zipfile.ZipInfo] = {}
     for member in archive.infolist():
         if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & _ENCRYPTED:
             raise pickle.UnpicklingError(
@@ -184,7 +189,7 @@ def _checked_members(archive, size):
     return members
 
 
-def _read_legacy(file):
+def _read_legacy(file: io.BufferedIOBase) -> Any:
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
     if RestrictedUnpickler(file).load() != _LEGACY_MAGIC:
@@ -206,7 +211,7 @@ def _read_legacy(file):
         contents = storages.arrays[key]
         if int.from_bytes(file.read(8), "little") != len(contents):
             raise pickle.UnpicklingError(f"the storage {key} has not the size of its tensors")
-        if file.readinto(contents.view(np.uint8)) != contents.nbytes:
+        if file.readinto(contents.view(np.uint8).data) != contents.nbytes:
             raise EOFError
         # Always little-endian: PyTorch swaps when it writes on a big-endian machine
         # (torch/csrc/serialization.cpp); `little_endian` in the header only describes that machine.
@@ -219,14 +224,14 @@ def _read_legacy(file):
 class _StorageType:
     """Stands for a class such as `torch.FloatStorage`."""
 
-    def __init__(self, dtype):
+    def __init__(self, dtype: Any) -> None:
         self.dtype = np.dtype(dtype)
 
 
 class _Storage:
     """The numbers that one or more tensors are made of."""
 
-    def __init__(self, contents):
+    def __init__(self, contents: np.ndarray) -> None:
         self.contents = contents
 
 
@@ -235,15 +240,15 @@ class _Storages:
 
     Args:
         limit: size of the file in bytes.
-        load: function of key, dtype and number of elements that answers an array.
+        load: function of key, dtype and number of elements that returns an array.
     """
 
-    def __init__(self, limit, load):
+    def __init__(self, limit: int, load: Callable[[str, np.dtype, int], np.ndarray]) -> None:
         self._bytes_left = limit
         self._load = load
-        self.arrays = {}
+        self.arrays: dict[str, np.ndarray] = {}
 
-    def load_persistent(self, pid):
+    def load_persistent(self, pid: Any) -> _Storage:
         if type(pid) is not tuple or pid[0] != "storage":
             raise pickle.UnpicklingError(
                 "it refers to a module's source code: a whole model was saved. Save its "
@@ -271,7 +276,15 @@ class _Storages:
         return _Storage(contents)
 
 
-def _rebuild_tensor(storage, offset, size, strides, _gradient, _hooks, metadata=None):
+def _rebuild_tensor(
+    storage: Any,
+    offset: Any,
+    size: Any,
+    strides: Any,
+    _gradient: Any,
+    _hooks: Any,
+    metadata: Any = None,
+) -> np.ndarray:
     if type(storage) is not _Storage or type(size) is not tuple or type(strides) is not tuple:
         raise TypeError
     # The lengths first: one long tuple, used again and again, would take long to look through.
@@ -311,19 +324,19 @@ def _rebuild_tensor(storage, offset, size, strides, _gradient, _hooks, metadata=
     return tensor
 
 
-def _rebuild_parameter(tensor, _gradient, _hooks):
+def _rebuild_parameter(tensor: Any, _gradient: Any, _hooks: Any) -> np.ndarray:
     if type(tensor) is not np.ndarray:
         raise TypeError
     return tensor
 
 
-def _rebuild_size(size):
+def _rebuild_size(size: Any) -> tuple[Any, ...]:
     if type(size) is not tuple:
         raise TypeError
     return size
 
 
-def _rebuild_device(kind, index=None):
+def _rebuild_device(kind: Any, index: Any = None) -> str:
     if type(kind) is not str or len(kind) > 32 or not (index is None or _is_size(index)):
         raise TypeError
     return kind if index is None else f"{kind}:{index}"
@@ -338,17 +351,17 @@ _ADMITTED = {
 }
 
 
-def _is_size(value):
+def _is_size(value: Any) -> bool:
     return type(value) is int and value >= 0
 
 
-def _with_bytes_swapped(contents):
+def _with_bytes_swapped(contents: np.ndarray) -> np.ndarray:
     parts = 2 if contents.dtype.kind == "c" else 1
     words = np.dtype(f"u{contents.itemsize // parts}")
     return contents.view(words).byteswap().view(contents.dtype)
 
 
-def _checked_storage(contents):
+def _checked_storage(contents: np.ndarray) -> np.ndarray:
     if contents.dtype == bool and contents.view(np.uint8).max(initial=0) > 1:
         raise pickle.UnpicklingError("a tensor of truth values holds other bytes than 0 and 1")
     return contents

@@ -1,11 +1,19 @@
-"""Lay tensors of a PyTorch state dict into the variables of a Keras model, and account for each."""
+"""Lay tensors of a PyTorch state dict into the variables of a Keras model, and account for all."""
+
+from __future__ import annotations
 
 import dataclasses
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
 
 from reiqa_tf.errors import ReiqaError
+from reiqa_tf.files import written_whole
+from reiqa_tf.models.backbone import ConvolutionUnit
+from reiqa_tf.typing import PathLike
 
 _NAMES_IN_A_MESSAGE = 3
 
@@ -17,7 +25,7 @@ class ConversionError(ReiqaError):
         report: the `TransferReport`, with all names; the message quotes the first few.
     """
 
-    def __init__(self, message, report):
+    def __init__(self, message: str, report: TransferReport) -> None:
         super().__init__(message)
         self.report = report
 
@@ -59,58 +67,36 @@ class TransferReport:
     surplus: list[str] = dataclasses.field(default_factory=list)
     mismatched: list[str] = dataclasses.field(default_factory=list)
 
-    def as_dictionary(self):
-        """The report as JSON can hold it."""
-        return dataclasses.asdict(self)
-
 
 @dataclasses.dataclass(frozen=True)
-class Target:
-    """A variable that waits for a tensor.
+class NamedUnit:
+    """A unit of ours, and what its two parts are called in a state dict.
 
-    Args:
-        source: name of the tensor in the state dict.
-        variable: the Keras variable.
-        axes: which axis of the tensor becomes each axis of the variable.
+    Attributes:
+        convolution: name of the convolution, without `.weight`.
+        normalization: name of the batch normalisation.
+        unit: the built `ConvolutionUnit`.
     """
 
-    source: str
-    variable: keras.Variable
-    axes: tuple[int, ...]
+    convolution: str
+    normalization: str
+    unit: ConvolutionUnit
 
 
-def unit_targets(unit, convolution, normalization):
-    """The targets of one convolution with its batch normalisation.
-
-    Args:
-        unit: built `ConvolutionUnit`.
-        convolution: the convolution's name in the state dict.
-        normalization: the batch normalisation's name.
-
-    Returns:
-        list of `Target`.
-    """
-    depthwise = isinstance(unit.convolution, keras.layers.DepthwiseConv2D)
-    # PyTorch keeps kernels as (out, in, height, width), and depthwise ones as (channels, 1, ...).
-    kernel_axes = (2, 3, 0, 1) if depthwise else (2, 3, 1, 0)
-    norm = unit.normalization
-    return [
-        Target(f"{convolution}.weight", unit.convolution.kernel, kernel_axes),
-        Target(f"{normalization}.weight", norm.gamma, (0,)),
-        Target(f"{normalization}.bias", norm.beta, (0,)),
-        Target(f"{normalization}.running_mean", norm.moving_mean, (0,)),
-        Target(f"{normalization}.running_var", norm.moving_variance, (0,)),
-    ]
-
-
-def transfer(source, tensors, targets, unused):
+def transfer(
+    source: str,
+    tensors: Mapping[str, Any],
+    units: Sequence[NamedUnit],
+    left_out: Mapping[str, str],
+) -> TransferReport:
     """Lays each tensor into its variable; either all of them or none.
 
     Args:
         source: what errors and the report call the checkpoint.
         tensors: `{name: array}`, the state dict.
-        targets: list of `Target`.
-        unused: `{name: reason}` of entries that are left out on purpose.
+        units: all units of the network.
+        left_out: `{name: reason}` of tensors that are left out on purpose, where they are there.
+            (The counts of batches that batch normalisation has seen always are.)
 
     Returns:
         `TransferReport`.
@@ -119,10 +105,19 @@ def transfer(source, tensors, targets, unused):
         ConversionError: if a tensor is missing, surplus, or not of its variable's shape, or holds
             other than finite floating-point numbers.
     """
-    report = TransferReport(source, unused=dict(unused))
+    counts = {
+        f"{unit.normalization}.num_batches_tracked": "a count that only training uses"
+        for unit in units
+    }
+    unused = {name: why for name, why in {**counts, **left_out}.items() if name in tensors}
+    targets = [target for unit in units for target in _targets(unit)]
     known = {target.source for target in targets}
-    report.missing = [target.source for target in targets if target.source not in tensors]
-    report.surplus = [name for name in tensors if name not in known and name not in unused]
+    report = TransferReport(
+        source,
+        unused=unused,
+        missing=[target.source for target in targets if target.source not in tensors],
+        surplus=[name for name in tensors if name not in known and name not in unused],
+    )
     values = []
     for target in targets:
         if target.source not in tensors:
@@ -142,12 +137,50 @@ def transfer(source, tensors, targets, unused):
     return report
 
 
-def _problem(tensor, target):
+def write_reports(path: PathLike, reports: Mapping[str, TransferReport]) -> None:
+    """Writes what became of every tensor to a JSON file.
+
+    Args:
+        path: the file.
+        reports: `{name of an expert: its report}`.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    content = {name: dataclasses.asdict(report) for name, report in reports.items()}
+    with written_whole(path) as scratch:
+        scratch.write_text(json.dumps(content, indent=2) + "\n")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Target:
+    """A variable that waits for a tensor: its name there, and its axes in our order."""
+
+    source: str
+    variable: keras.Variable
+    axes: tuple[int, ...]
+
+
+def _targets(named: NamedUnit) -> Iterator[_Target]:
+    """The five variables of a unit."""
+    convolution, normalization = named.unit.convolution, named.unit.normalization
+    depthwise = isinstance(convolution, keras.layers.DepthwiseConv2D)
+    # PyTorch keeps kernels as (out, in, height, width), and depthwise ones as (channels, 1, ...).
+    kernel_axes = (2, 3, 0, 1) if depthwise else (2, 3, 1, 0)
+    yield _Target(f"{named.convolution}.weight", convolution.kernel, kernel_axes)
+    for part, variable in (
+        ("weight", normalization.gamma),
+        ("bias", normalization.beta),
+        ("running_mean", normalization.moving_mean),
+        ("running_var", normalization.moving_variance),
+    ):
+        yield _Target(f"{named.normalization}.{part}", variable, (0,))
+
+
+def _problem(tensor: Any, target: _Target) -> str | None:
     """What is wrong with a tensor, or None."""
-    expected = [0] * len(target.axes)
-    for axis, size in zip(target.axes, target.variable.shape, strict=True):
-        expected[axis] = size
-    expected = tuple(expected)
+    sizes = dict(zip(target.axes, target.variable.shape, strict=True))
+    expected = tuple(sizes[axis] for axis in range(len(sizes)))
     if not isinstance(tensor, np.ndarray):
         return f"expected a tensor of shape {expected}, received {type(tensor).__name__}"
     if tensor.shape != expected:
@@ -161,7 +194,7 @@ def _problem(tensor, target):
     return None
 
 
-def _raise_if_incomplete(report):
+def _raise_if_incomplete(report: TransferReport) -> None:
     problems = [
         f"{len(lines)} {kind} ({_first(lines)})"
         for kind, lines in (
@@ -178,7 +211,7 @@ def _raise_if_incomplete(report):
         )
 
 
-def _first(lines):
+def _first(lines: Sequence[str]) -> str:
     quoted = [line.encode("unicode_escape").decode("ascii") for line in lines[:_NAMES_IN_A_MESSAGE]]
     rest = len(lines) - len(quoted)
     return ", ".join(quoted) + (f" and {rest} more" if rest else "")

