@@ -200,12 +200,12 @@ def bootstrap_intervals(
         figure is not defined do not count; if it is defined in none, both are NaN.
 
     Raises:
-        ValueError: as `srcc` does; also if there are fewer than 5 groups.
+        MetricError: as `srcc` does; also if there are fewer than 5 groups.
     """
     predicted, scores = _pair(predicted, scores)
     whole = _fit_logistic(predicted, scores)
     figures = []
-    for rows in _resampled_rows(len(scores), groups, resamples, seed):
+    for rows in _resampled_rows(_labels(groups, len(scores)), resamples, seed):
         drawn = predicted[rows], scores[rows]
         # Starting from the mapping of all rows, one short fit is enough.
         figures.append(_agreement(*drawn, _fit_logistic(*drawn, start=whole)))
@@ -254,16 +254,13 @@ def paired_bootstrap(
         A `PairedDifference`.
 
     Raises:
-        ValueError: as `bootstrap_intervals` does.
+        MetricError: as `bootstrap_intervals` does.
     """
     predicted_a, scores = _pair(predicted_a, scores)
     predicted_b, scores = _pair(predicted_b, scores)
-
-    def difference(rows: np.ndarray | slice) -> float:
-        return metric(predicted_a[rows], scores[rows]) - metric(predicted_b[rows], scores[rows])
-
-    drawn = [difference(rows) for rows in _resampled_rows(len(scores), groups, resamples, seed)]
-    return PairedDifference(float(difference(slice(None))), *_interval(drawn))
+    return paired_bootstrap_over_splits(
+        predicted_a[None], predicted_b[None], scores, metric, groups, resamples, seed
+    )
 
 
 def paired_bootstrap_over_splits(
@@ -295,7 +292,7 @@ def paired_bootstrap_over_splits(
         A `PairedDifference`.
 
     Raises:
-        ValueError: as `bootstrap_intervals` does; also if the two test different rows.
+        MetricError: as `bootstrap_intervals` does; also if the two test different rows.
     """
     predicted_a = np.asarray(predicted_a, np.float64)
     predicted_b = np.asarray(predicted_b, np.float64)
@@ -317,8 +314,8 @@ def paired_bootstrap_over_splits(
         defined = [found for found in differences if not np.isnan(found)]
         return float(np.median(defined)) if defined else float("nan")
 
-    groups = None if groups is None else np.asarray(groups)[ever]
-    drawn = [difference(ever[rows]) for rows in _resampled_rows(len(ever), groups, resamples, seed)]
+    labels = _labels(groups, len(scores))[ever]
+    drawn = [difference(ever[rows]) for rows in _resampled_rows(labels, resamples, seed)]
     return PairedDifference(float(difference(ever)), *_interval(drawn))
 
 
@@ -517,24 +514,26 @@ def _slopes(x: np.ndarray, left: float, right: float, midpoint: float, width: fl
     return np.stack([1 - rise, rise, -steepness, -steepness * z], axis=1)
 
 
-def _resampled_rows(
-    count: int, groups: ArrayLike | None, resamples: int, seed: int
-) -> Iterator[np.ndarray]:
+def _labels(groups: ArrayLike | None, count: int) -> np.ndarray:
+    """The group of each row; without groups every row is its own."""
+    if groups is None:
+        return np.arange(count)
+    groups = np.asarray(groups)
+    if groups.shape != (count,):
+        raise MetricError(
+            "Expected `groups` to hold one label for every row, "
+            f"shape ({count},). Received an array of shape {groups.shape}."
+        )
+    return groups
+
+
+def _resampled_rows(labels: np.ndarray, resamples: int, seed: int) -> Iterator[np.ndarray]:
     """Yields the row numbers of each resample, whole groups drawn with replacement."""
     if resamples < 1:
         raise MetricError(f"Expected `resamples` to be at least 1. Received: {resamples}.")
-    if groups is None:
-        members = np.split(np.arange(count), count)
-    else:
-        groups = np.asarray(groups)
-        if groups.shape != (count,):
-            raise MetricError(
-                "Expected `groups` to hold one label for every row, "
-                f"shape ({count},). Received an array of shape {groups.shape}."
-            )
-        numbers = np.unique(groups, return_inverse=True)[1]
-        order = np.argsort(numbers, kind="stable")
-        members = np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1)
+    numbers = np.unique(labels, return_inverse=True)[1]
+    order = np.argsort(numbers, kind="stable")
+    members = np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1)
     if len(members) < MINIMUM_ROWS:
         raise MetricError(
             f"Expected at least {MINIMUM_ROWS} groups: resampling fewer gives no interval. "

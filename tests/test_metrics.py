@@ -309,7 +309,7 @@ def test_bootstraps_refuse_what_gives_no_interval(scored, arguments, message):
 
 @pytest.fixture
 def two_over_splits(scored):
-    """Two contestants on four splits of the same rows, each testing a random half."""
+    """Two sets of predictions on four splits of the same rows, each testing a random half."""
     predicted, scores = scored
     generator = np.random.default_rng(8)
     first, second = np.full((2, 4, 120), np.nan)
@@ -342,7 +342,9 @@ def test_over_splits_the_difference_is_the_median_of_the_splits(two_over_splits)
 
 
 def test_the_same_split_many_times_adds_no_certainty(two_over_splits):
-    first, second, scores = (each[:1] if each.ndim == 2 else each for each in two_over_splits)
+    first, second, scores = (
+        values[:1] if values.ndim == 2 else values for values in two_over_splits
+    )
     once = paired_bootstrap_over_splits(first, second, scores, resamples=100)
     often = paired_bootstrap_over_splits(
         np.repeat(first, 9, axis=0), np.repeat(second, 9, axis=0), scores, resamples=100
@@ -350,7 +352,7 @@ def test_the_same_split_many_times_adds_no_certainty(two_over_splits):
     assert often == once
 
 
-def test_contestants_that_test_different_rows_are_refused(two_over_splits):
+def test_predictions_of_different_rows_are_refused(two_over_splits):
     first, second, scores = two_over_splits
     with pytest.raises(ValueError, match="the same rows in the same splits"):
         paired_bootstrap_over_splits(first, second[::-1], scores)

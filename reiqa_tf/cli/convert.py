@@ -27,6 +27,7 @@ or number is refused by name. The preset has no head yet: it computes features (
 quality; each at full and at half size) and waits for `reiqa fit`."""
 
 POOLINGS = ("mean", "mean_and_deviation", "mean_deviation_and_center")
+"""Those of `reiqa_tf.models.encoder`, which no command imports until it runs."""
 
 
 def add_parser(subparsers: terminal.Subparsers) -> None:

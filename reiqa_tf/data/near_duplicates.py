@@ -10,7 +10,7 @@ from PIL import Image
 
 from reiqa_tf.data.splits import Split
 
-DISTANCE = 6
+HASH_DISTANCE = 6
 """Bits of 64 in which two hashes may differ for their photos to count as near-duplicates."""
 
 HASH_NAME = "perceptual hash, imagehash.phash of 64 bits"
@@ -50,7 +50,7 @@ def perceptual_hash(image: np.ndarray) -> np.uint64:
     return np.packbits(bits).view(">u8")[0].astype(np.uint64)
 
 
-def similar_pairs(hashes: np.ndarray, distance: int = DISTANCE) -> list[tuple[int, int, int]]:
+def similar_pairs(hashes: np.ndarray, distance: int = HASH_DISTANCE) -> list[tuple[int, int, int]]:
     """Finds all pairs of hashes that differ in few bits.
 
     Args:
@@ -72,7 +72,9 @@ def similar_pairs(hashes: np.ndarray, distance: int = DISTANCE) -> list[tuple[in
     return pairs
 
 
-def find_leaks(hashes: np.ndarray, splits: Sequence[Split], distance: int = DISTANCE) -> list[Leak]:
+def find_leaks(
+    hashes: np.ndarray, splits: Sequence[Split], distance: int = HASH_DISTANCE
+) -> list[Leak]:
     """Finds the near-duplicates that splits put on both sides.
 
     Args:

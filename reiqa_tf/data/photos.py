@@ -56,20 +56,18 @@ def find_photos(source: PathLike) -> list[str]:
     raise ImageError(f"{source}: no such file or folder.")
 
 
-def short_names(paths: Sequence[PathLike], root: PathLike | None = None) -> list[str]:
+def short_names(paths: Sequence[PathLike]) -> list[str]:
     """Shortens the names of photos to what is the same on every machine.
 
     Args:
         paths: list of paths.
-        root: folder that the names are relative to; None takes the photos' common one.
 
     Returns:
-        list of texts with forward slashes.
+        list of paths relative to the folder that all share, with forward slashes.
     """
     photos = [pathlib.PurePath(path) for path in paths]
-    if root is None:
-        different = set(photos)
-        shared = collections.Counter(parent for photo in different for parent in photo.parents)
-        everywhere = [parent for parent, count in shared.items() if count == len(different)]
-        root = max(everywhere, key=lambda parent: len(parent.parts), default="")
+    different = set(photos)
+    shared = collections.Counter(parent for photo in different for parent in photo.parents)
+    everywhere = [parent for parent, count in shared.items() if count == len(different)]
+    root = max(everywhere, key=lambda parent: len(parent.parts), default="")
     return [photo.relative_to(root).as_posix() for photo in photos]

@@ -118,9 +118,7 @@ def official_split(scored: ScoredPhotos, seed: int = 0) -> Split:
     return Split(train, val, test)
 
 
-def write_splits(
-    path: PathLike, scored: ScoredPhotos, splits: Sequence[Split], root: PathLike | None = None
-) -> None:
+def write_splits(path: PathLike, scored: ScoredPhotos, splits: Sequence[Split]) -> None:
     """Writes splits to a CSV file that can be published and read again.
 
     One row for each photo: its name, and a word with one letter for each split: r training,
@@ -130,7 +128,6 @@ def write_splits(
         path: the file.
         scored: `ScoredPhotos` of the photos.
         splits: list of `Split`.
-        root: folder that the names are relative to; None takes the photos' common one.
 
     Raises:
         OutputError: if it cannot be written.
@@ -140,7 +137,7 @@ def write_splits(
         for name in SHARES:
             words[getattr(split, name), number] = _LETTERS[name]
     rows = sorted(
-        (name, "".join(word)) for name, word in zip(photo_names(scored, root), words, strict=True)
+        (name, "".join(word)) for name, word in zip(photo_names(scored), words, strict=True)
     )
     with written_whole(path) as scratch, open(scratch, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -148,13 +145,12 @@ def write_splits(
         writer.writerows(rows)
 
 
-def read_splits(path: PathLike, scored: ScoredPhotos, root: PathLike | None = None) -> list[Split]:
+def read_splits(path: PathLike, scored: ScoredPhotos) -> list[Split]:
     """Reads what `write_splits` wrote, for the same photos in whatever order and folder.
 
     Args:
         path: the file.
         scored: `ScoredPhotos` of the photos.
-        root: as in `write_splits`.
 
     Returns:
         list of `Split`.
@@ -168,7 +164,7 @@ def read_splits(path: PathLike, scored: ScoredPhotos, root: PathLike | None = No
             words = {row["image"]: row["splits"] or "" for row in csv.DictReader(file)}
     except (OSError, UnicodeDecodeError, KeyError, csv.Error) as error:
         raise SplitError(f"{path}: not a file of splits (columns image,splits): {error}") from None
-    names = photo_names(scored, root)
+    names = photo_names(scored)
     missing = [name for name in names if name not in words]
     if missing:
         raise SplitError(
@@ -186,45 +182,23 @@ def read_splits(path: PathLike, scored: ScoredPhotos, root: PathLike | None = No
         Split(*(np.flatnonzero(column == _LETTERS[name]) for name in SHARES)) for column in table.T
     ]
     for number, split in enumerate(splits):
-        check_groups(scored, split, f"{path}, split {number + 1}")
+        _check_groups(scored, split, f"{path}, split {number + 1}")
     return splits
 
 
-def check_groups(scored: ScoredPhotos, split: Split, name: str) -> None:
-    """Makes sure that a split divides no group.
-
-    Args:
-        scored: `ScoredPhotos`.
-        split: `Split`.
-        name: of the split, for the message.
-
-    Raises:
-        SplitError: if it divides one.
-    """
-    if scored.groups is None:
-        return
-    fitted = np.unique(scored.groups[np.concatenate([split.train, split.val])])
-    divided = np.intersect1d(fitted, scored.groups[split.test])
-    if divided.size:
-        raise SplitError(
-            f"{name}: photos of {divided.size} groups stand on both sides, such as {divided[0]!r}."
-        )
-
-
-def photo_names(scored: ScoredPhotos, root: PathLike | None = None) -> list[str]:
+def photo_names(scored: ScoredPhotos) -> list[str]:
     """Names photos in a way that is the same on every machine.
 
     Args:
         scored: `ScoredPhotos`.
-        root: folder that the names are relative to; None takes the photos' common one.
 
     Returns:
-        list of texts with forward slashes.
+        list of paths relative to the folder that all share, with forward slashes.
 
     Raises:
         SplitError: if a name stands for two rows.
     """
-    names = short_names(scored.paths, root)
+    names = short_names(scored.paths)
     repeated = [name for name, count in collections.Counter(names).items() if count > 1]
     if repeated:
         raise SplitError(f"{repeated[0]} stands in two rows: expected each photo once.")
@@ -236,3 +210,15 @@ def _labels(scored: ScoredPhotos) -> np.ndarray:
     if scored.groups is None:
         return np.array(photo_names(scored))
     return np.asarray(scored.groups)
+
+
+def _check_groups(scored: ScoredPhotos, split: Split, name: str) -> None:
+    """Refuses a split that divides a group."""
+    if scored.groups is None:
+        return
+    fitted = np.unique(scored.groups[np.concatenate([split.train, split.val])])
+    divided = np.intersect1d(fitted, scored.groups[split.test])
+    if divided.size:
+        raise SplitError(
+            f"{name}: photos of {divided.size} groups stand on both sides, such as {divided[0]!r}."
+        )

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 
 from reiqa_tf import metrics
-from reiqa_tf.data.near_duplicates import DISTANCE, HASH_NAME, find_leaks
+from reiqa_tf.data.near_duplicates import HASH_DISTANCE, HASH_NAME, find_leaks
 from reiqa_tf.data.scored_photos import ScoredPhotos
 from reiqa_tf.data.splits import SHARES, Split, photo_names
 from reiqa_tf.errors import ReiqaError
@@ -209,7 +209,7 @@ def _prepare(entry, contestants, cache_file, workers, progress):
         ],
         "leaks": {
             "by": HASH_NAME,
-            "distance": DISTANCE,
+            "distance": HASH_DISTANCE,
             "pairs": [
                 {
                     "photos": [names[leak.first], names[leak.second]],

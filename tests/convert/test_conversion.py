@@ -38,20 +38,20 @@ def _values(backbone):
 
 def test_every_tensor_is_used_once_and_every_variable_filled_once(backbone, state):
     report = transfer_resnet("small.pth", state, backbone)
-    used = [each.source for each in report.transfers]
+    used = [transfer.source for transfer in report.transfers]
     assert sorted([*used, *report.unused]) == sorted(state)
-    filled = [each.variable for each in report.transfers]
+    filled = [transfer.variable for transfer in report.transfers]
     assert sorted(filled) == sorted(variable.path for variable in backbone.variables)
     assert all(name.endswith("num_batches_tracked") for name in report.unused)
     assert report.missing == report.surplus == report.mismatched == []
     by_variable = {variable.path: np.asarray(variable) for variable in backbone.variables}
-    for each in report.transfers:
-        tensor = state[each.source]
-        assert each.shape == tensor.shape
-        assert each.dtype == "float32"
+    for transfer in report.transfers:
+        tensor = state[transfer.source]
+        assert transfer.shape == tensor.shape
+        assert transfer.dtype == "float32"
         if tensor.ndim == 4:
             tensor = np.einsum("oihw->hwio", tensor)
-        np.testing.assert_array_equal(by_variable[each.variable], tensor)
+        np.testing.assert_array_equal(by_variable[transfer.variable], tensor)
 
 
 @pytest.mark.parametrize("prefix", ["module.encoder.", "encoder.", "module.", ""])
@@ -59,14 +59,14 @@ def test_names_may_have_the_prefixes_of_training_or_none(backbone, state, prefix
     transfer_resnet("plain.pth", state, backbone)
     expected = _values(backbone)
     prefixed = {prefix + name: tensor for name, tensor in state.items()}
-    beside = prefix.removesuffix("encoder.")
-    prefixed[f"{beside}head.0.weight"] = np.zeros((4, 4), np.float32)
+    outer = prefix.removesuffix("encoder.")
+    prefixed[f"{outer}head.0.weight"] = np.zeros((4, 4), np.float32)
     prefixed[f"{prefix}fc.bias"] = np.zeros(4, np.float32)
     other = ResNetBackbone(**SMALL)
     other.build((None, None, None, 3))
     report = transfer_resnet("prefixed.pth", prefixed, other)
     assert report.transfers[0].source == f"{prefix}conv1.weight"
-    assert "projection head" in report.unused[f"{beside}head.0.weight"]
+    assert "projection head" in report.unused[f"{outer}head.0.weight"]
     assert "classifier" in report.unused[f"{prefix}fc.bias"]
     for ours, theirs in zip(_values(other), expected, strict=True):
         np.testing.assert_array_equal(ours, theirs)
@@ -117,18 +117,18 @@ def test_other_floating_point_types_are_taken(backbone, state, dtype):
         for name, tensor in state.items()
     }
     report = transfer_resnet("other.pth", state, backbone)
-    assert {each.dtype for each in report.transfers} == {np.dtype(dtype).name}
+    assert {transfer.dtype for transfer in report.transfers} == {np.dtype(dtype).name}
     np.testing.assert_array_equal(
         backbone.stem.convolution.kernel,
         np.einsum("oihw->hwio", state["conv1.weight"]).astype(np.float32),
     )
 
 
-def test_an_official_checkpoint_is_taken_apart(quality_expert, content_expert):
+def test_an_official_checkpoint_is_encoder_head_and_rest(quality_expert, content_expert):
     encoder, report = quality_expert.encoder, quality_expert.report
     assert encoder.normalization is None
     assert encoder.feature_count == 4096
-    assert sum(np.prod(each.shape) for each in encoder.trainable_variables) == 23_508_032
+    assert sum(np.prod(variable.shape) for variable in encoder.trainable_variables) == 23_508_032
     assert report.source.endswith("quality_aware_r50.pth")
     assert len(report.transfers) == 265 == len(encoder.variables)
     heads = [name for name, why in report.unused.items() if why.startswith("the projection")]

@@ -47,7 +47,7 @@ def test_groups_are_kept_whole_and_shares_hold_as_nearly_as_groups_allow():
     for split in seeded_splits(_scored(779, groups)):
         seen = [set(groups[part]) for part in _parts(split)]
         assert len(set.union(*seen)) == sum(map(len, seen))
-        assert [len(each) for each in seen] == [20, 3, 6]
+        assert [len(names) for names in seen] == [20, 3, 6]
 
 
 def test_the_same_seed_gives_the_same_splits_and_others_differ():
@@ -158,11 +158,11 @@ def test_a_photo_saved_again_or_shrunk_is_a_near_duplicate_and_another_is_not(ph
     again = np.asarray(Image.fromarray(photo).resize((384, 256)))
     brighter = np.minimum(photo.astype(int) + 12, 255).astype(np.uint8)
     other = np.ascontiguousarray(photo[:, ::-1])
-    hashes = np.array([perceptual_hash(each) for each in (photo, again, brighter, other)])
+    hashes = np.array([perceptual_hash(image) for image in (photo, again, brighter, other)])
     assert [pair[:2] for pair in similar_pairs(hashes)] == [(0, 1), (0, 2), (1, 2)]
 
 
-def test_leaks_are_the_near_duplicates_that_a_split_fits_on_and_judges_on():
+def test_leaks_are_the_near_duplicates_that_a_split_fits_on_and_tests_on():
     hashes = np.array([7, 7, 2**40 - 1, 2**40 - 1, 0xF0F0F0F0F0F0F0], np.uint64)
     sides = [Split(np.array([0, 2, 4]), np.array([3]), np.array([1]))]
     sides.append(Split(np.array([0, 1]), np.array([3]), np.array([2, 4])))
