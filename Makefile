@@ -4,20 +4,20 @@ BIN := .venv/bin
 
 HEAD := --range 0 1 --ladders 690 --strengths 1e3 1e5 --half-precision
 
-.PHONY: demo test slow preset lint clean
+.PHONY: demo test slow preset lint wheel clean
 
 demo: .venv/installed
 	$(BIN)/reiqa score tests/photos
 
 test: .venv/tested
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 # The last file takes up to 14 GiB of memory: beside nothing else.
 PAIRS := tests/export/test_resnet50_pairs.py
 
 slow: .venv/tested
-	$(BIN)/pytest -m slow --ignore $(PAIRS)
-	$(BIN)/pytest -m slow -n 1 $(PAIRS)
+	$(BIN)/pytest -n 2 --dist loadfile -m slow --ignore $(PAIRS)
+	$(BIN)/pytest -m slow $(PAIRS)
 
 # The default preset from scores.csv of BIQ2021, in a few hours of two cores:
 # make preset SCORES=biq2021/scores.csv OUT=made
@@ -27,12 +27,14 @@ preset: .venv/tested
 		$(HEAD) --out $(OUT)/reiqa_lite0_biq2021
 	$(BIN)/reiqa export --preset $(OUT)/reiqa_lite0_biq2021 --format onnx
 
-lint: .venv/tested
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+lint:
+	.ci/run lint types
+
+wheel:
+	.ci/run wheel
 
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv build dist *.egg-info
 
 .venv/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv

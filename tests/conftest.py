@@ -1,19 +1,20 @@
-"""Settings and pictures that all tests share."""
+"""Settings and pictures that all tests share.
 
+Nothing here imports TensorFlow: the tests that need it import it, the others begin at once. What
+it reads when it starts is set before any of them can.
+"""
+
+import logging
 import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # before TensorFlow is first imported
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # the same numbers on every machine
-
 import pathlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from reiqa_tf.cli.startup import start_tensorflow
-
-start_tensorflow()
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # the same numbers on every machine
+logging.getLogger("tensorflow").setLevel("ERROR")  # as the commands do: hints on tracing are noise
 
 PHOTOS = pathlib.Path(__file__).parent / "photos"
 

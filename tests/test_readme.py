@@ -6,11 +6,10 @@ import re
 import shlex
 import shutil
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from reiqa_tf.cli.main import main, parse
+from tests.newcomer import write_files
 
 ROOT = pathlib.Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -33,17 +32,7 @@ def _commands():
 def folder(photo, tmp_path_factory):
     """The files that the README's examples name."""
     folder = tmp_path_factory.mktemp("newcomer")
-    (folder / "holiday").mkdir()
-    Image.fromarray(photo[:300, :400]).save(folder / "photo.jpg", quality=90)
-    generator = np.random.default_rng(0)
-    lines = ["image,mos,split,group"]
-    for i in range(36):
-        y, x = generator.integers(400), generator.integers(600)
-        crop = Image.fromarray(photo[y : y + 64, x : x + 64])
-        coarse = crop.resize((64 >> (i % 4),) * 2).resize((64, 64), Image.Resampling.NEAREST)
-        coarse.save(folder / "holiday" / f"{i}.png")
-        lines.append(f"holiday/{i}.png,{4 - i % 4},{'test' if i < 8 else 'train'},{i}")
-    (folder / "scores.csv").write_text("\n".join(lines) + "\n")
+    write_files(folder, photo)
     return folder
 
 
@@ -53,8 +42,8 @@ def test_the_two_first_commands_are_those_of_make():
     assert set(first) == {"score", "test"}
     assert "reiqa score tests/photos" in first["score"]
     assert "$(BIN)/reiqa score tests/photos" in makefile
-    assert first["test"].endswith(".venv/bin/pytest")
-    assert "$(BIN)/pytest\n" in makefile
+    assert first["test"].endswith(".venv/bin/pytest -n 2 --dist loadfile")
+    assert "$(BIN)/pytest -n 2 --dist loadfile\n" in makefile
 
 
 def test_the_commands_run_one_after_the_other(folder, monkeypatch, tmp_path, capsys):
@@ -76,13 +65,25 @@ def test_the_commands_run_one_after_the_other(folder, monkeypatch, tmp_path, cap
     assert {"my_preset", "result.json", "scatter.png", "features.npz"} <= set(os.listdir(folder))
 
 
-def test_the_python_examples_run(folder, monkeypatch, capsys):
-    monkeypatch.chdir(folder)
-    names = {}
-    for block in _blocks("python"):
-        exec(compile(block, "README.md", "exec"), names)  # noqa: S102
-    assert capsys.readouterr().out
-    shutil.rmtree("my_tuned_preset")
+# Examples that wait for a minute of compiling: all 26 distortions, and gradients of EfficientNet.
+COMPILED = ("QualityViews", ".fit(")
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        pytest.param(
+            block,
+            id=block.splitlines()[-1],
+            marks=pytest.mark.slow if any(name in block for name in COMPILED) else (),
+        )
+        for block in _blocks("python")
+    ],
+)
+def test_a_python_example_runs(block, folder, tmp_path, monkeypatch):
+    shutil.copytree(folder, tmp_path / "here")
+    monkeypatch.chdir(tmp_path / "here")
+    exec(compile(block, "README.md", "exec"), {"__name__": "example"})  # noqa: S102
 
 
 def test_the_pictures_and_files_that_it_names_exist():
