@@ -1,153 +1,184 @@
 """From a preset to a folder of artifacts, measured, with their manifest; whole or not at all."""
 
-import pathlib
+from __future__ import annotations
 
-from reiqa_tf.export import formats, measuring, parity
-from reiqa_tf.export.contract import contract
-from reiqa_tf.export.manifest import describe_artifact, write_manifest
+import pathlib
+from collections.abc import Sequence
+
+from reiqa_tf.data.scored_photos import ScoredPhotos
+from reiqa_tf.export import measuring, parity
+from reiqa_tf.export.comparison import ComparedArtifact, Comparison
+from reiqa_tf.export.digests import describe_artifact
+from reiqa_tf.export.formats import FormatError, Order, choose_formats
+from reiqa_tf.export.measurements import Measurements
 from reiqa_tf.files import folder_written_whole
 from reiqa_tf.image.reading import ImageError, read_bytes
-from reiqa_tf.presets.folders import WEIGHTS_FILE
+from reiqa_tf.models.scorer import load_preset
+from reiqa_tf.presets.folders import WEIGHTS_FILE, read_metadata
+from reiqa_tf.progress import Progress, silent
 from reiqa_tf.runtimes.contract import Contract
-from reiqa_tf.runtimes.manifest import MANIFEST_FILE
+from reiqa_tf.runtimes.manifest import MANIFEST_FILE, ArtifactEntry, write_manifest
 from reiqa_tf.runtimes.opening import EXPORTS_FOLDER
+from reiqa_tf.typing import PathLike, Size
 
 WARM_UP_PHOTOS = 8
 """Photos of which warm-up requests are made."""
 
 
 def export(
-    scorer,
-    metadata,
-    preset_name,
-    folder,
-    chosen,
-    photos=None,
-    calibration=None,
-    scored=None,
-    model_version=1,
-    progress=measuring.no_progress,
-):
-    """Exports a scorer and proves it.
+    preset: PathLike,
+    out: PathLike | None = None,
+    formats: Sequence[str] = ("tflite", "onnx"),
+    precisions: Sequence[str] = ("float32",),
+    sizes: Sequence[Size | None] | None = None,
+    photos: PathLike | Sequence[PathLike] | None = None,
+    scores: PathLike | ScoredPhotos | None = None,
+    split: str | None = None,
+    calibration: PathLike | Sequence[PathLike] | None = None,
+    model_version: int = 1,
+    progress: Progress = silent,
+) -> Comparison:
+    """Exports a preset for servers, phones and browsers, and compares what was made with Keras.
+
+    The folder appears whole at the end or not at all. Beside the artifacts stands `manifest.json`
+    with all that was measured, for `verify`.
 
     Args:
-        scorer: a built `ReIQAScorer`.
-        metadata: what its preset says about itself.
-        preset_name: name of its preset; also that of the model on a server.
-        folder: the folder to make. An older export in its place is replaced; any other folder that
-            is not empty is refused.
-        chosen: what `formats.choose` answered.
-        photos: paths of the real photos to compare on and to warm up with; None takes those that
-            the package ships.
-        calibration: paths of the real photos for full-integer weights; None takes those that
-            the package ships.
-        scored: `reiqa_tf.data.scored_photos.Manifest` of photos that people scored, or None.
+        preset: a folder, or the name of a preset that the package ships. Its name is also that of
+            the model on a server.
+        out: the folder to make. An older export in its place is replaced; any other folder that
+            is not empty is refused. None makes `exports` in the preset's own folder, where
+            `open_scorer` looks; a shipped preset has no such place.
+        formats: out of `reiqa_tf.export.formats.NAMES`; all are made in those of the precisions
+            that they have.
+        precisions: out of `reiqa_tf.export.formats.PRECISIONS`.
+        sizes: sizes of the pictures that the TFLite files take: `(height, width)` in pixels from
+            32 up, and None for any size in one file. None in place of a list makes files for any
+            size, and where `full_integer` is asked for, for the preset's working size as well.
+        photos: real photos to compare on and to warm up with: a folder, a pattern or a list of
+            paths; None takes those of `scores`, or else those that the package ships.
+        scores: photos that people scored, a CSV file or what `read_scored_photos` returned of one,
+            to compare rank correlations; None does without.
+        split: the split of `scores` whose rows are taken, or None for all rows.
+        calibration: real photos, named as `photos`, for full-integer weights; None takes those
+            that the package ships.
         model_version: version of the model on a server, from 1 up.
-        progress: function from a description and a total to a wrapper of iterators, such as
-            `reiqa_tf.cli.terminal.progress`.
+        progress: shows how far the work is.
 
     Returns:
-        pair of the artifacts' entries in the manifest by name, and the list of the errors of
-        scored photos that could not be read.
+        `Comparison`: what was made, how far it is from Keras, and whether that is near enough.
 
     Raises:
+        FormatError: if there is no such format, precision, size or version, a package of a format
+            is not installed, or a shipped preset is to be exported into its own folder.
+        PresetError: if there is no such preset.
         OutputError: if the folder is in the way or cannot be written.
         ImageError: if no photo to compare on can be read.
-        FormatError: if a package of a format is not installed.
+        ScoredPhotosError: if `scores` or `split` cannot be used.
         ReiqaError: if a conversion fails.
 
     Example:
-    ```python
-    scorer, metadata = load_preset("my_preset"), read_metadata("my_preset")
-    chosen = choose(["onnx"], ["float32"], [None])
-    entries, _ = export(scorer, metadata, "my_preset", "exported", chosen)
-    entries["model.onnx"]["difference"]["worst"]
+    ```text
+    import reiqa_tf
+
+    made = reiqa_tf.export("content_lite0_biq2021", "exported", formats=["onnx"])
+    for artifact in made.artifacts:
+        print(artifact.path, artifact.measured.difference, artifact.complaints)
     ```
     """
+    if out is None and not pathlib.Path(preset).is_dir():
+        raise FormatError(f"{preset} is a shipped preset. Say where its exports go: --out DIR")
+    folder = pathlib.Path(preset) / EXPORTS_FOLDER if out is None else pathlib.Path(out)
+    if model_version < 1:
+        raise FormatError(f"model version: expected 1 or more. Received: {model_version}")
+    metadata = read_metadata(preset)
+    if sizes is None:
+        sizes = [None]
+        if "full_integer" in precisions and metadata.get("working_size"):
+            sizes = [None, (metadata["working_size"],) * 2]
+    chosen = choose_formats(formats, precisions, sizes)
     for row, _ in chosen:
         row.require_packages()
-    photos = photos or parity.shipped_photos()
-    order = formats.Order(
+    listed, scored = measuring.reference_photos(photos, scores, split)
+    if calibration is None:
+        calibrated_on = parity.shipped_photos()
+    else:
+        calibrated_on = parity.listed_photos(calibration)
+    scorer = load_preset(preset)
+    name = pathlib.Path(preset).resolve().name
+    contract = Contract.of(scorer, name, metadata["sha256"][WEIGHTS_FILE], metadata)
+    order = Order(
         scorer=scorer,
-        contract=contract(scorer, preset_name, metadata["sha256"][WEIGHTS_FILE], metadata),
-        model_name=preset_name,
+        contract=contract,
+        model_name=name,
         model_version=model_version,
-        photos=_warm_up_photos(photos, scorer.working_size),
-        calibration=calibration or parity.shipped_photos(),
+        photos=_warm_up_photos(listed, scorer.working_size),
+        calibration=calibrated_on,
     )
     reference = measuring.Reference(
-        photos, scorer.working_size, scorer, scored=scored, progress=progress
+        listed, scorer.working_size, scorer, scored=scored, progress=progress
     )
-    entries, known = {}, Contract.read(order.contract, preset_name)
+    for _, size in chosen:
+        reference.pictures(size)  # photos that cannot be read are better known before converting
+    entries: dict[str, ArtifactEntry] = {}
+    measured: dict[str, Measurements] = {}
     with folder_written_whole(folder, mark=MANIFEST_FILE) as scratch:
-        shown = progress("converting", len(chosen))
-        for row, size in shown(chosen):
-            name = row.path_for(size)
-            row.write(order, scratch / name, size)
-            entries[name] = {
+        for row, size in progress(chosen, "converting", len(chosen)):
+            artifact = row.path_for(size)
+            row.write(order, scratch / artifact, size)
+            entries[artifact] = {
                 "format": row.name,
                 "precision": row.precision,
                 "size": None if size is None else list(size),
-                **describe_artifact(scratch / name),
-                "contract": order.contract,
+                **describe_artifact(scratch / artifact),
+                "contract": contract.entries(),
                 "versions": row.versions(),
                 "tolerance": row.tolerances(),
+                **Measurements().entries(),
             }
         # The runtimes open nothing that no manifest describes.
-        write_manifest(scratch, preset_name, {}, entries)
+        write_manifest(scratch, name, {}, entries)
         for row, size in chosen:
-            name = row.path_for(size)
-            measured = measuring.measure(row, scratch / name, size, known, reference)
-            entries[name].update(measured)
-        write_manifest(scratch, preset_name, reference.entries(), entries)
-    return entries, reference.problems
-
-
-def outside_tolerance(entry):
-    """What of an artifact's measurements is not as near Keras as its format should be.
-
-    Args:
-        entry: its entry in a manifest.
-
-    Returns:
-        list of texts, empty if all is well.
-    """
-    complaints = []
-    tolerance = entry["tolerance"]
-    apart, ranks = entry.get("difference"), entry.get("srcc")
-    if apart and tolerance["score"] is not None and not apart["worst"] <= tolerance["score"]:
-        complaints.append(
-            f"differs from Keras by {apart['worst']:.2g} of the range, more than "
-            f"{tolerance['score']:g}"
+            artifact = row.path_for(size)
+            measured[artifact] = measuring.measure(
+                row, scratch / artifact, size, contract, reference
+            )
+            entries[artifact] = {**entries[artifact], **measured[artifact].entries()}
+        write_manifest(scratch, name, reference.entries(), entries)
+    compared = []
+    for row, size in chosen:
+        artifact = row.path_for(size)
+        complaints = row.complaints(measured[artifact])
+        compared.append(
+            ComparedArtifact(
+                path=folder / artifact,
+                format=row.name,
+                precision=row.precision,
+                size=size,
+                byte_count=entries[artifact]["bytes"],
+                measured=measured[artifact],
+                complaints=tuple(f"{artifact}: {line}" for line in complaints),
+            )
         )
-    if ranks and not abs(ranks["change"]) <= tolerance["srcc"]:
-        complaints.append(
-            f"changes SRCC by {ranks['change']:+.2g}, more than {tolerance['srcc']:g}"
-        )
-    return complaints
+    return Comparison(
+        folder=folder,
+        preset=name,
+        remark="compared with Keras",
+        artifacts=tuple(compared),
+        scored_photos=0 if scored is None else len(scored),
+        problems=tuple(reference.problems),
+    )
 
 
-def _warm_up_photos(photos, working_size):
+def _warm_up_photos(photos: Sequence[PathLike], working_size: int | None) -> list[bytes]:
     """Some photos as a client would send them: JPEG and PNG as they are, others as PNG."""
     contents = []
-    for picture_of in (photos[i * len(photos) // WARM_UP_PHOTOS] for i in range(WARM_UP_PHOTOS)):
+    for path in (photos[i * len(photos) // WARM_UP_PHOTOS] for i in range(WARM_UP_PHOTOS)):
         try:
-            (picture,) = parity.cut_pictures([picture_of], working_size, count=1)
+            (picture,) = parity.cut_pictures([path], working_size, count=1)
         except ImageError:
             continue
-        whole = read_bytes(picture_of)
+        whole = read_bytes(path)
         is_served = whole.startswith((b"\xff\xd8\xff", b"\x89PNG"))
         contents.append(whole if is_served else picture.contents)
     return list(dict.fromkeys(contents))
-
-
-def default_folder(preset):
-    """Where the exports of a preset are looked for: in its own folder.
-
-    Args:
-        preset: a folder with a preset.
-
-    Returns:
-        `pathlib.Path`.
-    """
-    return pathlib.Path(preset) / EXPORTS_FOLDER

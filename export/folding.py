@@ -1,5 +1,9 @@
 """A scorer whose weights are folded as for inference, and still variables that are stored once."""
 
+from __future__ import annotations
+
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -9,8 +13,10 @@ from tensorflow.core.protobuf import config_pb2, meta_graph_pb2, rewriter_config
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 from tensorflow.python.grappler import tf_optimizer
 
-from reiqa_tf.export import contract
-from reiqa_tf.export.serving import all_answers
+from reiqa_tf.export.serving import GraphFunction, Outputs, all_outputs
+from reiqa_tf.models.scorer import ReIQAScorer
+from reiqa_tf.runtimes.contract import IMAGES
+from reiqa_tf.typing import Tensor
 
 _SMALLEST_VARIABLE = 16
 """Elements from which on a constant is lifted: below, it costs more as a variable."""
@@ -28,16 +34,20 @@ class FoldedScorer(tf.Module):
 
     Attributes:
         compute: graph function from pictures `(N, H, W, 3)`, floats in [0, 1], to a dictionary as
-            of `all_answers`.
+            of `all_outputs`.
 
     Example:
     ```python
-    folded = FoldedScorer(scorer)
-    folded.compute(tf.random.uniform((1, 384, 512, 3)))["score"]
+    import reiqa_tf
+    from reiqa_tf.export.folding import FoldedScorer
+
+    folded = FoldedScorer(reiqa_tf.load_preset("content_lite0_biq2021"))
+    image = reiqa_tf.read_image("photo.jpg", fit=64) / 255
+    print(folded.compute(image[None].astype("float32"))["score"])
     ```
     """
 
-    def __init__(self, scorer):
+    def __init__(self, scorer: ReIQAScorer) -> None:
         super().__init__(name="scorer")
         concrete = _constant_function(scorer).get_concrete_function()
         frozen = convert_variables_to_constants_v2(concrete, lower_control_flow=False)
@@ -46,32 +56,34 @@ class FoldedScorer(tf.Module):
         names = sorted(concrete.structured_outputs)
         entry, ends = frozen.inputs[0].name, [tensor.name for tensor in frozen.outputs]
 
-        def compute(images):
+        def compute(images: Tensor) -> Outputs:
             inputs = {name: self.weights[i].read_value() for name, i in lifted.items()}
             tensors = tf.graph_util.import_graph_def(
                 graph, input_map={**inputs, entry: images}, return_elements=ends, name="folded"
             )
             return dict(zip(names, tensors, strict=True))
 
-        self.compute = tf.function(compute, input_signature=[_PICTURES], autograph=False)
+        self.compute: GraphFunction = tf.function(
+            compute, input_signature=[_PICTURES], autograph=False
+        )
 
 
-_PICTURES = tf.TensorSpec((None, None, None, 3), tf.float32, name=contract.IMAGES)
+_PICTURES = tf.TensorSpec((None, None, None, 3), tf.float32, name=IMAGES)
 
 
-def _constant_function(scorer):
+def _constant_function(scorer: ReIQAScorer) -> GraphFunction:
     weights = [(variable, keras.ops.convert_to_numpy(variable)) for variable in scorer.variables]
 
     @tf.function(input_signature=[_PICTURES], autograph=False)
-    def compute(images):
+    def compute(images: Tensor) -> Outputs:
         constants = [(variable, tf.constant(array)) for variable, array in weights]
         with keras.StatelessScope(state_mapping=constants):
-            return all_answers(scorer, images)
+            return all_outputs(scorer, images)
 
     return compute
 
 
-def _fold(frozen):
+def _fold(frozen: Any) -> Any:
     """The graph of a function without variables, with everything constant computed."""
     config = config_pb2.ConfigProto()
     rewrites = config.graph_options.rewrite_options
@@ -91,7 +103,7 @@ def _fold(frozen):
     return tf_optimizer.OptimizeGraph(config, meta_graph)
 
 
-def _lift(graph):
+def _lift(graph: Any) -> tuple[list[tf.Variable], dict[str, int]]:
     """Takes the large constants out of a graph.
 
     Args:
@@ -100,7 +112,9 @@ def _lift(graph):
     Returns:
         list of variables, and a dictionary from names of removed tensors to places in the list.
     """
-    variables, places, lifted = [], {}, {}
+    variables: list[tf.Variable] = []
+    places: dict[tuple[tuple[int, ...], bytes], int] = {}
+    lifted: dict[str, int] = {}
     for node in [node for node in graph.node if node.op == "Const"]:
         array = tf.make_ndarray(node.attr["value"].tensor)
         if array.dtype != np.float32 or array.size < _SMALLEST_VARIABLE:

@@ -3,18 +3,29 @@
 The converters and runtimes are imported when a row is used: a format needs its own packages only.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import importlib.metadata
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from reiqa_tf.errors import ReiqaError
-from reiqa_tf.export import contract
-from reiqa_tf.export.parity import cut_pictures
+from reiqa_tf.export.measurements import Measurements
+from reiqa_tf.export.parity import Picture, cut_pictures
 from reiqa_tf.export.quiet import quiet
+from reiqa_tf.image.reading import MINIMUM_SIDE
+from reiqa_tf.models.scorer import ReIQAScorer
+from reiqa_tf.runtimes.contract import IMAGE_BYTES, Contract
 from reiqa_tf.runtimes.errors import ArtifactError
+from reiqa_tf.runtimes.manifest import ToleranceEntry
+from reiqa_tf.typing import PathLike, Size
+
+RunPicture: TypeAlias = Callable[[Picture], dict[str, np.ndarray]]
+"""An artifact in its runtime: from a picture to its outputs, arrays with one row, by name."""
 
 
 class FormatError(ReiqaError):
@@ -27,19 +38,19 @@ class Order:
 
     Attributes:
         scorer: a built `ReIQAScorer`.
-        contract: what `contract.contract` says of it.
+        contract: what the artifact says about itself.
         model_name: name of the model on a server.
         model_version: version of the model on a server.
-        photos: list of the bytes of some real photos, JPEG or PNG, for warm-up requests.
-        calibration: list of the paths of real photos that full-integer weights are calibrated on.
+        photos: the bytes of some real photos, JPEG or PNG, for warm-up requests.
+        calibration: paths of the real photos that full-integer weights are calibrated on.
     """
 
-    scorer: object
-    contract: dict
+    scorer: ReIQAScorer
+    contract: Contract
     model_name: str
     model_version: int
-    photos: list
-    calibration: list
+    photos: Sequence[bytes]
+    calibration: Sequence[PathLike]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,9 +61,9 @@ class Format:
         name: name of the format, such as `onnx`.
         precision: such as `float32`.
         file_name: what the artifact is called; `{}` is filled in as precision and size ask.
-        write: function from an `Order`, the path to write and the size to nothing.
-        open: function from a path and a number of threads to a function from a
-            `reiqa_tf.export.parity.Picture` to a dictionary of arrays with one row.
+        write: function that writes what an `Order` asks for to a path, at a size or for any (None).
+        open: function from a path and a number of threads, or None for all cores, to a
+            `RunPicture`.
         packages: names of the distributions that write and run it.
         tolerance: largest difference from Keras as a share of the score's range; None where the
             rank correlation alone counts.
@@ -65,25 +76,46 @@ class Format:
     name: str
     precision: str
     file_name: str
-    write: Callable
-    open: Callable
-    packages: tuple
+    write: Callable[[Order, pathlib.Path, Size | None], None]
+    open: Callable[[PathLike, int | None], RunPicture]
+    packages: tuple[str, ...]
     tolerance: float | None
     srcc_tolerance: float
     takes_any_size: bool = True
     takes_fixed_size: bool = False
     is_folder: bool = False
 
-    def path_for(self, size):
+    def path_for(self, size: Size | None) -> str:
         """Name of the artifact of a size, `(height, width)` or None."""
         precision = "" if self.precision == "float32" else f"_{self.precision}"
         return self.file_name.format(precision + ("" if size is None else f"_{size_text(size)}"))
 
-    def tolerances(self):
-        """How far from Keras an artifact may be: `score` and `srcc`, as in its fields."""
+    def tolerances(self) -> ToleranceEntry:
+        """How far from Keras an artifact may be, as a manifest has it."""
         return {"score": self.tolerance, "srcc": self.srcc_tolerance}
 
-    def require_packages(self):
+    def complaints(self, measured: Measurements) -> list[str]:
+        """What of an artifact's measurements is not as near Keras as this format should be.
+
+        Args:
+            measured: what was measured of the artifact.
+
+        Returns:
+            list of texts, empty if all is well.
+        """
+        found = []
+        difference, ranks = measured.difference, measured.srcc
+        # Not written as "worst > tolerance": a difference that is no number is none that is small.
+        if difference and self.tolerance is not None and not difference.worst <= self.tolerance:
+            found.append(
+                f"differs from Keras by {difference.worst:.2g} of the range, more than "
+                f"{self.tolerance:g}"
+            )
+        if ranks and not abs(ranks.change) <= self.srcc_tolerance:
+            found.append(f"changes SRCC by {ranks.change:+.2g}, more than {self.srcc_tolerance:g}")
+        return found
+
+    def require_packages(self) -> None:
         """Refuses a format whose packages are not installed.
 
         Raises:
@@ -98,74 +130,60 @@ class Format:
                     "Install it: pip install 'reiqa_tf[export]'"
                 ) from None
 
-    def versions(self):
+    def versions(self) -> dict[str, str]:
         """Versions of everything that took part."""
         names = ("reiqa_tf", "tensorflow", "keras", "numpy", "pillow", *self.packages)
         return {name: importlib.metadata.version(name) for name in names}
 
 
-def size_text(size):
+def size_text(size: Size | None) -> str:
     """How a size is written: height x width, or `any`."""
     return "any" if size is None else f"{size[0]}x{size[1]}"
 
 
-def _write_saved_model(order, path, size):  # noqa: ARG001
+def _write_saved_model(order: Order, path: pathlib.Path, _size: Size | None) -> None:
     from reiqa_tf.export.saved_model import write_saved_model
 
     write_saved_model(order.scorer, path, order.model_name, order.photos, order.model_version)
 
 
-def _open_saved_model(path, threads):  # noqa: ARG001
+class _ServedModel:
+    """The signature of a SavedModel that takes whole files.
+
+    Args:
+        loaded: the SavedModel. It is kept, because a signature does not keep its weights alive.
+    """
+
+    def __init__(self, loaded: Any) -> None:
+        self._loaded = loaded
+        self._compute = loaded.signatures["serving_default"]
+
+    def __call__(self, picture: Picture) -> dict[str, np.ndarray]:
+        import tensorflow as tf
+
+        outputs = self._compute(**{IMAGE_BYTES: tf.constant([picture.contents])})
+        return {name: value.numpy() for name, value in outputs.items()}
+
+
+def _open_saved_model(path: PathLike, _threads: int | None) -> RunPicture:
     # TensorFlow's threads are those of the process; `saved_model_timing` is a process of its own.
     import tensorflow as tf
 
     (model,) = pathlib.Path(path).glob("*/*/saved_model.pb")
     try:
-        loaded = tf.saved_model.load(model.parent)
-        compute = loaded.signatures["serving_default"]
+        return _ServedModel(tf.saved_model.load(model.parent))
     except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
         raise ArtifactError(f"{path}: not a SavedModel of ours ({error}).") from None
 
-    def run(picture):
-        answer = compute(**{contract.IMAGE_BYTES: tf.constant([picture.contents])})
-        return {name: value.numpy() for name, value in answer.items()}
 
-    run.keep = loaded  # a signature does not keep its weights alive
-    return run
-
-
-def _write_onnx(precision):
-    def write(order, path, size):  # noqa: ARG001
-        from reiqa_tf.export.onnx import convert_onnx
-
-        path.write_bytes(convert_onnx(order.scorer, precision, contract=order.contract))
-
-    return write
-
-
-def _open_onnx(path, threads):
+def _open_onnx(path: PathLike, threads: int | None) -> RunPicture:
     from reiqa_tf.runtimes.onnx_scorer import OnnxScorer
 
     scorer = OnnxScorer(path, threads)
     return lambda picture: scorer.run(picture.image[np.newaxis])
 
 
-def _write_tflite(precision):
-    def write(order, path, size):
-        from reiqa_tf.export.tflite import convert_tflite
-
-        calibration = None
-        if precision == "full_integer":
-            calibration = [each.image for each in cut_pictures(order.calibration, size=size)]
-        converted = convert_tflite(
-            order.scorer, size, precision, calibration=calibration, contract=order.contract
-        )
-        path.write_bytes(converted)
-
-    return write
-
-
-def _open_tflite(path, threads):
+def _open_tflite(path: PathLike, threads: int | None) -> RunPicture:
     from reiqa_tf.runtimes.litert_scorer import LiteRTScorer
 
     with quiet():  # LiteRT announces its delegates
@@ -173,27 +191,50 @@ def _open_tflite(path, threads):
     return lambda picture: scorer.run(picture.image[np.newaxis])
 
 
-def _onnx(precision, *tolerances):
+def _onnx(precision: str, tolerance: float, srcc_tolerance: float) -> Format:
+    """The row of ONNX in one precision."""
+
+    def write(order: Order, path: pathlib.Path, _size: Size | None) -> None:
+        from reiqa_tf.export.onnx import convert_onnx
+
+        path.write_bytes(convert_onnx(order.scorer, precision, order.contract))
+
     return Format(
         "onnx",
         precision,
         "model{}.onnx",
-        _write_onnx(precision),
+        write,
         _open_onnx,
         ("tf2onnx", "onnx", "onnxruntime"),
-        *tolerances,
+        tolerance,
+        srcc_tolerance,
     )
 
 
-def _tflite(precision, *tolerances, takes_any_size=True):
+def _tflite(
+    precision: str, tolerance: float | None, srcc_tolerance: float, takes_any_size: bool = True
+) -> Format:
+    """The row of TFLite in one precision."""
+
+    def write(order: Order, path: pathlib.Path, size: Size | None) -> None:
+        from reiqa_tf.export.tflite import convert_tflite
+
+        calibration = None
+        if precision == "full_integer":
+            pictures = cut_pictures(order.calibration, size=size)
+            calibration = [picture.image for picture in pictures]
+        converted = convert_tflite(order.scorer, size, precision, order.contract, calibration)
+        path.write_bytes(converted)
+
     return Format(
         "tflite",
         precision,
         "model{}.tflite",
-        _write_tflite(precision),
+        write,
         _open_tflite,
         ("ai-edge-litert", "ai-edge-quantizer"),
-        *tolerances,
+        tolerance,
+        srcc_tolerance,
         takes_any_size=takes_any_size,
         takes_fixed_size=True,
     )
@@ -225,7 +266,7 @@ NAMES = tuple(dict.fromkeys(row.name for row in FORMATS))
 PRECISIONS = tuple(dict.fromkeys(row.precision for row in FORMATS))
 
 
-def find_format(name, precision):
+def find_format(name: str, precision: str) -> Format:
     """The row of a format and precision.
 
     Args:
@@ -244,20 +285,30 @@ def find_format(name, precision):
     raise FormatError(f"expected one of {_listed()}. Received: {name} in {precision}")
 
 
-def choose(names, precisions, sizes):
+def choose_formats(
+    names: Sequence[str], precisions: Sequence[str], sizes: Sequence[Size | None]
+) -> list[tuple[Format, Size | None]]:
     """What to make when formats, precisions and sizes are asked for.
 
     Args:
-        names: formats out of `NAMES`; each is made in those of the precisions that it has.
+        names: formats out of `NAMES`; all are made in those of the precisions that they have.
         precisions: out of `PRECISIONS`.
-        sizes: list of `(height, width)`, and of None for any size; formats without fixed sizes are
-            made for any size whatever is asked for.
+        sizes: `(height, width)` in pixels from 32 up, and None for any size; formats without fixed
+            sizes are made for any size whatever is asked for.
 
     Returns:
         list of pairs of a `Format` and a size, in the order of the table.
 
     Raises:
         FormatError: if something is unknown, or a format would not be made at all.
+
+    Example:
+    ```python
+    from reiqa_tf.export.formats import choose_formats
+
+    for row, size in choose_formats(["onnx", "tflite"], ["float32"], [None, (384, 512)]):
+        print(row.path_for(size), row.tolerance)
+    ```
     """
     for asked, known in ((names, NAMES), (precisions, PRECISIONS)):
         unknown = [name for name in asked if name not in known]
@@ -265,6 +316,9 @@ def choose(names, precisions, sizes):
             raise FormatError(
                 f"expected some of {', '.join(known)}. Received: {', '.join(unknown) or 'none'}"
             )
+    for size in sizes:
+        if size is not None and not (len(size) == 2 and min(size) >= MINIMUM_SIDE):
+            raise FormatError(_SIZES_EXPECTED.format(size))
     chosen = [
         (row, size)
         for row in FORMATS
@@ -282,7 +336,7 @@ def choose(names, precisions, sizes):
     return chosen
 
 
-def parse_sizes(text):
+def parse_sizes(text: str) -> list[Size | None]:
     """Reads sizes as people write them.
 
     Args:
@@ -294,22 +348,25 @@ def parse_sizes(text):
     Raises:
         FormatError: if a size is none, or smaller than 32 px.
     """
-    sizes = []
+    sizes: list[Size | None] = []
     for word in text.split(","):
         sides = [int(side) if side.isdecimal() else 0 for side in word.strip().split("x")]
         if word.strip() == "any":
             sizes.append(None)
-        elif len(sides) in (1, 2) and min(sides) >= 32:
+        elif len(sides) in (1, 2) and min(sides) >= MINIMUM_SIDE:
             sizes.append((sides[0], sides[-1]))
         else:
-            raise FormatError(
-                "sizes: expected pixels from 32 up, such as 512 or 384x512 (height x width), or "
-                f"any, separated by commas. Received: {word!r}"
-            )
+            raise FormatError(_SIZES_EXPECTED.format(repr(word)))
     return list(dict.fromkeys(sizes))
 
 
-def _listed():
+_SIZES_EXPECTED = (
+    "sizes: expected pixels from 32 up, such as 512 or 384x512 (height x width), or any, separated "
+    "by commas. Received: {}"
+)
+
+
+def _listed() -> str:
     return ", ".join(
         f"{name} ({', '.join(row.precision for row in FORMATS if row.name == name)})"
         for name in NAMES

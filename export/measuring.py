@@ -1,87 +1,156 @@
 """Compare an artifact, in its runtime, with Keras: differences, ranks, and the time it takes."""
 
+from __future__ import annotations
+
+import functools
 import io
 import pathlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
 
-from reiqa_tf.export import contract, parity
-from reiqa_tf.export.formats import size_text
+from reiqa_tf.data.scored_photos import ScoredPhotos, read_scored_photos
+from reiqa_tf.errors import ReiqaError
+from reiqa_tf.export import parity
+from reiqa_tf.export.formats import Format, RunPicture, size_text
+from reiqa_tf.export.measurements import Difference, Latency, Measurements, RankAgreement
 from reiqa_tf.export.saved_model_timing import median_time, time_saved_model
 from reiqa_tf.image.reading import open_image, read_bytes, read_image
-from reiqa_tf.scoring.features import feature_table
+from reiqa_tf.models.scorer import ReIQAScorer
+from reiqa_tf.progress import Progress, silent
+from reiqa_tf.runtimes.contract import SCORE, Contract
+from reiqa_tf.runtimes.manifest import ReferenceEntry
+from reiqa_tf.scoring.features import ComputeFeatures, feature_table
+from reiqa_tf.typing import PathLike, Size
+
+_Item = TypeVar("_Item")
 
 THREADS = (1, 2)
 REPEATS = 10
-"""How often a photo is judged for the median of its time."""
-
-
-def no_progress(description, total):  # noqa: ARG001
-    """Shows nothing; what `progress` arguments below stand for, as `terminal.progress` does."""
-    return iter
+"""How often a picture is scored for the median of its time."""
 
 
 class Reference:
-    """The pictures that artifacts are compared on, and what Keras answers to them.
+    """The pictures that artifacts are compared on, and Keras's outputs for them.
 
     Args:
         photos: paths of the real photos that pictures are cut from.
         working_size: that of the scorer.
-        scorer: the `ReIQAScorer` that answers; None takes `stored`.
-        stored: what `entries` answered when the artifacts were made.
-        scored: `reiqa_tf.data.scored_photos.Manifest` of photos that people scored, or None.
-        progress: function from a description and a total to a wrapper of iterators.
+        scorer: the `ReIQAScorer` that artifacts are compared with; None takes `stored`.
+        stored: what `entries` returned when the artifacts were made.
+        scored: photos that people scored, or None.
+        progress: shows how far the work is.
 
     Attributes:
         problems: list of the errors of scored photos that could not be read.
     """
 
     def __init__(
-        self, photos, working_size, scorer=None, stored=None, scored=None, progress=no_progress
-    ):
+        self,
+        photos: Sequence[PathLike],
+        working_size: int | None,
+        scorer: ReIQAScorer | None = None,
+        stored: Mapping[str, ReferenceEntry] | None = None,
+        scored: ScoredPhotos | None = None,
+        progress: Progress = silent,
+    ) -> None:
         self.photos = photos
         self.working_size = working_size
         self.scorer = scorer
         self.stored = stored or {}
         self.scored = scored
         self.progress = progress
-        self.problems = []
-        self._pictures, self._answers, self._scores, self._compute = {}, {}, {}, None
+        self.problems: list[ReiqaError] = []
+        self._pictures: dict[Size | None, list[parity.Picture]] = {}
+        self._outputs: dict[Size | None, np.ndarray | None] = {}
+        self._scores: dict[Size | None, np.ndarray] = {}
+        self._features: ComputeFeatures | None = None
 
-    def pictures(self, size):
+    def pictures(self, size: Size | None) -> list[parity.Picture]:
         """The pictures for artifacts of a size; None for any."""
         if size not in self._pictures:
             self._pictures[size] = parity.cut_pictures(self.photos, self.working_size, size)
         return self._pictures[size]
 
-    def answers(self, size):
+    def outputs(self, size: Size | None) -> np.ndarray | None:
         """Keras's scores (features, without a head) of the pictures, or None if unknown."""
-        if size not in self._answers:
-            self._answers[size] = self._recall(size) if self.scorer is None else self._ask(size)
-        return self._answers[size]
+        if size not in self._outputs:
+            if self.scorer is None:
+                self._outputs[size] = self._recall(size)
+            else:
+                self._outputs[size] = self._compute(self.scorer, size)
+        return self._outputs[size]
 
-    def entries(self):
+    def entries(self) -> dict[str, ReferenceEntry]:
         """What is stored in a manifest: scores by size, and which pictures they belong to."""
         return {
             size_text(size): {
                 "sha256": parity.pictures_digest(self.pictures(size)),
-                "scores": [float(score) for score in answers],
+                "scores": [float(score) for score in outputs],
             }
-            for size, answers in self._answers.items()
-            if answers is not None and answers.ndim == 1
+            for size, outputs in self._outputs.items()
+            if outputs is not None and outputs.ndim == 1
         }
 
-    def scores(self, size):
+    def ranks(self, run: RunPicture, size: Size | None, name: str) -> RankAgreement | None:
+        """How well an artifact and Keras agree with people.
+
+        Args:
+            run: the artifact in its runtime.
+            size: `(height, width)` that it takes, or None for any.
+            name: what it is called, for progress.
+
+        Returns:
+            `RankAgreement`; None if there are no scored photos, or no scorer to compare with.
+        """
+        scored, scorer = self.scored, self.scorer
+        if scored is None or scorer is None:
+            return None
+        expected = self._keras_scores(scorer, scored, size)
+        received = np.full(len(expected), np.nan)
+        pictures = self._scored_pictures(scorer, scored, size)
+        shown = self.progress(pictures, f"{name} on scored photos", len(expected))
+        for i, picture in enumerate(shown):
+            if picture is not None:
+                received[i] = run(picture)[SCORE][0]
+        readable = np.isfinite(expected)
+        return RankAgreement.with_people(
+            scored.scores[readable], expected[readable], received[readable]
+        )
+
+    def _compute(self, scorer: ReIQAScorer, size: Size | None) -> np.ndarray:
+        compute = scorer if scorer.has_head else scorer.features
+        pictures = self.pictures(size)
+        shown = self.progress(pictures, f"Keras at {size_text(size)}", len(pictures))
+        rows = [compute(picture.image[np.newaxis], training=False) for picture in shown]
+        return np.concatenate([np.asarray(row) for row in rows])
+
+    def _recall(self, size: Size | None) -> np.ndarray | None:
+        pictures, entry = self.pictures(size), self.stored.get(size_text(size))
+        if not isinstance(entry, dict) or entry.get("sha256") != parity.pictures_digest(pictures):
+            return None
+        scores = np.array(entry.get("scores"), np.float32)
+        return scores if scores.shape == (len(pictures),) else None
+
+    def _keras_scores(
+        self, scorer: ReIQAScorer, scored: ScoredPhotos, size: Size | None
+    ) -> np.ndarray:
         """Keras's scores of the scored photos at a size, NaN for those that cannot be read."""
         if size not in self._scores:
-            self._scores[size] = self._at_working_size() if size is None else self._at(size)
+            if size is None:
+                self._scores[size] = self._at_working_size(scorer, scored)
+            else:
+                self._scores[size] = self._at(scorer, scored, size)
         return self._scores[size]
 
-    def scored_pictures(self, size):
-        """The scored photos one by one, as `parity.Picture`; None for those unreadable."""
-        readable = np.isfinite(self.scores(None))
-        for path, is_readable in zip(self.scored.paths, readable, strict=True):
+    def _scored_pictures(
+        self, scorer: ReIQAScorer, scored: ScoredPhotos, size: Size | None
+    ) -> Iterator[parity.Picture | None]:
+        """The scored photos one by one; None for those unreadable."""
+        readable = np.isfinite(self._keras_scores(scorer, scored, None))
+        for path, is_readable in zip(scored.paths, readable, strict=True):
             if not is_readable:
                 yield None
                 continue
@@ -96,98 +165,110 @@ class Reference:
                 contents = file.getvalue()
             yield parity.Picture(contents, image)
 
-    def _ask(self, size):
-        compute = self.scorer.features if self.scorer.head is None else self.scorer
-        pictures = self.pictures(size)
-        shown = self.progress(f"Keras at {size_text(size)}", len(pictures))
-        rows = [compute(each.image[np.newaxis], training=False) for each in shown(pictures)]
-        return np.concatenate([np.asarray(row) for row in rows])
-
-    def _recall(self, size):
-        pictures, entry = self.pictures(size), self.stored.get(size_text(size))
-        if not isinstance(entry, dict) or entry.get("sha256") != parity.pictures_digest(pictures):
-            return None
-        scores = np.array(entry.get("scores"), np.float32)
-        return scores if scores.shape == (len(pictures),) else None
-
-    def _at_working_size(self):
-        shown = self.progress("Keras on the scored photos", len(self.scored))
-        features, problems = feature_table(self.scorer, self.scored.paths, progress=shown)
+    def _at_working_size(self, scorer: ReIQAScorer, scored: ScoredPhotos) -> np.ndarray:
+        progress = _titled(self.progress, "Keras on the scored photos")
+        features, problems = feature_table(scorer, scored.paths, progress=progress)
         self.problems = list(problems.values())
-        return np.asarray(self.scorer.head(features))
+        return np.asarray(scorer.fitted_head()(features))
 
-    def _at(self, size):
-        known = self.scores(None)
-        self._compute = self._compute or self.scorer.compile_features()
+    def _at(self, scorer: ReIQAScorer, scored: ScoredPhotos, size: Size) -> np.ndarray:
+        known = self._keras_scores(scorer, scored, None)
+        self._features = self._features or scorer.compile_features()
         scores = np.full(len(known), np.nan, np.float32)
-        shown = self.progress(f"Keras on the scored photos at {size_text(size)}", len(known))
-        both = zip(self.scored_pictures(None), self.scored_pictures(size), strict=True)
-        for i, (whole, fitted) in enumerate(shown(both)):
-            if whole is not None and np.array_equal(whole.image, fitted.image):
+        both = zip(
+            self._scored_pictures(scorer, scored, None),
+            self._scored_pictures(scorer, scored, size),
+            strict=True,
+        )
+        title = f"Keras on the scored photos at {size_text(size)}"
+        for i, (whole, fitted) in enumerate(self.progress(both, title, len(known))):
+            if whole is None or fitted is None:
+                continue
+            if np.array_equal(whole.image, fitted.image):
                 scores[i] = known[i]
-            elif whole is not None:
-                scores[i] = self.scorer.head(self._compute(fitted.image[np.newaxis]))[0]
+            else:
+                scores[i] = scorer.fitted_head()(self._features(fitted.image[np.newaxis]))[0]
         return scores
 
 
-def measure(row, path, size, known, reference):
+def _titled(progress: Progress, own_title: str) -> Progress:
+    """Shows what another part of the package does under a title of ours."""
+
+    def shown(items: Iterable[_Item], title: str, total: int) -> Iterator[_Item]:  # noqa: ARG001
+        return progress(items, own_title, total)
+
+    return shown
+
+
+def reference_photos(
+    photos: PathLike | Sequence[PathLike] | None,
+    scores: PathLike | ScoredPhotos | None,
+    split: str | None,
+) -> tuple[list[str], ScoredPhotos | None]:
+    """The photos to compare on, and those that people scored.
+
+    Args:
+        photos: a folder, a pattern or a list of paths; None takes those of `scores`, or else those
+            that the package ships.
+        scores: a CSV file of scored photos or what was read of one; None does without.
+        split: the split whose rows are taken, or None for all rows.
+
+    Returns:
+        pair of a list of paths, and `ScoredPhotos` or None.
+
+    Raises:
+        ImageError: if there are no photos.
+        ScoredPhotosError: if the file or the split cannot be used.
+    """
+    scored = scores if isinstance(scores, ScoredPhotos | None) else read_scored_photos(scores)
+    if scored is not None and split:
+        scored = scored.split(split)
+    if photos is not None:
+        return parity.listed_photos(photos), scored
+    return (parity.shipped_photos() if scored is None else list(scored.paths)), scored
+
+
+def measure(
+    row: Format, path: pathlib.Path, size: Size | None, contract: Contract, reference: Reference
+) -> Measurements:
     """Measures an artifact in its runtime.
 
     Args:
         row: its `Format`.
         path: where it is.
         size: `(height, width)`, or None for any.
-        known: the `reiqa_tf.runtimes.contract.Contract` that goes with it.
+        contract: what it says about itself.
         reference: the `Reference`.
 
     Returns:
-        dictionary with `difference` (`worst` and `mean` as shares of the score's range, for
-        features of the largest one, and `pictures`; None if Keras's answers are unknown), `srcc`
-        (see `parity.rank_agreement`; None without scored photos) and `latency` (milliseconds by
-        number of threads, of how many pixels and repeats).
+        `Measurements`.
     """
-    name = known.outputs[0]
+    name = contract.outputs[0]
     run = row.open(path, None)
-    pictures, expected = reference.pictures(size), reference.answers(size)
-    shown = reference.progress(f"{pathlib.Path(path).name} on pictures", len(pictures))
-    received = np.concatenate([run(picture)[name] for picture in shown(pictures)])
-    apart = None
+    pictures, expected = reference.pictures(size), reference.outputs(size)
+    shown = reference.progress(pictures, f"{path.name} on pictures", len(pictures))
+    received = np.concatenate([run(picture)[name] for picture in shown])
+    difference = None
     if expected is not None:
-        low, high = known.score_range or (0, np.abs(expected).max())
-        apart = {**parity.difference(expected, received, high - low), "pictures": len(pictures)}
-    return {
-        "difference": apart,
-        "srcc": _srcc(run, path, size, name, reference),
-        "latency": _latency(row, path, max(pictures, key=lambda each: each.image.size)),
-    }
-
-
-def _srcc(run, path, size, name, reference):
-    if reference.scored is None or reference.scorer is None or name != contract.SCORE:
-        return None
-    expected = reference.scores(size)
-    received = np.full(len(expected), np.nan)
-    shown = reference.progress(f"{pathlib.Path(path).name} on scored photos", len(expected))
-    for i, picture in enumerate(shown(reference.scored_pictures(size))):
-        if picture is not None:
-            received[i] = run(picture)[name][0]
-    readable = np.isfinite(expected)
-    return parity.rank_agreement(
-        reference.scored.scores[readable], expected[readable], received[readable]
+        low, high = contract.head.score_range if contract.head else (0, np.abs(expected).max())
+        difference = Difference.between(expected, received, high - low)
+    return Measurements(
+        difference,
+        reference.ranks(run, size, path.name) if contract.head else None,
+        _latency(row, path, max(pictures, key=lambda picture: picture.image.size)),
     )
 
 
-def _latency(row, path, picture):
-    times = {}
+def _latency(row: Format, path: pathlib.Path, picture: parity.Picture) -> Latency:
+    milliseconds = {}
     for threads in THREADS:
         if row.is_folder:
-            (model,) = pathlib.Path(path).glob("*/*/saved_model.pb")
-            times[str(threads)] = time_saved_model(model.parent, picture.contents, threads, REPEATS)
+            (model,) = path.glob("*/*/saved_model.pb")
+            milliseconds[threads] = time_saved_model(
+                model.parent, picture.contents, threads, REPEATS
+            )
         else:
             run = row.open(path, threads)
-            times[str(threads)] = median_time(lambda run=run: run(picture), REPEATS)
-    return {
-        "milliseconds": times,
-        "size": list(picture.image.shape[:2]),
-        "repeats": REPEATS,
-    }
+            milliseconds[threads] = median_time(functools.partial(run, picture), REPEATS)
+    height, width, _ = picture.image.shape
+    return Latency(milliseconds, (height, width), REPEATS)

@@ -1,13 +1,21 @@
-"""ONNX files: any number of pictures of any size in, named answers out, at a pinned opset."""
+"""ONNX files: any number of pictures of any size in, named outputs out, at a pinned opset."""
+
+from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from reiqa_tf.errors import ReiqaError
-from reiqa_tf.export.contract import IMAGES, output_names
 from reiqa_tf.export.quiet import quiet
 from reiqa_tf.export.serving import folded_function
+from reiqa_tf.models.scorer import ReIQAScorer
+from reiqa_tf.runtimes.contract import IMAGES, Contract
+
+if TYPE_CHECKING:
+    import onnx
 
 OPSET = 18
 """Version of ONNX's operators, of 2022; every runtime since then has them."""
@@ -22,7 +30,7 @@ class ONNXError(ReiqaError):
     """A scorer that cannot be converted as asked for. The message says why, and the way out."""
 
 
-def convert_onnx(scorer, precision, contract):
+def convert_onnx(scorer: ReIQAScorer, precision: str, contract: Contract) -> bytes:
     """Converts a scorer to an ONNX file.
 
     Args:
@@ -32,20 +40,20 @@ def convert_onnx(scorer, precision, contract):
             half-size picture, the pooling and the head keep the digits that they need. Kernels
             that are float16 numbers in the scorer, as those of a preset saved in half precision,
             are stored as such either way, and nothing is lost; see `half_kernels`.
-        contract: what `contract.contract` answered. It becomes the file's `metadata_props`, each
-            value as JSON, beside the `Image.` entries that ONNX defines for pictures.
+        contract: what the file says about itself. It becomes the file's `metadata_props`, its
+            values as JSON, beside the `Image.` entries that ONNX defines for pictures.
 
     Returns:
         bytes of the file: input `images`, uint8 `[N, H, W, 3]`, outputs as
-        `contract.output_names` says.
+        the contract says.
 
     Raises:
         ONNXError: if there is no such precision, the weights do not fit into it, or the converter
             used an operator that is not ONNX's own.
 
     Example:
-    ```python
-    model = convert_onnx(scorer, "float32", contract(scorer, ...))
+    ```text
+    model = convert_onnx(scorer, "float32", Contract.of(scorer, "my_preset", sha256))
     session = onnxruntime.InferenceSession(model)
     score, distance = session.run(None, {"images": images})
     ```
@@ -59,7 +67,7 @@ def convert_onnx(scorer, precision, contract):
             f"precision: expected one of {', '.join(PRECISIONS)}. Received: {precision!r}"
         )
     model = _convert(scorer)
-    _name_dimensions(model.graph, output_names(scorer))
+    _name_dimensions(model.graph, contract.outputs)
     store_kernels_as_halves(model, scorer)
     PRECISIONS[precision](model.graph)
     foreign = {node.domain for node in model.graph.node} - _STANDARD_DOMAINS
@@ -75,16 +83,17 @@ def convert_onnx(scorer, precision, contract):
             "Image.BitmapPixelFormat": "Rgb8",
             "Image.ColorSpaceGamma": "SRGB",
             "Image.NominalPixelRange": "NominalRange_0_255",
-            **{key: json.dumps(value) for key, value in contract.items()},
+            **{key: json.dumps(value) for key, value in contract.entries().items()},
         },
     )
-    model.producer_name, _, model.producer_version = contract["producer"].partition(" ")
-    model.doc_string = contract.get("description", "")
+    model.producer_name, _, model.producer_version = contract.producer.partition(" ")
+    model.doc_string = contract.description or ""
     onnx.checker.check_model(model, full_check=True)
-    return model.SerializeToString()
+    contents: bytes = model.SerializeToString()
+    return contents
 
 
-def _convert(scorer):
+def _convert(scorer: ReIQAScorer) -> onnx.ModelProto:
     """The scorer as an `onnx.ModelProto` in float32."""
     import tf2onnx
 
@@ -94,7 +103,7 @@ def _convert(scorer):
     return model
 
 
-def _name_dimensions(graph, outputs):
+def _name_dimensions(graph: onnx.GraphProto, outputs: Sequence[str]) -> None:
     """Gives the open dimensions their letters, and the outputs their order."""
     (images,) = (value for value in graph.input if value.name == IMAGES)
     for dimension, letter in zip(images.type.tensor_type.shape.dim, "NHW", strict=False):
@@ -106,11 +115,11 @@ def _name_dimensions(graph, outputs):
         graph.output.append(by_name[name])
 
 
-def _as_it_is(_graph):
+def _as_it_is(_graph: onnx.GraphProto) -> None:
     """The converter's own weights, in float32."""
 
 
-def _with_half_weights(graph):
+def _with_half_weights(graph: onnx.GraphProto) -> None:
     from onnx import TensorProto, helper, numpy_helper
 
     # The small kernels of the first stages and of the depthwise convolutions are a hundredth of
@@ -133,9 +142,12 @@ def _with_half_weights(graph):
     graph.node.extend(nodes)
 
 
-PRECISIONS = {"float32": _as_it_is, "float16": _with_half_weights}
+PRECISIONS: dict[str, Callable[[onnx.GraphProto], None]] = {
+    "float32": _as_it_is,
+    "float16": _with_half_weights,
+}
 """What `convert_onnx` can make of the weights, by name."""
 
 
-def _groups(convolution):
+def _groups(convolution: onnx.NodeProto) -> int:
     return next((entry.i for entry in convolution.attribute if entry.name == "group"), 1)

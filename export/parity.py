@@ -1,19 +1,24 @@
-"""Pictures to compare an artifact with Keras on, and the comparison in numbers."""
+"""Pictures to compare an artifact with Keras on, cut out of real photos."""
+
+from __future__ import annotations
 
 import dataclasses
 import hashlib
 import io
+import os
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from reiqa_tf import metrics
+from reiqa_tf.data.photos import find_photos
 from reiqa_tf.image.reading import ImageError, open_image, read_image
+from reiqa_tf.typing import PathLike, Size
 
 PICTURE_COUNT = 50
 
-SIZES = (
+SIZES: tuple[Size, ...] = (
     (512, 512),
     (384, 512),
     (512, 384),
@@ -42,15 +47,20 @@ class Picture:
     image: np.ndarray
 
 
-def shipped_photos():
+def shipped_photos() -> list[str]:
     """Paths of the real photos that the package ships for this purpose."""
     return sorted(map(str, (pathlib.Path(__file__).parent / "photos").glob("*.jpg")))
 
 
-def cut_pictures(photos, working_size=None, size=None, count=PICTURE_COUNT):
+def cut_pictures(
+    photos: Sequence[PathLike],
+    working_size: int | None = None,
+    size: Size | None = None,
+    count: int = PICTURE_COUNT,
+) -> list[Picture]:
     """Cuts pictures of different sizes out of real photos.
 
-    Each is the middle of a photo, or of a part of it where there are too few photos, shrunk or
+    A picture is the middle of a photo, or of a part of it where there are too few photos, shrunk or
     enlarged to cover the size. Photos and sizes take turns, so that each size is seen with several
     photos.
 
@@ -65,11 +75,19 @@ def cut_pictures(photos, working_size=None, size=None, count=PICTURE_COUNT):
 
     Raises:
         ImageError: if no photo can be read.
+
+    Example:
+    ```python
+    from reiqa_tf.export.parity import cut_pictures, shipped_photos
+
+    for picture in cut_pictures(shipped_photos(), working_size=512, count=10):
+        print(picture.image.shape)
+    ```
     """
     kept = min(count, len(photos))
     chosen = [photos[i * len(photos) // kept] for i in range(kept)]
     sizes = SIZES if size is None else (size,)
-    pictures = []
+    pictures: list[Picture] = []
     while len(pictures) < count:
         turn, place = divmod(len(pictures), len(chosen))
         try:
@@ -89,7 +107,7 @@ def cut_pictures(photos, working_size=None, size=None, count=PICTURE_COUNT):
     return pictures
 
 
-def _part(picture, turn):
+def _part(picture: Image.Image, turn: int) -> Image.Image:
     """The whole photo at first; when it is used again, smaller parts here and there."""
     share = (1, 0.8, 0.6, 0.7, 0.9)[turn % 5]
     width, height = (round(share * side) for side in picture.size)
@@ -98,7 +116,7 @@ def _part(picture, turn):
     return picture.crop((left, top, left + width, top + height))
 
 
-def fit_to(picture, size):
+def fit_to(picture: Image.Image, size: Size) -> np.ndarray:
     """Brings a photo to a fixed size: shrunk or enlarged to cover it, the middle kept.
 
     Args:
@@ -111,40 +129,30 @@ def fit_to(picture, size):
     return np.asarray(ImageOps.fit(picture, size[::-1], Image.Resampling.BICUBIC))
 
 
-def pictures_digest(pictures):
+def pictures_digest(pictures: Sequence[Picture]) -> str:
     """Names the pixels of pictures: the same text, the same pixels."""
     digest = hashlib.sha256()
     for picture in pictures:
         digest.update(str(picture.image.shape).encode())
-        digest.update(np.ascontiguousarray(picture.image))
+        digest.update(np.ascontiguousarray(picture.image).data)
     return digest.hexdigest()
 
 
-def difference(expected, received, scale):
-    """How far answers lie apart, as shares of a scale.
+def listed_photos(photos: PathLike | Sequence[PathLike]) -> list[str]:
+    """The paths of photos that were named in either way.
 
     Args:
-        expected: array `(N, ...)`, Keras's answers.
-        received: array of the same shape.
-        scale: width of the score's range; for features, what counts as 1.
+        photos: a folder or a pattern, as in `find_photos`, or a list of paths.
 
     Returns:
-        dictionary with `worst` and `mean`.
+        list of paths.
+
+    Raises:
+        ImageError: if there are none.
     """
-    apart = np.abs(np.asarray(received, np.float64) - np.asarray(expected, np.float64)) / scale
-    return {"worst": float(apart.max()), "mean": float(apart.mean())}
-
-
-def rank_agreement(scores, expected, received):
-    """How well Keras and an artifact agree with people, and what the conversion changes.
-
-    Args:
-        scores: array `(N,)`, what people gave, higher is better.
-        expected: array `(N,)`, Keras's scores.
-        received: array `(N,)`, the artifact's scores.
-
-    Returns:
-        dictionary with `keras`, `artifact` (both SRCC), `change` and `photos`.
-    """
-    before, after = (float(metrics.srcc(each, scores)) for each in (expected, received))
-    return {"keras": before, "artifact": after, "change": after - before, "photos": len(scores)}
+    if isinstance(photos, (str, os.PathLike)):
+        return find_photos(photos)
+    paths = [os.fspath(path) for path in photos]
+    if not paths:
+        raise ImageError("photos: expected one or more paths. Received: an empty list")
+    return paths

@@ -4,11 +4,12 @@ import contextlib
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def quiet():
-    """Holds back what is written to stdout and stderr, unless an exception passes through.
+def quiet() -> Iterator[None]:
+    r"""Holds back what is written to stdout and stderr, unless an exception passes through.
 
     The converters and the runtimes write remarks, past Python and before any setting of theirs
     counts, about what is no concern of whoever exports. If they fail, the remarks are shown: then
@@ -16,8 +17,12 @@ def quiet():
 
     Example:
     ```python
+    import os
+
+    from reiqa_tf.export.quiet import quiet
+
     with quiet():
-        model = converter.convert()
+        os.write(2, b"a remark of a converter\n")
     ```
     """
     streams = (sys.stdout, sys.stderr)

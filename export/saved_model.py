@@ -1,16 +1,21 @@
 """SavedModel for TensorFlow Serving: versioned, with warm-up requests and configuration files."""
 
+from __future__ import annotations
+
 import pathlib
+from collections.abc import Iterator, Sequence
 
 import tensorflow as tf
 
 from reiqa_tf.errors import ReiqaError
-from reiqa_tf.export import contract
 from reiqa_tf.export.folding import FoldedScorer
 from reiqa_tf.export.quiet import quiet
-from reiqa_tf.export.serving import bytes_function
+from reiqa_tf.export.serving import Outputs, bytes_function
 from reiqa_tf.image.reading import read_image
 from reiqa_tf.image.scaling import to_unit_range
+from reiqa_tf.models.scorer import ReIQAScorer
+from reiqa_tf.runtimes.contract import FEATURES, IMAGE_BYTES, IMAGES, output_names
+from reiqa_tf.typing import PathLike, Tensor
 
 SIGNATURES = ("serving_default", "images", "features")
 """Names of the signatures; they never change."""
@@ -40,11 +45,17 @@ class ServingError(ReiqaError):
     """A SavedModel that cannot be made. The message says why and what to do."""
 
 
-def write_saved_model(scorer, folder, name, photos, version=1):
+def write_saved_model(
+    scorer: ReIQAScorer,
+    folder: PathLike,
+    name: str,
+    photos: Sequence[bytes],
+    version: int = 1,
+) -> None:
     """Writes a SavedModel for TensorFlow Serving and the files that go with it.
 
     In `folder`: `<name>/<version>/` with the model and its warm-up requests, `models.config` and
-    `batching.config`. Signatures, each answering `score` (or `features`, without a head) alone:
+    `batching.config`. Signatures, which return `score` (or `features`, without a head) alone:
 
     - `serving_default`: `image_bytes`, strings `(N,)`, JPEG or PNG of any sizes. Photos larger
       than the scorer's working size are shrunk to it, as `reiqa score` does.
@@ -55,27 +66,35 @@ def write_saved_model(scorer, folder, name, photos, version=1):
         scorer: a built `ReIQAScorer`.
         folder: where to write; made if need be.
         name: name of the model, part of its address on the server.
-        photos: list of the bytes of some JPEG or PNG photos, which become the warm-up requests.
+        photos: the bytes of some JPEG or PNG photos, one or more, which become the warm-up
+            requests.
         version: version of the model, from 1 up.
 
     Raises:
-        ServingError: if the extra `export` is not installed, or the files cannot be written.
+        ServingError: if there are no photos, the extra `export` is not installed, or the files
+            cannot be written.
 
     Example:
-    ```python
+    ```text
     write_saved_model(scorer, "served", "quality", [pathlib.Path("photo.jpg").read_bytes()])
     ```
     """
+    if not photos:
+        raise ServingError(
+            "photos: expected one or more JPEG or PNG files, of which the warm-up requests are "
+            "made. Received: none; if photos were sampled for them, none of those can be read. "
+            "Give others (--photos)."
+        )
     warm_up = list(_warm_up_requests(name, photos))
     folded = FoldedScorer(scorer)
-    first, *_ = contract.output_names(scorer)
-    pictures = tf.TensorSpec((None, None, None, 3), tf.uint8, name=contract.IMAGES)
+    first, *_ = output_names(scorer)
+    pictures = tf.TensorSpec((None, None, None, 3), tf.uint8, name=IMAGES)
 
-    def from_images(images):
+    def from_images(images: Tensor) -> Outputs:
         return {first: folded.compute(to_unit_range(images))[first]}
 
-    def features(images):
-        return {contract.FEATURES: folded.compute(to_unit_range(images))[contract.FEATURES]}
+    def features(images: Tensor) -> Outputs:
+        return {FEATURES: folded.compute(to_unit_range(images))[FEATURES]}
 
     endpoints = (
         bytes_function(scorer, folded.compute),
@@ -97,8 +116,8 @@ def write_saved_model(scorer, folder, name, photos, version=1):
     (pathlib.Path(folder) / BATCHING_FILE).write_text(_BATCHING)
 
 
-def _warm_up_requests(name, photos):
-    """Serialised requests like those to come: photos as files, then each signature of pixels."""
+def _warm_up_requests(name: str, photos: Sequence[bytes]) -> Iterator[bytes]:
+    """Serialised requests like those to come: photos as files, then pixels for the others."""
     try:
         from tensorflow_serving.apis.prediction_log_pb2 import PredictionLog
     except ImportError:
@@ -108,8 +127,8 @@ def _warm_up_requests(name, photos):
         ) from None
     pixels = read_image(photos[0], fit=_WARM_UP_SIDE)[None]
     served, *others = SIGNATURES
-    inputs = [(served, contract.IMAGE_BYTES, [photo]) for photo in photos]
-    inputs += [(signature, contract.IMAGES, pixels) for signature in others]
+    inputs: list[tuple[str, str, Tensor]] = [(served, IMAGE_BYTES, [photo]) for photo in photos]
+    inputs += [(signature, IMAGES, pixels) for signature in others]
     for signature, argument, value in inputs:
         log = PredictionLog()
         request = log.predict_log.request
@@ -119,7 +138,7 @@ def _warm_up_requests(name, photos):
         yield log.SerializeToString()
 
 
-def _models_config(name, version):
+def _models_config(name: str, version: int) -> str:
     from google.protobuf import text_format
     from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
@@ -129,4 +148,5 @@ def _models_config(name, version):
     )
     model.model_version_policy.specific.versions.append(version)
     model.version_labels["stable"] = version
-    return text_format.MessageToString(config)
+    text: str = text_format.MessageToString(config)
+    return text

@@ -8,15 +8,17 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 from reiqa_tf.errors import ReiqaError
+from reiqa_tf.typing import PathLike
 
 
 class TimingError(ReiqaError):
     """A SavedModel that could not be timed."""
 
 
-def time_saved_model(folder, contents, threads, repeats):
+def time_saved_model(folder: PathLike, contents: bytes, threads: int, repeats: int) -> float:
     """Starts a process that times a SavedModel.
 
     Args:
@@ -43,11 +45,11 @@ def time_saved_model(folder, contents, threads, repeats):
     return float(result.stdout.split()[-1])
 
 
-def median_time(run, repeats):
+def median_time(run: Callable[[], object], repeats: int) -> float:
     """Median of the milliseconds of a call, after two calls to warm up.
 
     Args:
-        run: function without arguments.
+        run: function without arguments; what it returns is not looked at.
         repeats: number of calls.
 
     Returns:
@@ -61,7 +63,7 @@ def median_time(run, repeats):
     return statistics.median(times[2:])
 
 
-def main(folder, threads, repeats):
+def _print_time(folder: str, threads: str, repeats: str) -> None:
     """What the process does."""
     import tensorflow as tf
 
@@ -74,4 +76,4 @@ def main(folder, threads, repeats):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    _print_time(*sys.argv[1:])

@@ -1,14 +1,34 @@
-"""The graph functions that are exported: uint8 pictures in, named answers out."""
+"""The graph functions that are exported: uint8 pictures in, named outputs out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import keras
 import tensorflow as tf
 
-from reiqa_tf.export import contract
 from reiqa_tf.image.scaling import fit_into, to_unit_range
 from reiqa_tf.image.served_decoding import decode_served_photo
+from reiqa_tf.models.scorer import ReIQAScorer
+from reiqa_tf.runtimes.contract import (
+    DISTANCE,
+    FEATURES,
+    IMAGE_BYTES,
+    IMAGES,
+    SCORE,
+    output_names,
+)
+from reiqa_tf.typing import Size, Tensor
+
+Outputs: TypeAlias = dict[str, Tensor]
+"""What a graph returns: tensors by the names of `reiqa_tf.runtimes.contract`."""
+
+GraphFunction: TypeAlias = Any
+"""A `tf.function` with one signature, from a tensor to `Outputs`; TensorFlow has no type for it."""
 
 
-def answers(scorer, images):
+def contract_outputs(scorer: ReIQAScorer, images: Tensor) -> Outputs:
     """What every artifact computes from pictures.
 
     Args:
@@ -16,15 +36,15 @@ def answers(scorer, images):
         images: uint8 tensor `(N, H, W, 3)`, RGB.
 
     Returns:
-        dictionary from the names of `contract.output_names` to float32 tensors: `score` and
-        `distance` `(N,)`, or `features` `(N, feature_count)` of a scorer without a head.
+        dictionary from the names of `output_names` to float32 tensors: `score` and `distance`
+        `(N,)`, or `features` `(N, feature_count)` of a scorer without a head.
     """
-    known = all_answers(scorer, images)
-    return {name: known[name] for name in contract.output_names(scorer)}
+    known = all_outputs(scorer, images)
+    return {name: known[name] for name in output_names(scorer)}
 
 
-def all_answers(scorer, images):
-    """As `answers`, with the features in any case.
+def all_outputs(scorer: ReIQAScorer, images: Tensor) -> Outputs:
+    """As `contract_outputs`, with the features in any case.
 
     Args:
         scorer: a built `ReIQAScorer`.
@@ -34,14 +54,16 @@ def all_answers(scorer, images):
         dictionary of float32 tensors: `features`, and with a head `score` and `distance`.
     """
     features = scorer.features(images, training=False)
-    known = {contract.FEATURES: features}
+    known = {FEATURES: features}
     if scorer.head is not None:
-        known[contract.SCORE] = scorer.head(features)
-        known[contract.DISTANCE] = scorer.head.distance(features)
+        known[SCORE] = scorer.head(features)
+        known[DISTANCE] = scorer.head.distance(features)
     return known
 
 
-def folded_function(scorer, size=None, batch_size=None):
+def folded_function(
+    scorer: ReIQAScorer, size: Size | None = None, batch_size: int | None = None
+) -> GraphFunction:
     """Makes the graph function that the TFLite and ONNX converters take.
 
     The weights are constants of its graph, so that the converters fold batch normalisation into
@@ -54,51 +76,55 @@ def folded_function(scorer, size=None, batch_size=None):
 
     Returns:
         `tf.function` with one signature, from `images`, uint8 `(batch_size, *size, 3)`, to what
-        `answers` says.
+        `contract_outputs` says.
 
     Example:
     ```python
-    function = folded_function(scorer, size=(384, 512), batch_size=1)
-    concrete = function.get_concrete_function()
+    import reiqa_tf
+    from reiqa_tf.export.serving import folded_function
+
+    scorer = reiqa_tf.load_preset("content_lite0_biq2021")
+    image = reiqa_tf.read_image("photo.jpg", fit=64)
+    print(folded_function(scorer)(image[None])["score"])
     ```
     """
     weights = [(variable, keras.ops.convert_to_numpy(variable)) for variable in scorer.variables]
     shape = (batch_size, *(size or (None, None)), 3)
-    signature = [tf.TensorSpec(shape, tf.uint8, name=contract.IMAGES)]
+    signature = [tf.TensorSpec(shape, tf.uint8, name=IMAGES)]
 
     @tf.function(input_signature=signature, autograph=False)
-    def folded(images):
+    def folded(images: Tensor) -> Outputs:
         constants = [(variable, tf.constant(array)) for variable, array in weights]
         with keras.StatelessScope(state_mapping=constants):
-            return answers(scorer, images)
+            return contract_outputs(scorer, images)
 
     return folded
 
 
-def bytes_function(scorer, compute):
+def bytes_function(scorer: ReIQAScorer, compute: Callable[[Tensor], Outputs]) -> GraphFunction:
     """Makes the graph function that takes whole files of mixed sizes.
 
-    Photo by photo: decoded, turned upright, shrunk to the scorer's working size if larger, judged.
+    Photo by photo: decoded, turned upright, shrunk to the scorer's working size if larger, scored.
     Photos of different sizes cannot share a tensor, and padding them would change their scores.
 
     Args:
         scorer: a built `ReIQAScorer`.
         compute: graph function from float pictures `(1, H, W, 3)` to a
-            dictionary as of `all_answers`.
+            dictionary as of `all_outputs`.
 
     Returns:
         `tf.function` with one signature, from `image_bytes`, strings `(N,)`, to the first of
-        `contract.output_names` alone, `(N,)` or `(N, feature_count)`.
+        `output_names` alone, `(N,)` or `(N, feature_count)`.
     """
-    name = contract.output_names(scorer)[0]
+    name = output_names(scorer)[0]
     shape = (scorer.feature_count,) if scorer.head is None else ()
-    signature = [tf.TensorSpec((None,), tf.string, name=contract.IMAGE_BYTES)]
+    signature = [tf.TensorSpec((None,), tf.string, name=IMAGE_BYTES)]
 
     @tf.function(input_signature=signature, autograph=False)
-    def from_bytes(image_bytes):
-        def judge(entry):
+    def from_bytes(image_bytes: Tensor) -> Outputs:
+        def compute_row(entry: tuple[Tensor, Tensor]) -> Tensor:
             index, contents = entry
-            label = tf.strings.join([contract.IMAGE_BYTES, "[", tf.strings.as_string(index), "]"])
+            label = tf.strings.join([IMAGE_BYTES, "[", tf.strings.as_string(index), "]"])
             photo = decode_served_photo(contents, label)
             if scorer.working_size is None:
                 photo = to_unit_range(photo)
@@ -109,7 +135,7 @@ def bytes_function(scorer, compute):
         entries = (tf.range(tf.size(image_bytes)), image_bytes)
         # One after the other: each photo is spread over all cores as it is.
         rows = tf.map_fn(
-            judge,
+            compute_row,
             entries,
             fn_output_signature=tf.TensorSpec(shape, tf.float32),
             parallel_iterations=1,

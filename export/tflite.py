@@ -1,29 +1,45 @@
 """TFLite (LiteRT) files: one signature, built-in operators only, nothing left to preprocess."""
 
+from __future__ import annotations
+
 import re
 import warnings
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 import tensorflow as tf
 
 from reiqa_tf.errors import ReiqaError
-from reiqa_tf.export.contract import IMAGES
 from reiqa_tf.export.quiet import quiet
 from reiqa_tf.export.serving import folded_function
 from reiqa_tf.export.tflite_metadata import with_metadata
+from reiqa_tf.image.reading import MINIMUM_SIDE
+from reiqa_tf.models.scorer import ReIQAScorer
+from reiqa_tf.runtimes.contract import IMAGES, Contract
+from reiqa_tf.typing import Size
+
+if TYPE_CHECKING:
+    from ai_edge_quantizer.quantizer import Quantizer
 
 SMALLEST_HALVED = 4096
 """Smallest kernel, in numbers, that is stored in float16."""
 
 SIGNATURE = "serving_default"
-"""Name of the file's signature, from `images` to the names of `contract.output_names`."""
+"""Name of the file's signature, from `images` to the outputs."""
 
 
 class TFLiteError(ReiqaError):
     """A scorer that cannot be converted as asked for. The message says why, and the way out."""
 
 
-def convert_tflite(scorer, size, precision, contract, calibration=None):
+def convert_tflite(
+    scorer: ReIQAScorer,
+    size: Size | None,
+    precision: str,
+    contract: Contract,
+    calibration: Sequence[np.ndarray] | None = None,
+) -> bytes:
     """Converts a scorer to a TFLite file.
 
     Args:
@@ -39,7 +55,7 @@ def convert_tflite(scorer, size, precision, contract, calibration=None):
               fixed size. Input uint8 and outputs float32 are the same as ever; so are the
               half-size picture, the pooling and the head, which computed in 8 bits would lose
               what the score is made of.
-        contract: what `contract.contract` answered; it is packed with the file.
+        contract: what the file says about itself; it is packed with it.
         calibration: list of photos, uint8 `(height, width, 3)`, from which `"full_integer"` learns
             the ranges of the activations; some 30 of the kind that will be scored. Real photos:
             noise has other ranges.
@@ -52,8 +68,9 @@ def convert_tflite(scorer, size, precision, contract, calibration=None):
             is not built in.
 
     Example:
-    ```python
-    model = convert_tflite(scorer, (512, 512), "float16", contract(scorer, ...))
+    ```text
+    contract = Contract.of(scorer, "my_preset", sha256)
+    model = convert_tflite(scorer, (512, 512), "float16", contract)
     pathlib.Path("model.tflite").write_bytes(model)
     ```
     """
@@ -61,13 +78,11 @@ def convert_tflite(scorer, size, precision, contract, calibration=None):
         raise TFLiteError(
             f"precision: expected one of {', '.join(PRECISIONS)}. Received: {precision!r}"
         )
-    if size is not None:
-        size = tuple(size)
-        if len(size) != 2 or not all(isinstance(n, int) and n >= 32 for n in size):
-            raise TFLiteError(
-                "size: expected (height, width) in pixels, at least 32, or None for any size. "
-                f"Received: {size}"
-            )
+    if size is not None and not (len(size) == 2 and all(_is_side(side) for side in size)):
+        raise TFLiteError(
+            "size: expected (height, width) in pixels, at least 32, or None for any size. "
+            f"Received: {size}"
+        )
     from ai_edge_quantizer.quantizer import Quantizer
 
     with quiet(), warnings.catch_warnings():
@@ -85,7 +100,11 @@ def convert_tflite(scorer, size, precision, contract, calibration=None):
     return with_metadata(model, contract, _outputs(model))
 
 
-def operators(model):
+def _is_side(pixels: object) -> bool:
+    return isinstance(pixels, int) and pixels >= MINIMUM_SIDE
+
+
+def operators(model: bytes) -> list[str]:
     """Names of the operators in a TFLite file.
 
     Args:
@@ -109,11 +128,45 @@ def operators(model):
     return sorted(found)
 
 
-def _as_it_is(_quantizer, _model, _scorer, _size, _calibration):
+_Ranges: TypeAlias = dict[str, Any]
+"""Ranges of the activations by the names of their tensors, in the form of the quantiser."""
+
+
+class _Quantize(Protocol):
+    """Tells the quantiser what to do with which operators.
+
+    Returns the ranges of the activations if it needs them. Operators outside of the backbones are
+    left in float32.
+    """
+
+    def __call__(
+        self,
+        quantizer: Quantizer,
+        model: bytes,
+        scorer: ReIQAScorer,
+        size: Size | None,
+        calibration: Sequence[np.ndarray] | None,
+        /,
+    ) -> _Ranges | None: ...
+
+
+def _as_it_is(
+    _quantizer: Quantizer,
+    _model: bytes,
+    _scorer: ReIQAScorer,
+    _size: Size | None,
+    _calibration: Sequence[np.ndarray] | None,
+) -> None:
     """The converter's own file, in float32."""
 
 
-def _with_half_weights(quantizer, model, scorer, _size, _calibration):
+def _with_half_weights(
+    quantizer: Quantizer,
+    model: bytes,
+    scorer: ReIQAScorer,
+    _size: Size | None,
+    _calibration: Sequence[np.ndarray] | None,
+) -> None:
     # The small kernels of the first stages and of the depthwise convolutions are a hundredth of
     # all weights, and rounding them costs more than rounding all others.
     large = "|".join(map(re.escape, _large_convolutions(model)))
@@ -123,7 +176,7 @@ def _with_half_weights(quantizer, model, scorer, _size, _calibration):
         )
 
 
-def _large_convolutions(model):
+def _large_convolutions(model: bytes) -> Iterator[str]:
     """Names of the outputs of the convolutions whose kernels are worth halving."""
     from ai_edge_litert import schema_py_generated as schema
 
@@ -139,12 +192,24 @@ def _large_convolutions(model):
                 yield graph.Tensors(operator.Outputs(0)).Name().decode()
 
 
-def _with_dynamic_range(quantizer, _model, scorer, _size, _calibration):
+def _with_dynamic_range(
+    quantizer: Quantizer,
+    _model: bytes,
+    scorer: ReIQAScorer,
+    _size: Size | None,
+    _calibration: Sequence[np.ndarray] | None,
+) -> None:
     for names in _names_of_backbones(scorer):
         quantizer.add_dynamic_config(names, "CONV_2D", num_bits=8)
 
 
-def _with_integers(quantizer, _model, scorer, size, calibration):
+def _with_integers(
+    quantizer: Quantizer,
+    _model: bytes,
+    scorer: ReIQAScorer,
+    size: Size | None,
+    calibration: Sequence[np.ndarray] | None,
+) -> _Ranges:
     if size is None:
         raise TFLiteError("full_integer: expected a fixed size, such as (512, 512). Received: None")
     photos = [] if calibration is None else [np.asarray(photo) for photo in calibration]
@@ -159,13 +224,13 @@ def _with_integers(quantizer, _model, scorer, size, calibration):
         for operator in ("CONV_2D", "DEPTHWISE_CONV_2D", "ADD", "PAD", "MAX_POOL_2D"):
             quantizer.add_static_config(names, operator, activation_num_bits=8, weight_num_bits=8)
     # One by one, because over several photos the library averages what it finds; the extremes of
-    # all photos judge far better than their averages.
+    # all photos give far better scores than their averages.
     found = [quantizer.calibrate({SIGNATURE: [{IMAGES: photo[None]}]}) for photo in photos]
     return {
         name: {
             **ranges,
             **{
-                key: extreme([each[name][key] for each in found], axis=0)
+                key: extreme([limits[name][key] for limits in found], axis=0)
                 for key, extreme in (("min", np.min), ("max", np.max))
                 if key in ranges
             },
@@ -174,20 +239,16 @@ def _with_integers(quantizer, _model, scorer, size, calibration):
     }
 
 
-PRECISIONS = {
+PRECISIONS: dict[str, _Quantize] = {
     "float32": _as_it_is,
     "float16": _with_half_weights,
     "dynamic_range": _with_dynamic_range,
     "full_integer": _with_integers,
 }
-"""What `convert_tflite` can make of the weights and activations, by name.
-
-Each function tells the quantiser what to do with which operators, and answers the ranges of the
-activations if it needs them. Operators outside of the backbones are left in float32 by all.
-"""
+"""What `convert_tflite` can make of the weights and activations, by name."""
 
 
-def _names_of_backbones(scorer):
+def _names_of_backbones(scorer: ReIQAScorer) -> list[str]:
     """One pattern for each encoder, of the names of its backbone's tensors."""
     return [
         f".*/{re.escape(encoder.backbone.name)}(_[0-9]+)?/.*"
@@ -195,7 +256,7 @@ def _names_of_backbones(scorer):
     ]
 
 
-def _convert(scorer, size):
+def _convert(scorer: ReIQAScorer, size: Size | None) -> bytes:
     """The scorer as a TFLite file in float32."""
     # A module, because the converter saves it first and takes the signature's names from there.
     module = tf.Module()
@@ -204,10 +265,11 @@ def _convert(scorer, size):
         [module.function.get_concrete_function()], module
     )
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    return converter.convert()
+    model: bytes = converter.convert()
+    return model
 
 
-def _require_builtin_operators(model):
+def _require_builtin_operators(model: bytes) -> None:
     foreign = [name for name in operators(model) if name.startswith("custom")]
     if foreign:
         raise TFLiteError(
@@ -216,7 +278,7 @@ def _require_builtin_operators(model):
         )
 
 
-def _outputs(model):
+def _outputs(model: bytes) -> list[str]:
     """Names of the outputs in the order of the file's tensors, in which metadata are written."""
     from ai_edge_litert import schema_py_generated as schema
 

@@ -1,24 +1,35 @@
 """TFLite metadata: what a `.tflite` file says about itself, in the form that its tools read."""
 
+from __future__ import annotations
+
 import io
 import json
 import zipfile
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import flatbuffers
 import numpy as np
 
-from reiqa_tf.export.contract import DISTANCE, FEATURES, IMAGES, SCORE
+from reiqa_tf.runtimes.contract import (
+    CONTRACT_FILE,
+    DISTANCE,
+    FEATURES,
+    IMAGES,
+    SCORE,
+    Contract,
+)
 from reiqa_tf.version import __version__
 
 METADATA_NAME = "TFLITE_METADATA"
 """Name under which a model file holds its metadata."""
 
-CONTRACT_FILE = "contract.json"
-"""Name of the file with the contract that is packed with the model."""
+_Table: TypeAlias = dict[str, Any]
+"""A table of the metadata, from names of `_FIELDS` to numbers, texts, tables and vectors."""
 
 # Published with the TFLite Support library: `metadata_schema.fbs`, tables and the numbers of the
 # fields that are used here, enumerations and unions.
-_FIELDS = {
+_FIELDS: dict[str, dict[str, int]] = {
     "ModelMetadata": {
         "name": 0,
         "description": 1,
@@ -60,7 +71,7 @@ _DESCRIPTIONS_OF = {
 }
 
 
-def with_metadata(model, contract, outputs):
+def with_metadata(model: bytes, contract: Contract, outputs: Sequence[str]) -> bytes:
     """Puts metadata and the contract into a model file.
 
     The metadata are a table of TFLite's metadata schema, as tools for TFLite models read them; the
@@ -68,14 +79,14 @@ def with_metadata(model, contract, outputs):
 
     Args:
         model: the file, bytes.
-        contract: what `contract.contract` answered.
+        contract: what the file says about itself.
         outputs: names of the output tensors, in the order of the file's signature.
 
     Returns:
         bytes of the file with both.
 
     Example:
-    ```python
+    ```text
     archive = zipfile.ZipFile("model.tflite")
     contract = json.loads(archive.read("contract.json"))
     ```
@@ -87,9 +98,9 @@ def with_metadata(model, contract, outputs):
     buffer = schema.BufferT()
     buffer.data = _metadata(contract, outputs)
     content.buffers.append(buffer)
-    for each in content.buffers:
-        if each.data is not None:  # anything but an array is written byte by byte
-            each.data = np.frombuffer(each.data, np.uint8)
+    for stored in content.buffers:
+        if stored.data is not None:  # anything but an array is written byte by byte
+            stored.data = np.frombuffer(stored.data, np.uint8)
     entry = schema.MetadataT()
     entry.name = METADATA_NAME
     entry.buffer = len(content.buffers) - 1
@@ -98,11 +109,11 @@ def with_metadata(model, contract, outputs):
     with zipfile.ZipFile(file, "a") as archive:
         # A date of its own would make two exports of the same model differ.
         member = zipfile.ZipInfo(CONTRACT_FILE, (1980, 1, 1, 0, 0, 0))
-        archive.writestr(member, json.dumps(contract, indent=2) + "\n")
+        archive.writestr(member, json.dumps(contract.entries(), indent=2) + "\n")
     return file.getvalue()
 
 
-def _metadata(contract, outputs):
+def _metadata(contract: Contract, outputs: Sequence[str]) -> bytes:
     image = {
         "content_properties_type": _IMAGE_PROPERTIES,
         "content_properties": ("ImageProperties", {"color_space": _RGB}),
@@ -116,14 +127,14 @@ def _metadata(contract, outputs):
         "content_properties": ("FeatureProperties", {}),
     }
     limits = {}
-    if SCORE in outputs:
-        limits[SCORE] = {"stats": ("Stats", _range(contract["score_low"], contract["score_high"]))}
-    table = {
-        "name": contract["preset"],
-        "description": contract.get("description", "No-reference quality of photos"),
+    if contract.head is not None:
+        limits[SCORE] = {"stats": ("Stats", _range(*contract.head.score_range))}
+    table: _Table = {
+        "name": contract.preset,
+        "description": contract.description or "No-reference quality of photos",
         "version": __version__,
-        "author": contract["producer"],
-        "license": contract.get("license", "not stated"),
+        "author": contract.producer,
+        "license": contract.license or "not stated",
         "min_parser_version": "1.0.0",
         "associated_files": [
             (
@@ -173,13 +184,13 @@ def _metadata(contract, outputs):
     return bytes(builder.Output())
 
 
-def _range(low, high):
+def _range(low: float, high: float) -> _Table:
     return {"min": [low], "max": [high]}
 
 
-def _write(builder, kind, values):
+def _write(builder: flatbuffers.Builder, kind: str, values: Mapping[str, Any]) -> int:
     """Writes a table and what it refers to, which a FlatBuffer wants first."""
-    references = {}
+    references: dict[str, int] = {}
     for name, value in values.items():
         if isinstance(value, str):
             references[name] = builder.CreateString(value)
@@ -194,10 +205,11 @@ def _write(builder, kind, values):
             builder.PrependUOffsetTRelativeSlot(fields[name], references[name], 0)
         else:
             builder.PrependUint8Slot(fields[name], value, 0)
-    return builder.EndObject()
+    end: int = builder.EndObject()
+    return end
 
 
-def _write_vector(builder, values):
+def _write_vector(builder: flatbuffers.Builder, values: Sequence[Any]) -> int:
     """Writes a vector of numbers or of tables."""
     are_tables = isinstance(values[0], tuple)
     written = [_write(builder, *value) for value in values] if are_tables else values
@@ -207,4 +219,5 @@ def _write_vector(builder, values):
             builder.PrependUOffsetTRelative(value)
         else:
             builder.PrependFloat32(value)
-    return builder.EndVector()
+    end: int = builder.EndVector()
+    return end

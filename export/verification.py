@@ -1,81 +1,132 @@
 """Check artifacts again later, on another machine: whole, opened, and as near Keras as stated."""
 
-import dataclasses
-import pathlib
+from __future__ import annotations
 
+import pathlib
+from collections.abc import Sequence
+
+from reiqa_tf.data.scored_photos import ScoredPhotos
 from reiqa_tf.errors import ReiqaError
-from reiqa_tf.export import formats, measuring
-from reiqa_tf.export.exporting import outside_tolerance
-from reiqa_tf.export.manifest import find_damage
-from reiqa_tf.models.scorer import load_preset
-from reiqa_tf.presets.folders import WEIGHTS_FILE, read_metadata, shipped_presets
+from reiqa_tf.export import measuring
+from reiqa_tf.export.comparison import ComparedArtifact, Comparison
+from reiqa_tf.export.digests import find_damage
+from reiqa_tf.export.formats import find_format
+from reiqa_tf.export.measurements import Measurements
+from reiqa_tf.models.scorer import ReIQAScorer, load_preset
+from reiqa_tf.presets.folders import WEIGHTS_FILE, PresetError, read_metadata, shipped_presets
+from reiqa_tf.progress import Progress, silent
 from reiqa_tf.runtimes.contract import Contract
 from reiqa_tf.runtimes.errors import StaleArtifactError
+from reiqa_tf.runtimes.manifest import ArtifactEntry, Manifest, read_manifest
+from reiqa_tf.typing import PathLike, Size
 
 
-@dataclasses.dataclass(frozen=True)
-class Verdict:
-    """What became of one artifact.
-
-    Attributes:
-        name: its name in the folder.
-        entry: its entry in the manifest, with what was measured now in place of what was then.
-        complaints: list of texts, empty if all is well.
-    """
-
-    name: str
-    entry: dict
-    complaints: list
-
-
-def verify(folder, manifest, reference):
-    """Checks every artifact of a folder.
+def verify(
+    folder: PathLike,
+    preset: PathLike | None = None,
+    photos: PathLike | Sequence[PathLike] | None = None,
+    scores: PathLike | ScoredPhotos | None = None,
+    split: str | None = None,
+    progress: Progress = silent,
+) -> Comparison:
+    """Checks artifacts again: whole, opened in their runtimes, and as near Keras as they should be.
 
     Args:
-        folder: the folder.
-        manifest: what `reiqa_tf.export.manifest.read_manifest` answered.
-        reference: the `reiqa_tf.export.measuring.Reference` to compare with.
-
-    Yields:
-        one `Verdict` for each artifact. A damaged one is not opened: runtimes trust what they read.
-    """
-    for name, entry in manifest["artifacts"].items():
-        path = pathlib.Path(folder) / name
-        complaints = find_damage(path, entry)
-        if complaints:
-            yield Verdict(name, {**entry, **_NOTHING_MEASURED}, complaints)
-            continue
-        size = None if entry["size"] is None else tuple(entry["size"])
-        try:
-            row = formats.find_format(entry["format"], entry["precision"])
-            known = Contract.read(entry["contract"], path)
-            measured = measuring.measure(row, path, size, known, reference)
-        except ReiqaError as error:
-            yield Verdict(name, {**entry, **_NOTHING_MEASURED}, [str(error)])
-            continue
-        entry = {**entry, **measured, "tolerance": row.tolerances()}
-        yield Verdict(name, entry, [f"{path}: {each}" for each in outside_tolerance(entry)])
-
-
-def preset_scorer(manifest, preset=None):
-    """Loads the scorer that artifacts were made of, if it can be had.
-
-    Args:
-        manifest: what `reiqa_tf.export.manifest.read_manifest` answered.
-        preset: a folder or the name of a shipped preset; None tries the shipped one of the
-            manifest's name.
+        folder: the folder that `export` made.
+        preset: the preset that the artifacts were made of, a folder or the name of a shipped one.
+            None takes the shipped one of that name, or where there is none, Keras's scores that
+            the manifest holds, if the pictures are the same.
+        photos: real photos to compare on: a folder, a pattern or a list of paths; None takes those
+            of `scores`, or else those that the package ships.
+        scores: photos that people scored, a CSV file or what `read_scored_photos` returned of one,
+            to compare rank correlations; None does without.
+        split: the split of `scores` whose rows are taken, or None for all rows.
+        progress: shows how far the work is.
 
     Returns:
-        pair of a `ReIQAScorer`, or None, and a text that says what artifacts are compared with.
+        `Comparison`. An artifact that is damaged is not opened: runtimes trust what they read.
 
     Raises:
-        PresetError: if `preset` is given and cannot be loaded.
-        StaleArtifactError: if it has other weights than the artifacts were made of.
+        ManifestError: if the folder has no manifest, or a damaged one.
+        PresetError: if `preset` cannot be loaded, or is needed for `scores` and not there.
+        StaleArtifactError: if the preset has other weights than the artifacts were made of.
+        ImageError: if no photo to compare on can be read.
+        ScoredPhotosError: if `scores` or `split` cannot be used.
+
+    Example:
+    ```text
+    import reiqa_tf
+
+    checked = reiqa_tf.verify("exported")
+    print(checked.is_sound, checked.complaints)
+    ```
     """
-    asked = preset is not None
-    preset = preset if asked else manifest["preset"]
-    if not asked and preset not in shipped_presets():
-        return None, "compared with Keras's answers of then"
+    manifest = read_manifest(folder)
+    scorer, remark = _preset_scorer(manifest, preset)
+    listed, scored = measuring.reference_photos(photos, scores, split)
+    if scored is not None and scorer is None:
+        raise PresetError(
+            f"{manifest['preset']} is no shipped preset, and SRCC is compared with that of Keras. "
+            "Give the preset: --preset"
+        )
+    reference = measuring.Reference(
+        listed,
+        _working_size(manifest),
+        scorer,
+        stored=manifest["reference"],
+        scored=scored,
+        progress=progress,
+    )
+    folder = pathlib.Path(folder)
+    artifacts = tuple(
+        _compare(folder / name, entry, reference) for name, entry in manifest["artifacts"].items()
+    )
+    return Comparison(
+        folder=folder,
+        preset=manifest["preset"],
+        remark=remark,
+        artifacts=artifacts,
+        scored_photos=0 if scored is None else len(scored),
+        problems=tuple(reference.problems),
+    )
+
+
+def _compare(
+    path: pathlib.Path, entry: ArtifactEntry, reference: measuring.Reference
+) -> ComparedArtifact:
+    size = None if entry["size"] is None else (entry["size"][0], entry["size"][1])
+    measured, complaints = Measurements(), find_damage(path, entry)
+    if not complaints:
+        try:
+            measured, complaints = _measure(path, entry, size, reference)
+        except ReiqaError as error:
+            complaints = [str(error)]
+    return ComparedArtifact(
+        path=path,
+        format=entry["format"],
+        precision=entry["precision"],
+        size=size,
+        byte_count=entry["bytes"],
+        measured=measured,
+        complaints=tuple(complaints),
+    )
+
+
+def _measure(
+    path: pathlib.Path, entry: ArtifactEntry, size: Size | None, reference: measuring.Reference
+) -> tuple[Measurements, list[str]]:
+    row = find_format(entry["format"], entry["precision"])
+    contract = Contract.read(entry["contract"], path)
+    measured = measuring.measure(row, path, size, contract, reference)
+    return measured, [f"{path}: {line}" for line in row.complaints(measured)]
+
+
+def _preset_scorer(manifest: Manifest, preset: PathLike | None) -> tuple[ReIQAScorer | None, str]:
+    """The scorer that artifacts were made of, if it can be had, and what they are compared with."""
+    if preset is None:
+        if manifest["preset"] not in shipped_presets():
+            return None, "compared with Keras's outputs at the time of the export"
+        preset = manifest["preset"]
     digests = {entry["contract"].get("weights_sha256") for entry in manifest["artifacts"].values()}
     received = read_metadata(preset)["sha256"].get(WEIGHTS_FILE)
     if digests != {received}:
@@ -87,4 +138,7 @@ def preset_scorer(manifest, preset=None):
     return load_preset(preset), "compared with Keras"
 
 
-_NOTHING_MEASURED = {"difference": None, "srcc": None, "latency": None}
+def _working_size(manifest: Manifest) -> int | None:
+    entry = next(iter(manifest["artifacts"].values()))
+    size = entry["contract"].get("working_size")
+    return size if isinstance(size, int) else None

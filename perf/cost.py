@@ -48,22 +48,22 @@ def save_yardstick(folder, working_size):
 
 
 def describe(preset, folder, size):
-    """Writes the files of a preset into a folder, and answers what can be counted.
+    """Writes the files of a preset into a folder, and counts what can be counted.
 
     Returns:
         dictionary with `experts` (multiply-adds and parameters by name), `parameters` of all with
         the head, and the bytes of `weights` and `tflite`.
     """
     start_tensorflow()
-    from reiqa_tf.export.contract import contract
     from reiqa_tf.export.tflite import convert_tflite
     from reiqa_tf.models.counting import multiply_adds
     from reiqa_tf.models.scorer import load_preset, save_preset
     from reiqa_tf.presets.folders import read_metadata
+    from reiqa_tf.runtimes.contract import Contract
 
     scorer, about = load_preset(preset), read_metadata(preset)
     save_preset(scorer, folder / "half", half_precision=True)
-    known = contract(scorer, preset, about["sha256"]["model.weights.h5"], about)
+    known = Contract.of(scorer, preset, about["sha256"]["model.weights.h5"], about)
     (folder / "tflite").write_bytes(convert_tflite(scorer, size, "float32", known))
     return {
         "experts": {
@@ -110,7 +110,7 @@ def main():
 
     paths = find_photos(arguments.photos) if arguments.photos else parity.shipped_photos()
     size = (arguments.size, arguments.size)
-    photos = [each.image for each in parity.cut_pictures(paths, size=size, count=16)]
+    photos = [picture.image for picture in parity.cut_pictures(paths, size=size, count=16)]
     with tempfile.TemporaryDirectory() as scratch:
         scratch = pathlib.Path(scratch)
         in_its_own_process(save_yardstick, scratch / YARDSTICK, arguments.size)

@@ -37,16 +37,16 @@ PRODUCTS = ("matrix product float32", "matrix product int8")
 
 
 def convert(folder, preset, size, photos):
-    """Writes the files, and answers their multiply-adds."""
-    from reiqa_tf.export.contract import contract
+    """Writes the files, and counts their multiply-adds."""
     from reiqa_tf.export.onnx import convert_onnx
     from reiqa_tf.export.tflite import convert_tflite
     from reiqa_tf.models.counting import multiply_adds
     from reiqa_tf.models.scorer import load_preset
     from reiqa_tf.presets.folders import read_metadata
+    from reiqa_tf.runtimes.contract import Contract
 
     scorer, about = load_preset(preset), read_metadata(preset)
-    known = contract(scorer, preset, about["sha256"]["model.weights.h5"], about)
+    known = Contract.of(scorer, preset, about["sha256"]["model.weights.h5"], about)
     for name, (kind, precision) in FILES.items():
         print(f"converting: {name}", flush=True)
         if kind == "onnx":
@@ -129,7 +129,7 @@ def main():
 
     paths = find_photos(arguments.photos) if arguments.photos else parity.shipped_photos()
     size = (arguments.size, arguments.size)
-    photos = [each.image for each in parity.cut_pictures(paths, size=size, count=16)]
+    photos = [picture.image for picture in parity.cut_pictures(paths, size=size, count=16)]
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(scratch)
         work = convert(folder, arguments.preset, size, photos)

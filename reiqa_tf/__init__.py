@@ -21,6 +21,8 @@ from reiqa_tf.version import __version__
 if TYPE_CHECKING:
     from reiqa_tf.distortions.bank import DISTORTIONS, distort
     from reiqa_tf.errors import ReiqaError
+    from reiqa_tf.export.exporting import export
+    from reiqa_tf.export.verification import verify
     from reiqa_tf.image.reading import ImageError, read_image
     from reiqa_tf.image.scaling import half_size
     from reiqa_tf.models.efficientnet_lite import EfficientNetLiteBackbone
@@ -51,6 +53,7 @@ _HOMES = {
     "Score": "reiqa_tf.scoring.score",
     "Scorer": "reiqa_tf.scoring.scorer",
     "distort": "reiqa_tf.distortions.bank",
+    "export": "reiqa_tf.export",
     "half_size": "reiqa_tf.image.scaling",
     "load_preset": "reiqa_tf.models.scorer",
     "open_scorer": "reiqa_tf.runtimes.opening",
@@ -59,6 +62,7 @@ _HOMES = {
     "score": "reiqa_tf.runtimes.opening",
     "score_many": "reiqa_tf.runtimes.opening",
     "shipped_presets": "reiqa_tf.presets.folders",
+    "verify": "reiqa_tf.export.verification",
 }
 
 __all__ = [
@@ -77,6 +81,7 @@ __all__ = [
     "Scorer",
     "__version__",
     "distort",
+    "export",
     "half_size",
     "load_preset",
     "open_scorer",
@@ -85,13 +90,15 @@ __all__ = [
     "score",
     "score_many",
     "shipped_presets",
+    "verify",
 ]
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    home = importlib.import_module(_HOMES[name])
+    return home if name == "export" else getattr(home, name)  # that package is called itself
 
 
 def __dir__() -> list[str]:

@@ -16,3 +16,6 @@ Tensor: TypeAlias = Any
 
 Shape: TypeAlias = tuple[Any, ...]
 """Sizes along the axes: whole numbers, or None where any size will do."""
+
+Size: TypeAlias = tuple[int, int]
+"""Height and width of a picture in pixels."""

@@ -1,13 +1,20 @@
 """`reiqa export`: a preset in, artifacts for servers, phones and browsers out, each measured."""
 
+from __future__ import annotations
+
+import argparse
 import contextlib
-import pathlib
 import signal
 import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from reiqa_tf import presets
 from reiqa_tf.cli import terminal
 from reiqa_tf.cli.startup import start_tensorflow
+
+if TYPE_CHECKING:
+    from reiqa_tf.export.comparison import ComparedArtifact, Comparison
 
 _EXAMPLES = """\
   reiqa export --format onnx --out exported
@@ -27,7 +34,7 @@ float32 1e-4 of the score's range, float16 1e-3, SRCC 0.0005, 0.001, and 0.005 w
 integers. Artifacts appear together at the end or not at all."""
 
 
-def add_parser(subparsers):
+def add_parser(subparsers: terminal.Subparsers) -> None:
     """Adds the subcommand."""
     parser = terminal.add_parser(
         subparsers, "export", run, "Export a preset for servers, phones and browsers.", _EXAMPLES
@@ -73,7 +80,7 @@ def add_parser(subparsers):
     )
 
 
-def add_comparison_flags(parser):
+def add_comparison_flags(parser: argparse.ArgumentParser) -> None:
     """Adds the flags that say what artifacts are compared on."""
     parser.add_argument(
         "--scores",
@@ -88,83 +95,32 @@ def add_comparison_flags(parser):
     )
 
 
-def run(arguments):
-    """Exports the preset and answers the exit code."""
+def run(arguments: argparse.Namespace) -> int:
+    """Exports the preset and returns the exit code."""
     start_tensorflow()
-    from reiqa_tf.export.exporting import default_folder, export, outside_tolerance
-    from reiqa_tf.export.formats import FormatError, choose, parse_sizes
-    from reiqa_tf.models.scorer import load_preset
-    from reiqa_tf.presets.folders import read_metadata
+    from reiqa_tf.export.exporting import export
+    from reiqa_tf.export.formats import parse_sizes
 
-    folder = arguments.out
-    if folder is None:
-        if not pathlib.Path(arguments.preset).is_dir():
-            raise FormatError(
-                f"{arguments.preset} is a shipped preset. Say where its exports go: --out DIR"
-            )
-        folder = default_folder(arguments.preset)
-    if arguments.model_version < 1:
-        raise FormatError(
-            f"--model-version: expected 1 or more. Received: {arguments.model_version}"
-        )
-    metadata = read_metadata(arguments.preset)
-    precisions = arguments.precision.split(",")
-    if arguments.size:
-        sizes = parse_sizes(arguments.size)
-    else:
-        sizes = [None]
-        if "full_integer" in precisions and metadata.get("working_size"):
-            sizes.append((metadata["working_size"],) * 2)
-    chosen = choose(arguments.format.split(","), precisions, sizes)
-    photos, scored = photos_of(arguments)
-    calibration = None
-    if arguments.calibration:
-        from reiqa_tf.data.photos import find_photos
-
-        calibration = find_photos(arguments.calibration)
-    name = pathlib.Path(arguments.preset).resolve().name
     with _stopping_on_termination():
-        entries, problems = export(
-            load_preset(arguments.preset),
-            metadata,
-            name,
-            folder,
-            chosen,
-            photos=photos,
-            calibration=calibration,
-            scored=scored,
+        made = export(
+            arguments.preset,
+            arguments.out,
+            arguments.format.split(","),
+            arguments.precision.split(","),
+            sizes=parse_sizes(arguments.size) if arguments.size else None,
+            photos=arguments.photos,
+            scores=arguments.scores,
+            split=arguments.split,
+            calibration=arguments.calibration,
             model_version=arguments.model_version,
-            progress=terminal.progress,
+            progress=terminal.show_progress,
         )
-    print_artifacts(entries, f"{folder}: {name}, compared with Keras")
-    complaints = [
-        f"{name}: {each}" for name, entry in entries.items() for each in outside_tolerance(entry)
-    ]
-    for complaint in complaints:
-        print(f"reiqa: {complaint}", file=sys.stderr)
-    terminal.report_failures(problems, 0 if scored is None else len(scored))
-    return 1 if complaints or problems else 0
+    print_comparison(made)
+    return 0 if made.is_sound else 1
 
 
-def photos_of(arguments):
-    """The photos to compare on and the scored photos that the flags ask for; each may be None."""
-    scored = photos = None
-    if arguments.scores:
-        from reiqa_tf.data.scored_photos import read_manifest
-
-        scored = read_manifest(arguments.scores)
-        if arguments.split:
-            scored = scored.split(arguments.split)
-        photos = scored.paths
-    if arguments.photos:
-        from reiqa_tf.data.photos import find_photos
-
-        photos = find_photos(arguments.photos)
-    return photos, scored
-
-
-def print_artifacts(entries, caption):
-    """Prints the table of artifacts and what was measured of them."""
+def print_comparison(comparison: Comparison) -> None:
+    """Prints the table of artifacts, and on stderr what is wrong with them."""
     terminal.print_table(
         None,
         [
@@ -177,24 +133,32 @@ def print_artifacts(entries, caption):
             ("ms, 1 thread", "right"),
             ("2 threads", "right"),
         ],
-        [_cells(name, entry) for name, entry in entries.items()],
-        caption=caption,
+        [_cells(artifact) for artifact in comparison.artifacts],
+        caption=f"{comparison.folder}: {comparison.preset}, {comparison.remark}",
     )
+    for complaint in comparison.complaints:
+        print(f"reiqa: {complaint}", file=sys.stderr)
+    if comparison.not_compared and not comparison.complaints:
+        print(
+            f"reiqa: {', '.join(comparison.not_compared)}: whole, but not compared with Keras. "
+            "Give the preset (--preset) or the photos of the export (--photos)",
+            file=sys.stderr,
+        )
+    terminal.report_failures(comparison.problems, comparison.scored_photos)
 
 
-def _cells(name, entry):
-    apart, ranks, latency = (entry.get(key) for key in ("difference", "srcc", "latency"))
-    return (
-        name,
-        f"{entry['bytes'] / 1e6:.1f}",
-        *((f"{apart[key]:.1e}" for key in ("worst", "mean")) if apart else ("", "")),
-        *((f"{ranks[key]:.4f}" for key in ("keras", "artifact")) if ranks else ("", "")),
-        *((f"{latency['milliseconds'][key]:.0f}" for key in "12") if latency else ("", "")),
-    )
+def _cells(artifact: ComparedArtifact) -> list[str]:
+    cells = [artifact.name, f"{artifact.byte_count / 1e6:.1f}"]
+    measured = artifact.measured
+    difference, ranks, latency = measured.difference, measured.srcc, measured.latency
+    cells += [f"{difference.worst:.1e}", f"{difference.mean:.1e}"] if difference else ["", ""]
+    cells += [f"{ranks.keras:.4f}", f"{ranks.artifact:.4f}"] if ranks else ["", ""]
+    cells += [f"{time:.0f}" for time in latency.milliseconds.values()] if latency else ["", ""]
+    return cells
 
 
 @contextlib.contextmanager
-def _stopping_on_termination():
+def _stopping_on_termination() -> Iterator[None]:
     """Lets SIGTERM end the command as Ctrl-C does: with nothing half-made left behind."""
     former = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

@@ -1,9 +1,9 @@
 """`reiqa verify`: are exported artifacts still what they were, and as near Keras as stated?"""
 
-import sys
+import argparse
 
 from reiqa_tf.cli import terminal
-from reiqa_tf.cli.export import add_comparison_flags, photos_of, print_artifacts
+from reiqa_tf.cli.export import add_comparison_flags, print_comparison
 from reiqa_tf.cli.startup import start_tensorflow
 
 _EXAMPLES = """\
@@ -12,12 +12,12 @@ _EXAMPLES = """\
   reiqa verify exported --scores scores.csv        SRCC on this machine as well
 
 Every file is compared with its SHA-256 in manifest.json, and each artifact is opened in its own
-runtime, compared with Keras and timed. Keras's answers are computed from the preset where it is
+runtime, compared with Keras and timed. Keras's scores are computed from the preset where it is
 given or shipped; otherwise those that the manifest holds are taken, if the pictures are the same.
 Files that are missing, damaged or new are named; the exit code is 1 if anything is wrong."""
 
 
-def add_parser(subparsers):
+def add_parser(subparsers: terminal.Subparsers) -> None:
     """Adds the subcommand."""
     parser = terminal.add_parser(
         subparsers, "verify", run, "Check exported artifacts again.", _EXAMPLES
@@ -29,46 +29,18 @@ def add_parser(subparsers):
     add_comparison_flags(parser)
 
 
-def run(arguments):
-    """Verifies the artifacts and answers the exit code."""
+def run(arguments: argparse.Namespace) -> int:
+    """Verifies the artifacts and returns the exit code."""
     start_tensorflow()
-    from reiqa_tf.export.manifest import read_manifest
-    from reiqa_tf.export.measuring import Reference
-    from reiqa_tf.export.parity import shipped_photos
-    from reiqa_tf.export.verification import preset_scorer, verify
-    from reiqa_tf.presets.folders import PresetError
+    from reiqa_tf.export.verification import verify
 
-    manifest = read_manifest(arguments.folder)
-    scorer, remark = preset_scorer(manifest, arguments.preset)
-    photos, scored = photos_of(arguments)
-    if scored is not None and scorer is None:
-        raise PresetError(
-            f"{manifest['preset']} is no shipped preset, and SRCC is compared with that of Keras. "
-            "Give the preset: --preset"
-        )
-    known = next(iter(manifest["artifacts"].values()))["contract"]
-    reference = Reference(
-        photos or shipped_photos(),
-        known.get("working_size"),
-        scorer,
-        stored=manifest["reference"],
-        scored=scored,
-        progress=terminal.progress,
+    checked = verify(
+        arguments.folder,
+        arguments.preset,
+        photos=arguments.photos,
+        scores=arguments.scores,
+        split=arguments.split,
+        progress=terminal.show_progress,
     )
-    verdicts = list(verify(arguments.folder, manifest, reference))
-    print_artifacts(
-        {verdict.name: verdict.entry for verdict in verdicts},
-        f"{arguments.folder}: {manifest['preset']}, {remark}",
-    )
-    complaints = [each for verdict in verdicts for each in verdict.complaints]
-    for complaint in complaints:
-        print(f"reiqa: {complaint}", file=sys.stderr)
-    not_compared = [verdict.name for verdict in verdicts if not verdict.entry["difference"]]
-    if not_compared and not complaints:
-        print(
-            f"reiqa: {', '.join(not_compared)}: whole, but not compared with Keras. Give the "
-            "preset (--preset) or the photos of the export (--photos)",
-            file=sys.stderr,
-        )
-    terminal.report_failures(reference.problems, 0 if scored is None else len(scored))
-    return 1 if complaints or not_compared or reference.problems else 0
+    print_comparison(checked)
+    return 0 if checked.is_sound else 1

@@ -1,23 +1,30 @@
-"""What an artifact says about itself: its names, read and checked.
-
-`reiqa_tf.export.contract` writes what is read here, under these very names.
-"""
+"""What an artifact says about itself: its names, as they are written and as they are read."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from reiqa_tf.runtimes.errors import ArtifactError
 from reiqa_tf.scoring.score import MissingHeadError
 from reiqa_tf.typing import PathLike
+from reiqa_tf.version import __version__
+
+if TYPE_CHECKING:
+    from reiqa_tf.models.scorer import ReIQAScorer
+
+IMAGES = "images"
+"""Name of the input: uint8 RGB `(N, H, W, 3)`, as decoded, nothing subtracted or divided."""
+
+IMAGE_BYTES = "image_bytes"
+"""Name of the input that takes whole files: strings `(N,)`, JPEG or PNG."""
 
 SCORE = "score"
-"""Name of the output with the scores: float32 `(N,)`."""
+"""Name of the output with the scores: float32 `(N,)`, higher is better."""
 
 DISTANCE = "distance"
-"""Name of the output that says how unfamiliar photos are: float32 `(N,)`."""
+"""Name of the output that says how unfamiliar photos are: float32 `(N,)`; see `LinearHead`."""
 
 FEATURES = "features"
 """Name of the only output of encoders without a head: float32 `(N, F)`."""
@@ -26,6 +33,9 @@ CONTRACT_FILE = "contract.json"
 """Name of the entry with the contract in the archive at the end of a `.tflite` file."""
 
 _OUTPUTS = ((SCORE, DISTANCE), (FEATURES,))
+
+Entries: TypeAlias = dict[str, str | int | float | bool]
+"""A contract as it is stored: flat, from names to texts, numbers and booleans."""
 
 
 def _text(value: Any) -> bool:
@@ -93,10 +103,22 @@ class Contract:
 
     Attributes:
         preset: name of the preset that it was made of.
-        weights_sha256: SHA-256 of that preset's weights.
-        outputs: names of the graph's outputs.
+        weights_sha256: hexadecimal SHA-256 of that preset's weights.
+        outputs: names of the graph's outputs, in their order.
         working_size: side in pixels of the square that larger photos are shrunk to, or None.
         head: what the scores mean; None of encoders without a head.
+        feature_count: number of features of a photo, where it is known.
+        producer: what made the artifact, and its version.
+        description: what the preset is, if it says so.
+        license: under which terms it may be used, if it says so.
+
+    Example:
+    ```python
+    import reiqa_tf
+
+    contract = reiqa_tf.open_scorer("content_lite0_biq2021", "onnx").contract
+    print(contract.working_size, contract.head.score_range, contract.license)
+    ```
     """
 
     preset: str
@@ -104,6 +126,10 @@ class Contract:
     outputs: tuple[str, ...]
     working_size: int | None
     head: HeadContract | None = None
+    feature_count: int | None = None
+    producer: str = f"reiqa_tf {__version__}"
+    description: str | None = None
+    license: str | None = None
 
     def fitted_head(self) -> HeadContract:
         """What the scores mean.
@@ -116,12 +142,93 @@ class Contract:
         return self.head
 
     @classmethod
+    def of(
+        cls,
+        scorer: ReIQAScorer,
+        preset_name: str,
+        weights_sha256: str,
+        about: Mapping[str, Any] | None = None,
+    ) -> Contract:
+        """What an artifact made of a scorer says about itself.
+
+        Args:
+            scorer: a built `ReIQAScorer`.
+            preset_name: name of its preset.
+            weights_sha256: hexadecimal SHA-256 of the preset's `model.weights.h5`.
+            about: the preset's metadata, of which `description` and `license` are taken, or None.
+
+        Returns:
+            `Contract`.
+
+        Example:
+        ```python
+        import reiqa_tf
+        from reiqa_tf.runtimes.contract import Contract
+
+        scorer = reiqa_tf.load_preset("content_lite0_biq2021")
+        print(Contract.of(scorer, "content_lite0_biq2021", "0" * 64).entries())
+        ```
+        """
+        head = scorer.head
+        known = about or {}
+        return cls(
+            preset=preset_name,
+            weights_sha256=weights_sha256,
+            outputs=output_names(scorer),
+            working_size=scorer.working_size,
+            head=None
+            if head is None
+            else HeadContract(head.score_range, head.margin, head.coverage, head.distance_limit),
+            feature_count=scorer.feature_count,
+            description=_stated(known.get("description")),
+            license=_stated(known.get("license")),
+        )
+
+    def entries(self) -> Entries:
+        """The contract as it is stored.
+
+        In ONNX `metadata_props` (each value as JSON), in the archive at the end of a TFLite file
+        and in `manifest.json`.
+
+        Returns:
+            flat dictionary:
+
+            - `producer`, `preset`, `weights_sha256`, and `description` and `license` if known;
+            - `outputs`: names of the outputs, separated by commas;
+            - `feature_count`;
+            - `working_size`; missing where photos are taken as they are;
+            - with a head also `score_low`, `score_high` (the scale), `higher_is_better`, `margin`
+              (half the interval around a score), `coverage` (of that interval) and
+              `distance_limit` (above it a photo is unfamiliar).
+        """
+        stored: dict[str, str | int | float | bool | None] = {
+            "producer": self.producer,
+            "preset": self.preset,
+            "weights_sha256": self.weights_sha256,
+            "description": self.description,
+            "license": self.license,
+            "outputs": ",".join(self.outputs),
+            "feature_count": self.feature_count,
+            "working_size": self.working_size,
+        }
+        if self.head is not None:
+            low, high = self.head.score_range
+            stored |= {
+                "score_low": low,
+                "score_high": high,
+                "higher_is_better": True,
+                "margin": self.head.margin,
+                "coverage": self.head.coverage,
+                "distance_limit": self.head.distance_limit,
+            }
+        return {name: value for name, value in stored.items() if value is not None}
+
+    @classmethod
     def read(cls, entries: Mapping[str, Any], path: PathLike) -> Contract:
         """Checks what was found in a file.
 
         Args:
-            entries: dictionary from the names that `reiqa_tf.export.contract` writes to values;
-                further names are left alone.
+            entries: what `Contract.entries` returned; further names are left alone.
             path: the file, for messages.
 
         Returns:
@@ -137,13 +244,35 @@ class Contract:
                     f"{path}: its entry {name} should be {entry.expected}. Received: "
                     f"{entries.get(name)!r}. Export the preset again: reiqa export --preset PRESET"
                 )
+        count = entries.get("feature_count")
         return cls(
             preset=entries["preset"],
             weights_sha256=entries["weights_sha256"],
             outputs=tuple(entries["outputs"].split(",")),
             working_size=entries.get("working_size"),
             head=_read_head(entries, path) if with_head else None,
+            # Nothing is computed with these, so they may be missing.
+            feature_count=count if type(count) is int else None,
+            producer=str(entries.get("producer", "unknown")),
+            description=_stated(entries.get("description")),
+            license=_stated(entries.get("license")),
         )
+
+
+def output_names(scorer: ReIQAScorer) -> tuple[str, ...]:
+    """Names of what an artifact of a scorer returns.
+
+    Args:
+        scorer: a `ReIQAScorer`.
+
+    Returns:
+        tuple of names, in the order of the artifact's outputs.
+    """
+    return (FEATURES,) if scorer.head is None else (SCORE, DISTANCE)
+
+
+def _stated(value: Any) -> str | None:
+    return str(value) if value else None
 
 
 def _read_head(entries: Mapping[str, Any], path: PathLike) -> HeadContract:

@@ -17,3 +17,7 @@ class StaleArtifactError(ArtifactError):
 
 class MissingRuntimeError(ArtifactError):
     """A runtime whose package is not installed."""
+
+
+class ManifestError(ArtifactError):
+    """A `manifest.json` that cannot be used. The message says which and why."""

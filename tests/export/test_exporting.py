@@ -4,6 +4,7 @@ import dataclasses
 import errno
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -13,16 +14,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import reiqa_tf
 from reiqa_tf.cli.main import main, parse
-from reiqa_tf.export import exporting, formats, measuring, parity
-from reiqa_tf.export.manifest import (
-    ManifestError,
-    describe_artifact,
-    find_damage,
-    read_manifest,
-)
+from reiqa_tf.export import formats, measuring, parity
+from reiqa_tf.export.digests import describe_artifact, find_damage
+from reiqa_tf.export.measurements import Difference, Measurements, RankAgreement
+from reiqa_tf.export.saved_model import ServingError
 from reiqa_tf.files import folder_written_whole
+from reiqa_tf.image.reading import ImageError
 from reiqa_tf.models.scorer import load_preset, save_preset
+from reiqa_tf.runtimes.errors import ManifestError
+from reiqa_tf.runtimes.manifest import read_manifest
 from tests.small_models import small_scorer
 
 
@@ -98,13 +100,15 @@ def test_the_figures_are_those_of_a_comparison_by_hand(exported, preset, scores)
     entry = read_manifest(exported)["artifacts"]["model.tflite"]
     photos = [str(scores.parent / f"{i}.jpg") for i in range(8)]
     # Six of the nine rows, evenly spread; the broken ninth is not among them.
-    images = [each.image for each in parity.cut_pictures([*photos, "gone"], scorer.working_size)]
-    apart = [
+    images = [
+        picture.image for picture in parity.cut_pictures([*photos, "gone"], scorer.working_size)
+    ]
+    gaps = [
         abs(float(artifact.predict(image[None])[0]) - float(scorer(image[None])[0]))
         for image in images
     ]
     assert len({image.shape for image in images}) >= 4
-    assert entry["difference"]["worst"] == pytest.approx(max(apart), abs=1e-6)
+    assert entry["difference"]["worst"] == pytest.approx(max(gaps), abs=1e-6)
     ranks = np.argsort(np.argsort([float(artifact.score(path)) for path in photos]))
     expected = 1 - 6 * np.sum((ranks - np.arange(8)) ** 2) / (8 * 63)
     assert entry["srcc"]["artifact"] == pytest.approx(expected)
@@ -115,11 +119,113 @@ def test_what_was_exported_is_verified_with_and_without_the_preset(
 ):
     photos = scores.parent / "*.jpg"
     assert run("verify", exported, "--photos", photos) == 0
-    assert "Keras's answers of then" in capsys.readouterr().out
+    assert "Keras's outputs at the time of the export" in capsys.readouterr().out
     assert run("verify", exported, "--preset", preset) == 0
     assert "compared with Keras\n" in capsys.readouterr().out
     assert run("verify", exported) == 1  # Kodak's photos are not those of the export
     assert "whole, but not compared with Keras" in capsys.readouterr().err
+
+
+def test_one_python_call_exports_and_one_verifies(preset, scores, tmp_path):
+    shown = []
+
+    def progress(items, title, total):
+        shown.append((title, total))
+        return iter(items)
+
+    made = reiqa_tf.export(preset, tmp_path / "out", formats=["tflite"], progress=progress)
+    (artifact,) = made.artifacts
+    assert artifact.path == tmp_path / "out" / "model.tflite"
+    assert (artifact.format, artifact.precision, artifact.size) == ("tflite", "float32", None)
+    assert artifact.byte_count == artifact.path.stat().st_size
+    assert made.is_sound
+    assert shown == [("converting", 1), ("Keras at any", 6), ("model.tflite on pictures", 6)]
+    photos = parity.shipped_photos()  # those of the export; else they would be those of the scores
+    checked = reiqa_tf.verify(tmp_path / "out", preset, photos, scores)
+    assert checked.artifacts[0].measured.difference == artifact.measured.difference
+    assert checked.artifacts[0].measured.srcc.photos == 8
+    assert (checked.scored_photos, len(checked.problems)) == (9, 1)
+    assert not checked.is_sound
+    assert not checked.complaints
+    entry = read_manifest(tmp_path / "out")["artifacts"]["model.tflite"]
+    assert {key: entry[key] for key in ("difference", "srcc", "latency")} == json.loads(
+        json.dumps(artifact.measured.entries())
+    )
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from reiqa_tf import export; import reiqa_tf.export.formats as part",
+        "import reiqa_tf.export.formats as part; from reiqa_tf import export",
+        "import reiqa_tf; export = reiqa_tf.export; from reiqa_tf.export import formats as part",
+    ],
+)
+def test_the_package_is_a_function_too_in_whatever_order_it_is_imported(code):
+    code += (
+        "\nimport sys, reiqa_tf\n"
+        "assert export is reiqa_tf.export is sys.modules['reiqa_tf.export'], export\n"
+        "try:\n"
+        "    export('content_lite0_biq2021', 'out', formats=['coreml'])\n"
+        "except part.FormatError as error:\n"
+        "    print(error)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert "expected some of saved_model, onnx, tflite. Received: coreml" in result.stdout
+
+
+def test_naming_the_package_alone_starts_nothing_heavy():
+    code = (
+        "import sys\nfrom reiqa_tf import export\nassert callable(export)\n"
+        "print(*sorted({'tensorflow', 'keras', 'numpy'} & set(sys.modules)))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == ""
+
+
+def test_photos_that_cannot_be_read_are_named_before_anything_is_converted(
+    preset, tmp_path, monkeypatch
+):
+    def write(order, path, size):
+        raise AssertionError("converted")
+
+    monkeypatch.setattr(
+        formats, "FORMATS", tuple(dataclasses.replace(row, write=write) for row in formats.FORMATS)
+    )
+    (tmp_path / "broken.jpg").write_bytes(b"\xff\xd8\xff")
+    for chosen in ("saved_model", "onnx"):
+        with pytest.raises(ImageError, match=r"broken\.jpg"):
+            reiqa_tf.export(
+                preset, tmp_path / "out", formats=[chosen], photos=[tmp_path / "broken.jpg"]
+            )
+    with pytest.raises(ImageError, match="expected one or more paths"):
+        reiqa_tf.export(preset, tmp_path / "out", photos=[])
+
+
+def test_sampled_photos_that_cannot_be_read_end_the_export_of_a_saved_model_in_a_line(
+    preset, photo, tmp_path
+):
+    photos = [tmp_path / f"{i}.jpg" for i in range(16)]  # every other one is sampled
+    for i, path in enumerate(photos):
+        Image.fromarray(photo[:64, :64]).save(path)
+        if i % 2 == 0:
+            path.write_bytes(b"\xff\xd8\xff")
+    with pytest.raises(ServingError, match=r"sampled .* can be read\. Give others \(--photos\)"):
+        reiqa_tf.export(preset, tmp_path / "out", formats=["saved_model"], photos=photos)
+    assert not (tmp_path / "out").exists()
+
+
+def test_help_names_every_format_and_precision(capsys):
+    with pytest.raises(SystemExit):
+        parse(["reiqa", "export", "--help"])
+    words = " ".join(capsys.readouterr().out.split())
+    listed = re.search(r"out of ([a-z_, ]+), separated by commas", words)
+    assert set(listed[1].split(", ")) == set(formats.NAMES)
+    assert f"out of {', '.join(formats.PRECISIONS)};" in words
 
 
 def test_a_preset_with_other_weights_is_refused(exported, tmp_path, capsys):
@@ -203,7 +309,7 @@ def test_files_within_a_folder_are_named_one_by_one(tmp_path):
     (folder / "quality/8").mkdir()
     (folder / "quality/8/saved_model.pb").write_bytes(b"")
     complaints = find_damage(folder, entry)
-    assert [each.split(": ")[0] for each in complaints] == [
+    assert [line.split(": ")[0] for line in complaints] == [
         str(folder / "quality/7/fingerprint.pb"),
         str(folder / "quality/8/saved_model.pb"),
         str(folder / "batching.config"),
@@ -213,14 +319,17 @@ def test_files_within_a_folder_are_named_one_by_one(tmp_path):
 
 def test_an_artifact_outside_its_tolerance_is_reported(exported):
     (entry,) = read_manifest(exported)["artifacts"].values()
-    assert exporting.outside_tolerance(entry) == []
-    entry["difference"]["worst"] = 2e-4
-    entry["srcc"]["change"] = -0.001
-    complaints = exporting.outside_tolerance(entry)
+    row = formats.find_format(entry["format"], entry["precision"])
+    assert row.tolerances() == entry["tolerance"]
+    difference, ranks = Difference(**entry["difference"]), RankAgreement(**entry["srcc"])
+    assert row.complaints(Measurements(difference, ranks)) == []
+    difference = dataclasses.replace(difference, worst=2e-4)
+    ranks = dataclasses.replace(ranks, change=-0.001)
+    complaints = row.complaints(Measurements(difference, ranks))
     assert "0.0002 of the range, more than 0.0001" in complaints[0]
     assert "changes SRCC by -0.001, more than 0.0005" in complaints[1]
-    entry["difference"]["worst"] = float("nan")
-    assert len(exporting.outside_tolerance(entry)) == 2
+    difference = dataclasses.replace(difference, worst=float("nan"))
+    assert len(row.complaints(Measurements(difference, ranks))) == 2
 
 
 def interrupted():
@@ -335,7 +444,7 @@ def test_a_shipped_preset_needs_a_place_for_its_exports(capsys):
 
 
 def test_formats_are_made_in_the_precisions_and_sizes_that_they_have():
-    chosen = formats.choose(
+    chosen = formats.choose_formats(
         ["saved_model", "tflite", "onnx"],
         ["float32", "full_integer"],
         formats.parse_sizes("any,512,384x512"),
@@ -376,7 +485,7 @@ def test_every_format_precision_and_size_is_written_measured_and_verified(
     everything = ("--format", ",".join(formats.NAMES), "--precision", ",".join(formats.PRECISIONS))
     # Few photos have few ranks, and quantised random weights exchange some of them.
     run("export", "--preset", preset, *arguments, *everything)
-    folder = exporting.default_folder(preset)
+    folder = preset / "exports"
     manifest = read_manifest(folder)
     assert set(manifest["artifacts"]) == {
         "saved_model",

@@ -50,7 +50,7 @@ def _run(model, channels):
 
 
 @pytest.mark.parametrize("depthwise", [False, True])
-def test_a_kernel_times_a_factor_a_channel_is_found_and_answers_the_same(scorer, depthwise):
+def test_a_kernel_times_a_factor_a_channel_is_found_and_computes_the_same(scorer, depthwise):
     generator = np.random.default_rng(0)
     kernels = list(_kernels(scorer, depthwise))
     assert kernels

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from reiqa_tf.export import onnx as onnx_export
-from reiqa_tf.export.contract import contract
 from reiqa_tf.export.onnx import OPSET, ONNXError, convert_onnx
 from reiqa_tf.models.encoder import ReIQAEncoder
 from reiqa_tf.models.resnet import ResNetBackbone
 from reiqa_tf.models.scorer import load_preset
+from reiqa_tf.runtimes.contract import Contract
 from tests.small_models import small_scorer
 
 onnx = pytest.importorskip("onnx")
@@ -21,7 +21,7 @@ SIZES = [(96, 128), (97, 131), (200, 99), (64, 64), (131, 300)]
 
 
 def known(scorer):
-    return contract(scorer, "small", "0" * 64, {"description": "for tests"})
+    return Contract.of(scorer, "small", "0" * 64, {"description": "for tests"})
 
 
 def open_file(model):
@@ -105,7 +105,7 @@ def test_the_file_says_what_its_user_must_know(scorer, session):
     assert said.pop("Image.BitmapPixelFormat") == "Rgb8"
     assert said.pop("Image.ColorSpaceGamma") == "SRGB"
     assert said.pop("Image.NominalPixelRange") == "NominalRange_0_255"
-    assert {key: json.loads(value) for key, value in said.items()} == known(scorer)
+    assert {key: json.loads(value) for key, value in said.items()} == known(scorer).entries()
 
 
 def test_float16_stores_large_kernels_in_half_and_computes_in_float32(scorer, models, photo):
@@ -123,7 +123,7 @@ def test_float16_stores_large_kernels_in_half_and_computes_in_float32(scorer, mo
 
 
 @pytest.mark.slow
-def test_an_encoder_without_head_answers_features(photo):
+def test_an_encoder_without_head_returns_features(photo):
     scorer = small_scorer(content=None, head=None)
     session = open_file(convert_onnx(scorer, "float32", known(scorer)))
     assert [each.name for each in session.get_outputs()] == ["features"]

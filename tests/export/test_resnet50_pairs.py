@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from reiqa_tf.export.contract import contract
 from reiqa_tf.export.onnx import convert_onnx
 from reiqa_tf.export.saved_model import write_saved_model
 from reiqa_tf.export.tflite import convert_tflite
 from reiqa_tf.models.encoder import IMAGENET, ReIQAEncoder
 from reiqa_tf.models.resnet import ResNetBackbone
+from reiqa_tf.runtimes.contract import Contract
 from tests.export.conftest import keras_scores
 from tests.small_models import small_scorer
 
@@ -31,7 +31,7 @@ def memory_given_back():
 
 
 def known(scorer):
-    return contract(scorer, "pair", "0" * 64, {"description": "for tests", "license": "CC0-1.0"})
+    return Contract.of(scorer, "pair", "0" * 64, {"description": "for tests", "license": "CC0-1.0"})
 
 
 def resnet50_pair():

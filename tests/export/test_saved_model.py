@@ -45,7 +45,7 @@ def test_files_of_mixed_sizes_and_kinds_score_as_keras_scores_them(signatures, s
     np.testing.assert_allclose(received["score"], keras_scores(small, files), rtol=1e-5)
 
 
-def test_pixels_score_and_answer_features_as_keras_does(signatures, small, photo):
+def test_pixels_give_scores_and_features_as_keras_does(signatures, small, photo):
     images = np.stack([photo[:70, :90], photo[100:170, 200:290]])
     received = signatures["images"](images=images)
     assert list(received) == ["score"]
@@ -55,7 +55,7 @@ def test_pixels_score_and_answer_features_as_keras_does(signatures, small, photo
     np.testing.assert_allclose(features["features"], small.features(images), rtol=1e-4, atol=1e-5)
 
 
-def test_an_empty_request_is_answered_with_nothing(signatures):
+def test_an_empty_request_returns_nothing(signatures):
     received = signatures["serving_default"](image_bytes=tf.constant([], tf.string))
     assert received["score"].shape == (0,)
 
@@ -83,7 +83,7 @@ def test_a_wrong_photo_fails_its_request_and_is_named(signatures, files):
 
 
 @pytest.mark.slow
-def test_encoders_alone_answer_features_of_files(files, tmp_path):
+def test_encoders_alone_return_features_of_files(files, tmp_path):
     scorer = small_scorer(head=None, quality=None)
     write_saved_model(scorer, tmp_path, "encoders", files[:1])
     signatures = tf.saved_model.load(tmp_path / "encoders/1").signatures
@@ -113,8 +113,8 @@ def test_warm_up_requests_are_the_photos_as_files_and_pixels_for_the_other_signa
         assert request.model_spec.name == "quality"
         signature = signatures[request.model_spec.signature_name]
         inputs = {name: tf.make_ndarray(value) for name, value in request.inputs.items()}
-        answer = signature(**{name: tf.constant(value) for name, value in inputs.items()})
-        assert np.isfinite(next(iter(answer.values()))).all()
+        outputs = signature(**{name: tf.constant(value) for name, value in inputs.items()})
+        assert np.isfinite(next(iter(outputs.values()))).all()
     sent = [request.inputs["image_bytes"].string_val for request in requests[: len(files)]]
     assert [contents for (contents,) in sent] == files
 
@@ -204,15 +204,15 @@ def client():
 
 def test_the_client_example_scores_over_rest(client, signatures, small, files):
     class Handler(http.server.BaseHTTPRequestHandler):
-        """What TensorFlow Serving answers over REST, for one model."""
+        """What TensorFlow Serving returns over REST, for one model."""
 
         def do_POST(self):
             assert self.path == "/v1/models/quality:predict"
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            contents = [base64.b64decode(each["b64"]) for each in body["instances"]]
+            contents = [base64.b64decode(entry["b64"]) for entry in body["instances"]]
             try:
-                answer = signatures["serving_default"](image_bytes=tf.constant(contents))
-                code, document = 200, {"predictions": answer["score"].numpy().tolist()}
+                outputs = signatures["serving_default"](image_bytes=tf.constant(contents))
+                code, document = 200, {"predictions": outputs["score"].numpy().tolist()}
             except tf.errors.InvalidArgumentError as error:
                 code, document = 400, {"error": error.message}
             self.send_response(code)
@@ -265,4 +265,10 @@ def test_without_the_package_of_the_server_the_way_out_is_named(
     monkeypatch.setitem(sys.modules, "tensorflow_serving.apis.prediction_log_pb2", None)
     with pytest.raises(ServingError, match=r"pip install 'reiqa_tf\[export\]'"):
         write_saved_model(small, tmp_path, "quality", files)
+    assert not any(tmp_path.iterdir())
+
+
+def test_without_photos_for_the_warm_up_requests_the_way_out_is_named(small, tmp_path):
+    with pytest.raises(ServingError, match=r"warm-up requests .* Received: none.*--photos"):
+        write_saved_model(small, tmp_path, "quality", [])
     assert not any(tmp_path.iterdir())

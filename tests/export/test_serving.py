@@ -6,12 +6,12 @@ import json
 import numpy as np
 import pytest
 
-from reiqa_tf.export.contract import contract, output_names
 from reiqa_tf.export.serving import folded_function
+from reiqa_tf.runtimes.contract import Contract, output_names
 from tests.small_models import small_scorer
 
 
-def test_the_folded_graph_answers_what_the_scorer_does(photo):
+def test_the_folded_graph_computes_what_the_scorer_does(photo):
     scorer = small_scorer()
     images = np.stack([photo[:70, :90], photo[100:170, 200:290]])
     received = folded_function(scorer)(images)
@@ -21,7 +21,7 @@ def test_the_folded_graph_answers_what_the_scorer_does(photo):
     np.testing.assert_allclose(received["distance"], scorer.head.distance(features), rtol=1e-5)
 
 
-def test_encoders_alone_answer_features_of_a_fixed_size_too(photo):
+def test_encoders_alone_return_features_of_a_fixed_size_too(photo):
     scorer = small_scorer(head=None)
     function = folded_function(scorer, size=(64, 80), batch_size=1)
     assert function.get_concrete_function().inputs[0].shape == (1, 64, 80, 3)
@@ -33,7 +33,9 @@ def test_encoders_alone_answer_features_of_a_fixed_size_too(photo):
 
 def test_the_contract_is_flat_json_that_judges_a_photo_without_the_preset(photo):
     scorer = small_scorer()
-    known = contract(scorer, "small", "0" * 64, {"description": "for tests", "license": None})
+    contract = Contract.of(scorer, "small", "0" * 64, {"description": "for tests", "license": None})
+    known = contract.entries()
+    assert Contract.read(known, "m.onnx") == contract
     assert json.loads(json.dumps(known)) == known
     assert {type(value) for value in known.values()} <= {str, int, float, bool}
     assert known["description"] == "for tests"
@@ -46,12 +48,12 @@ def test_the_contract_is_flat_json_that_judges_a_photo_without_the_preset(photo)
 
 
 def test_the_contract_of_encoders_alone_promises_no_score():
-    known = contract(small_scorer(head=None, working_size=None), "small", "0" * 64)
+    known = Contract.of(small_scorer(head=None, working_size=None), "small", "0" * 64).entries()
     assert known["outputs"] == "features"
     assert known["feature_count"] > 0
     assert not {"score_low", "margin", "working_size"} & set(known)
 
 
-def test_the_package_answers_to_no_global_name():
+def test_the_package_has_no_global_name():
     with pytest.raises(ImportError, match=r"reiqa_tf\.export"):
         importlib.import_module("export")

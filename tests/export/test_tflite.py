@@ -12,12 +12,12 @@ from flatbuffers import number_types
 from PIL import Image
 
 from reiqa_tf.export import tflite
-from reiqa_tf.export.contract import contract
 from reiqa_tf.export.quiet import quiet
 from reiqa_tf.export.tflite import PRECISIONS, TFLiteError, convert_tflite, operators
 from reiqa_tf.models.encoder import ReIQAEncoder
 from reiqa_tf.models.resnet import ResNetBackbone
 from reiqa_tf.models.scorer import load_preset
+from reiqa_tf.runtimes.contract import Contract
 from tests.small_models import small_scorer
 
 interpreters = pytest.importorskip("ai_edge_litert.interpreter")
@@ -29,7 +29,7 @@ SIZES = [(96, 128), (97, 131), (200, 99), (64, 64), (131, 300)]
 
 def known(scorer):
     about = {"description": "for tests", "license": "CC0-1.0"}
-    return contract(scorer, "small", "0" * 64, about)
+    return Contract.of(scorer, "small", "0" * 64, about)
 
 
 def crops(photo, size, count):
@@ -224,11 +224,11 @@ def test_the_contract_is_packed_with_the_file(small, fixed, tmp_path):
     for precision, model in fixed.items():
         (tmp_path / precision).write_bytes(model)
         with zipfile.ZipFile(tmp_path / precision) as archive:
-            assert json.loads(archive.read("contract.json")) == known(small)
+            assert json.loads(archive.read("contract.json")) == known(small).entries()
 
 
 @pytest.mark.slow
-def test_an_encoder_without_head_answers_features(photo):
+def test_an_encoder_without_head_returns_features(photo):
     scorer = small_scorer(quality=None, head=None)
     model = convert_tflite(scorer, None, "float32", known(scorer))
     levels = photo[:97, :131]

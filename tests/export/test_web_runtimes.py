@@ -15,10 +15,10 @@ import threading
 import numpy as np
 import pytest
 
-from reiqa_tf.export.contract import contract
 from reiqa_tf.export.onnx import convert_onnx
 from reiqa_tf.export.tflite import convert_tflite
 from reiqa_tf.models.scorer import load_preset
+from reiqa_tf.runtimes.contract import Contract
 
 WEB = pathlib.Path(__file__).parent / "web"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -49,7 +49,7 @@ def check(scorer, levels, received, tolerance):
 @pytest.mark.parametrize("precision", ["float32", "float16"])
 def test_onnx_scores_in_onnxruntime_web(scorer, photo, tmp_path, precision):
     model = tmp_path / "model.onnx"
-    model.write_bytes(convert_onnx(scorer, precision, contract(scorer, "shipped", "0" * 64)))
+    model.write_bytes(convert_onnx(scorer, precision, Contract.of(scorer, "shipped", "0" * 64)))
     for height, width in ((512, 512), (225, 301)):
         levels = np.ascontiguousarray(photo[:height, :width])
         levels.tofile(tmp_path / "photo.rgb")
@@ -67,9 +67,9 @@ def test_onnx_scores_in_onnxruntime_web(scorer, photo, tmp_path, precision):
 class Handler(http.server.SimpleHTTPRequestHandler):
     """Serves the page and its packages, and takes its answer."""
 
-    def __init__(self, *arguments, files, answers, **keywords):
+    def __init__(self, *arguments, files, returned, **keywords):
         self.files = files
-        self.answers = answers
+        self.returned = returned
         super().__init__(*arguments, directory=WEB, **keywords)
 
     def translate_path(self, path):
@@ -77,7 +77,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         return str(self.files.get(name) or super().translate_path(path))
 
     def do_POST(self):
-        self.answers.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.returned.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
         self.send_response(204)
         self.end_headers()
 
@@ -86,12 +86,12 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
 
 def by_browser(model, levels, folder):
-    """What the page answers in a browser of its own."""
+    """What the page computes in a browser of its own."""
     (folder / "model.tflite").write_bytes(model)
     np.ascontiguousarray(levels).tofile(folder / "photo.rgb")
     files = {name: folder / name for name in ("model.tflite", "photo.rgb")}
-    answers = queue.Queue()
-    handler = functools.partial(Handler, files=files, answers=answers)
+    returned = queue.Queue()
+    handler = functools.partial(Handler, files=files, returned=returned)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         height, width = levels.shape[:2]
@@ -112,7 +112,7 @@ def by_browser(model, levels, folder):
             stderr=subprocess.DEVNULL,
         )
         try:
-            return answers.get(timeout=240)
+            return returned.get(timeout=240)
         finally:
             process.terminate()
             process.wait()
@@ -124,7 +124,7 @@ def by_browser(model, levels, folder):
     ("precision", "tolerance"), [("float32", 1e-4), ("float16", 1e-3), ("full_integer", 0.06)]
 )
 def test_tflite_scores_in_litert_for_the_web(scorer, photo, tmp_path, precision, tolerance):
-    known = contract(scorer, "shipped", "0" * 64)
+    known = Contract.of(scorer, "shipped", "0" * 64)
     seen = [photo[:512, left:][:, :512] for left in (0, 100, 256)]
     model = convert_tflite(scorer, (512, 512), precision, known, calibration=seen)
     levels = photo[:, 128:640]
