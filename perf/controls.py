@@ -9,24 +9,31 @@ expert's backbone; `random` has random weights in both experts. Neither has a he
 fits one on every split.
 """
 
+from __future__ import annotations
+
 import argparse
 import pathlib
+from typing import TYPE_CHECKING
 
 from reiqa_tf import presets
 from reiqa_tf.cli.startup import start_tensorflow
 
+if TYPE_CHECKING:
+    from reiqa_tf.models.scorer import ReIQAScorer
+
 SEED = 0
 
 
-def untrained(scorer):
+def untrained(scorer: ReIQAScorer) -> ReIQAScorer:
     """The same scorer, its quality expert with the weights of the content expert's backbone."""
     made = _copy(scorer)
-    made.quality.backbone.begin_as(scorer.content.backbone)
-    made.content.set_weights(scorer.content.get_weights())
+    content = scorer.experts()["content"]
+    made.experts()["quality"].backbone.begin_as(content.backbone)
+    made.experts()["content"].set_weights(content.get_weights())
     return made
 
 
-def random(scorer):
+def random(scorer: ReIQAScorer) -> ReIQAScorer:
     """The same scorer with random weights."""
     import keras
 
@@ -34,7 +41,7 @@ def random(scorer):
     return _copy(scorer)
 
 
-def _copy(scorer):
+def _copy(scorer: ReIQAScorer) -> ReIQAScorer:
     from reiqa_tf.models.encoder import ReIQAEncoder
     from reiqa_tf.models.scorer import ReIQAScorer
 
@@ -47,7 +54,7 @@ def _copy(scorer):
     return made
 
 
-def main():
+def main() -> None:
     """Makes them."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -26,7 +26,7 @@ LATENT = 64
 """Features of a network depend on each other: these have so many common causes, and noise."""
 
 
-def simulate(rows, columns):
+def simulate(rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
     """Features like those of a pooled network (float32, not negative) and scores from 0 to 100."""
     generator = np.random.default_rng(0)
     causes = generator.normal(size=(rows, LATENT)).astype(np.float32)
@@ -38,7 +38,7 @@ def simulate(rows, columns):
     return features, 100 / (1 + np.exp(-scores / 8))
 
 
-def main():
+def main() -> None:
     """Measures, compares, prints a table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

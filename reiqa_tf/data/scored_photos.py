@@ -7,7 +7,8 @@ import dataclasses
 import difflib
 import math
 import pathlib
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from reiqa_tf.errors import ReiqaError
 from reiqa_tf.typing import PathLike
 
 SPLITS = ("train", "val", "test")
+"""Rows to fit on, to choose a strength on, and to test on."""
 
 _Rows: TypeAlias = list[tuple[int, dict[str, str]]]
 """Numbers of lines, and their cells by the names of the columns."""
@@ -49,7 +51,7 @@ class ScoredPhotos:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def rows(self, chosen: Any) -> ScoredPhotos:
+    def rows(self, chosen: np.ndarray | Sequence[int] | slice) -> ScoredPhotos:
         """Takes some rows.
 
         Args:
