@@ -1,5 +1,6 @@
 """What is installed is what is on disk, and it is light to begin with."""
 
+import ast
 import configparser
 import fnmatch
 import importlib.metadata
@@ -126,6 +127,24 @@ def test_every_public_name_is_there_and_documented():
     assert set(reiqa_tf.__all__) <= set(dir(reiqa_tf))
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         reiqa_tf.nonsense  # noqa: B018
+
+
+def test_checkers_and_the_interpreter_find_each_public_name_in_the_same_place():
+    """The imports under TYPE_CHECKING, the table that code runs by, and `__all__`."""
+    tree = ast.parse(pathlib.Path(reiqa_tf.__file__).read_text())
+    (checked,) = [
+        node
+        for node in tree.body
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    ]
+    imported = {
+        alias.asname or alias.name: statement.module
+        for statement in checked.body
+        for alias in statement.names
+    }
+    assert imported == reiqa_tf._HOMES
+    assert sorted({*imported, "__version__"}) == sorted(reiqa_tf.__all__)
+    assert len(set(reiqa_tf.__all__)) == len(reiqa_tf.__all__)
 
 
 def test_importing_the_package_or_asking_for_help_imports_no_tensorflow():
