@@ -116,6 +116,16 @@ def test_every_module_that_is_imported_is_required_or_comes_with_an_extra(setup)
             assert imported[name] <= rooms[extra], name
 
 
+def test_the_long_description_stands_alone_and_shows_what_the_readme_does(setup):
+    text = (ROOT / setup["metadata"]["long_description"].removeprefix("file: ")).read_text()
+    assert all(link.startswith("https://") for link in re.findall(r"\]\(([^)]*)\)", text))
+    assert "![" not in text
+    assert "<img" not in text
+    readme = (ROOT / "README.md").read_text()
+    (example,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert example in readme  # where it is run
+
+
 def test_the_version_is_one():
     assert importlib.metadata.version("reiqa_tf") == reiqa_tf.__version__
 
