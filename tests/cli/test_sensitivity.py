@@ -42,6 +42,10 @@ def preset(tmp_path_factory):
     return folder
 
 
+# Compiles all 26 distortions; tests/evaluation measures a few of them.
+whole_bank = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def measured(photos, preset, tmp_path_factory):
     """A whole run over the CSV file, and what it printed."""
@@ -53,6 +57,7 @@ def measured(photos, preset, tmp_path_factory):
     return out, json.loads((out / "sensitivity.json").read_text())
 
 
+@whole_bank
 def test_the_scores_are_those_of_the_preset_for_the_distorted_photo(measured, photos, preset):
     _, document = measured
     scorer = load_preset(preset)
@@ -68,6 +73,7 @@ def test_the_scores_are_those_of_the_preset_for_the_distorted_photo(measured, ph
         assert found["distorted"][name][level] == pytest.approx(expected, abs=1e-5)
 
 
+@whole_bank
 def test_the_figures_are_those_of_the_scores(measured):
     _, document = measured
     photos = document["photos"]
@@ -89,6 +95,7 @@ def test_the_figures_are_those_of_the_scores(measured):
     assert not document["distortions"]["contrast"]["ordered"]
 
 
+@whole_bank
 def test_it_goes_on_after_an_interruption_with_the_same_numbers(
     reiqa, measured, photos, preset, tmp_path, monkeypatch
 ):
@@ -119,6 +126,7 @@ def test_it_goes_on_after_an_interruption_with_the_same_numbers(
     assert "broken.png: not a picture" in result.err
 
 
+@whole_bank
 def test_a_split_and_a_limit_choose_photos(reiqa, photos, preset, tmp_path):
     words = "sensitivity", photos / "photos.csv", "--preset", preset, "--split", "test"
     assert reiqa(*words, "--limit", 2, "--out", tmp_path).code == 0

@@ -134,6 +134,7 @@ for name in NAMES:
 """
 
 
+@pytest.mark.slow  # compiles the whole bank once more
 def test_another_process_distorts_to_the_same_bits(photo, photos_folder):
     path = photos_folder / "kodim23.png"
     theirs = subprocess.run(
