@@ -11,7 +11,7 @@ from reiqa_tf.configs import content_resnet50
 from reiqa_tf.pretraining import config
 
 
-def get_config():
+def get_config() -> config.PretrainConfig:
     """The published run, changed for a machine without a cluster."""
     published = content_resnet50.get_config()
     return dataclasses.replace(
@@ -32,6 +32,6 @@ def get_config():
         optimizer=config.AdamW(rate=1e-3, per_photos=128, decay=0.05),  # as in `quality_lite0`
         schedule=config.Schedule(epochs=100, warmup_epochs=1, warmup_from=1e-5, final_share=1e-3),
         batch_size=128,
-        parts=4,  # shuffles the keys among four companies, and takes a fourth of the memory
+        parts=4,  # shuffles the keys among four groups, and takes a fourth of the memory
         checkpoints=config.Checkpoints(every=100, keep=3),
     )

@@ -9,7 +9,7 @@ Numbers are MoCo-v2's (Chen, Fan, Girshick and He, arXiv 2003.04297), whose defa
 from reiqa_tf.pretraining import config
 
 
-def get_config():
+def get_config() -> config.PretrainConfig:
     """The published run."""
     return config.PretrainConfig(
         encoder=config.Encoder(

@@ -12,7 +12,7 @@ from reiqa_tf.configs import quality_resnet50
 from reiqa_tf.pretraining import config
 
 
-def get_config():
+def get_config() -> config.PretrainConfig:
     """The published run, changed for a machine without a cluster."""
     published = quality_resnet50.get_config()
     return dataclasses.replace(
@@ -37,7 +37,7 @@ def get_config():
         ),
         contrast=dataclasses.replace(
             published.contrast,
-            hidden_units=512,  # about as wide as the features, 2 x (24 + 40 + 112 + 320) = 992
+            hidden_units=512,  # half as wide as the features, 2 x (24 + 40 + 112 + 320) = 992
             queue_size=16_384,  # 21 steps of 768 pairs: older keys are of an outgrown network
             momentum=0.99,  # follows within 100 steps; a run has thousands, not tens of thousands
         ),
@@ -53,6 +53,6 @@ def get_config():
             final_share=1e-3,
         ),
         batch_size=32,  # 768 pairs
-        parts=4,  # shuffles the keys among four companies, and takes a fourth of the memory
+        parts=4,  # shuffles the keys among four groups, and takes a fourth of the memory
         checkpoints=config.Checkpoints(every=100, keep=3),  # some minutes on two cores
     )

@@ -15,7 +15,7 @@ from reiqa_tf.configs import quality_lite0
 from reiqa_tf.pretraining import config
 
 
-def get_config():
+def get_config() -> config.PretrainConfig:
     """The run behind `reiqa_lite0_biq2021`."""
     whole = quality_lite0.get_config()
     return dataclasses.replace(
@@ -36,8 +36,7 @@ def get_config():
             ),
             pooling="mean_deviation_and_center",
         ),
-        pairs=dataclasses.replace(
-            whole.pairs,
+        pairs=config.QualityPairs(
             patch=160,  # borders weigh less than at 96 px: a map of stage 6 is 5 x 5, not 3 x 3
             distorted=3,  # more photos in a step: with 11, features of real photos got worse
         ),

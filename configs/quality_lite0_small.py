@@ -14,7 +14,7 @@ from reiqa_tf.configs import quality_lite0
 from reiqa_tf.pretraining import config
 
 
-def get_config():
+def get_config() -> config.PretrainConfig:
     """The run for one machine, shrunk."""
     whole = quality_lite0.get_config()
     return dataclasses.replace(

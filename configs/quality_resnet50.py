@@ -11,7 +11,7 @@ the host's memory, and three times that while the next two steps are prepared.
 from reiqa_tf.pretraining import config
 
 
-def get_config():
+def get_config() -> config.PretrainConfig:
     """The published run."""
     return config.PretrainConfig(
         encoder=config.Encoder(

@@ -8,7 +8,7 @@ Every number is as small as the parts allow; they are no starting point for a re
 from reiqa_tf.pretraining import config
 
 
-def get_config():
+def get_config() -> config.PretrainConfig:
     """Two epochs of a tiny network."""
     return config.PretrainConfig(
         encoder=config.Encoder(backbone=config.ResNet(blocks=(1, 1), width=8)),

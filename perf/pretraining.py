@@ -55,11 +55,14 @@ def make_step(config):
     """A step of a configuration, with fresh weights."""
     import tensorflow as tf
 
-    from reiqa_tf.pretraining.from_config import make_moco, make_optimizer
+    from reiqa_tf.pretraining.from_config import make_moco
     from reiqa_tf.pretraining.step import TrainingStep
+    from reiqa_tf.training.optimizers import make_optimizer
 
     moco = make_moco(config)
-    optimizer = make_optimizer(config, 1000, moco.trainable_variables)
+    optimizer = make_optimizer(
+        config.optimizer, config.learning_rate, config.schedule, 1000, moco.trainable_variables
+    )
     return TrainingStep(moco, optimizer, tf.distribute.get_strategy(), config.parts)
 
 
@@ -139,7 +142,7 @@ def measure_tensorflow(arguments):
     import tensorflow as tf
 
     step = make_step(override(load_config("quality_resnet50"), f"precision={arguments.precision}"))
-    images = {name: tf.constant(each) for name, each in images_of(arguments.pairs).items()}
+    images = {name: tf.constant(batch) for name, batch in images_of(arguments.pairs).items()}
     first, median, computed = medians(lambda: step(images), arguments.steps)
     devices = tf.config.list_physical_devices("GPU") or tf.config.list_physical_devices("CPU")
     names = ", ".join(device.name for device in devices)
@@ -160,8 +163,8 @@ def measure_pytorch(arguments):
     networks = [torch_contrast.Network((3, 4, 6, 3), 64, 128).train().to(device) for _ in range(2)]
     queue = torch.nn.functional.normalize(torch.randn(65_536, 128), dim=1).to(device)
     images = {
-        name: torch.from_numpy(each.transpose(0, 3, 1, 2).copy()).to(device)
-        for name, each in images_of(arguments.pairs).items()
+        name: torch.from_numpy(batch.transpose(0, 3, 1, 2).copy()).to(device)
+        for name, batch in images_of(arguments.pairs).items()
     }
 
     def advance():

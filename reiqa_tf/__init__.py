@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from reiqa_tf.models.resnet import ResNetBackbone
     from reiqa_tf.models.scorer import ReIQAScorer, load_preset, save_preset
     from reiqa_tf.presets.folders import shipped_presets
+    from reiqa_tf.pretraining.pretrain import Pretrained, pretrain
     from reiqa_tf.runtimes.litert_scorer import LiteRTScorer
     from reiqa_tf.runtimes.onnx_scorer import OnnxScorer
     from reiqa_tf.runtimes.opening import open_scorer, score, score_many
@@ -46,6 +47,7 @@ _HOMES = {
     "LiteRTScorer": "reiqa_tf.runtimes.litert_scorer",
     "OnnxScorer": "reiqa_tf.runtimes.onnx_scorer",
     "Outcome": "reiqa_tf.scoring.scorer",
+    "Pretrained": "reiqa_tf.pretraining.pretrain",
     "ReIQAEncoder": "reiqa_tf.models.encoder",
     "ReIQAScorer": "reiqa_tf.models.scorer",
     "ReiqaError": "reiqa_tf.errors",
@@ -57,6 +59,7 @@ _HOMES = {
     "half_size": "reiqa_tf.image.scaling",
     "load_preset": "reiqa_tf.models.scorer",
     "open_scorer": "reiqa_tf.runtimes.opening",
+    "pretrain": "reiqa_tf.pretraining.pretrain",
     "read_image": "reiqa_tf.image.reading",
     "save_preset": "reiqa_tf.models.scorer",
     "score": "reiqa_tf.runtimes.opening",
@@ -73,6 +76,7 @@ __all__ = [
     "LiteRTScorer",
     "OnnxScorer",
     "Outcome",
+    "Pretrained",
     "ReIQAEncoder",
     "ReIQAScorer",
     "ReiqaError",
@@ -85,6 +89,7 @@ __all__ = [
     "half_size",
     "load_preset",
     "open_scorer",
+    "pretrain",
     "read_image",
     "save_preset",
     "score",

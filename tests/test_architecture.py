@@ -37,6 +37,7 @@ ARROWS = {
         "presets",
         "scoring",
     },
+    "training": set(),
     "pretraining": {
         "data",
         "distortions",
@@ -46,6 +47,7 @@ ARROWS = {
         "models",
         "presets",
         "scoring",
+        "training",
     },
     "configs": {"pretraining"},
     "convert": {"models", "presets"},
@@ -65,6 +67,7 @@ ARROWS = {
         "pretraining",
         "runtimes",
         "scoring",
+        "training",
     },
 }
 
@@ -88,6 +91,7 @@ FOREIGN = {
     "bulk": {"absl"},
     "fitting": {"absl"},
     "evaluation": {"absl"},
+    "training": {"absl"},
     "pretraining": {"absl"},
     "export": {"absl"},
     "convert": {"torch", "pickle5", "absl"},
@@ -101,6 +105,12 @@ LIGHT_FILES = (
     "presets/folders.py",
     "pretraining/__init__.py",
     "pretraining/config.py",
+    "pretraining/shipped_configs.py",
+    "models/__init__.py",
+    "models/designs.py",
+    "training/__init__.py",
+    "training/recipes.py",
+    "training/settings.py",
     "fitting/__init__.py",
     "fitting/regression.py",
 )

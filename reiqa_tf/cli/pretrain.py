@@ -1,10 +1,19 @@
 """`reiqa pretrain`: an encoder of your own, from photos without scores."""
 
+from __future__ import annotations
+
+import argparse
 import contextlib
 import sys
+from typing import TYPE_CHECKING
 
 from reiqa_tf.cli import terminal
 from reiqa_tf.cli.startup import start_tensorflow
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from reiqa_tf.pretraining.pretrain import Pretrained
 
 _EXAMPLES = """\
   reiqa pretrain photos/ --config smoke --out run                   does it work? a minute
@@ -27,8 +36,10 @@ gradient is that of the whole batch, but for batch normalisation, whose statisti
 own (of all parts and replicas the keys are shuffled among them)."""
 
 
-def add_parser(subparsers):
+def add_parser(subparsers: terminal.Subparsers) -> None:
     """Adds the subcommand."""
+    from reiqa_tf.pretraining.shipped_configs import shipped_configs
+
     parser = terminal.add_parser(
         subparsers, "pretrain", run, "Train an encoder on photos without scores.", _EXAMPLES
     )
@@ -38,8 +49,7 @@ def add_parser(subparsers):
         "--config",
         default="quality_lite0",
         metavar="NAME",
-        help="a shipped configuration (quality_resnet50, content_resnet50, quality_lite0, "
-        "quality_lite0_biq2021, quality_lite0_small, content_lite0, smoke) or a Python file of "
+        help=f"a shipped configuration ({', '.join(shipped_configs())}) or a Python file of "
         "yours (default: %(default)s)",
     )
     parser.add_argument(
@@ -83,16 +93,14 @@ def add_parser(subparsers):
     )
 
 
-def run(arguments):
-    """Trains, draws the curves and answers the exit code."""
-    import pathlib
-
+def run(arguments: argparse.Namespace) -> int:
+    """Trains, prints what came of it, and returns the exit code."""
     from absl import logging
 
     from reiqa_tf.cli.main import INTERRUPTED
     from reiqa_tf.pretraining.config import load_config, override
 
-    config = load_config(arguments.config)
+    config = load_config(arguments.config)  # here, so that an error is told before all else starts
     for setting in arguments.set:
         config = override(config, setting)
 
@@ -100,95 +108,62 @@ def run(arguments):
     # With several replicas TensorFlow tells of every collective operation that it traces.
     logging.set_verbosity(logging.WARNING)
     from reiqa_tf.cli.training_progress import TrainingProgress
-    from reiqa_tf.data.photos import find_photos
-    from reiqa_tf.data.scored_photos import read_scored_photos
-    from reiqa_tf.pretraining.from_config import make_pipeline
-    from reiqa_tf.pretraining.history import plot_history
-    from reiqa_tf.pretraining.loop import pretrain
-    from reiqa_tf.pretraining.pipelines import training_photos
-    from reiqa_tf.pretraining.probe import LinearProbe, read_probes
-    from reiqa_tf.pretraining.replicas import worker_count, worker_index
-    from reiqa_tf.pretraining.report import write_report
-    from reiqa_tf.pretraining.retrieval import RetrievalProbe, read_retrievals
-    from reiqa_tf.pretraining.tensor_board import TensorBoardLog
-    from reiqa_tf.pretraining.views_picture import ViewsPicture
+    from reiqa_tf.pretraining.pretrain import pretrain
 
-    worker = worker_index(strategy)
-    folder = pathlib.Path(arguments.out)
-    pipeline = make_pipeline(
-        config,
-        training_photos(arguments.photos),
-        worker=worker,
-        workers=worker_count(strategy),
-        cache=arguments.cache,
-    )
-    steps = config.schedule.epochs * pipeline.steps_per_epoch
-    progress = TrainingProgress(steps, config.schedule.epochs)
-    callbacks = []
-    if worker == 0:
-        callbacks += [progress, ViewsPicture(folder)]
-        if arguments.probe:
-            scored = read_scored_photos(arguments.probe)
-            callbacks.append(LinearProbe(config, scored, folder, arguments.probe_every))
-        if arguments.retrieval:
-            held_out = find_photos(arguments.retrieval)
-            callbacks.append(RetrievalProbe(config, held_out, folder, arguments.probe_every))
-        if arguments.tensorboard:  # last, because it writes what the others measure
-            callbacks.append(TensorBoardLog(folder / "tensorboard", pipeline.steps_per_epoch))
-    with contextlib.closing(progress):
-        result = pretrain(config, pipeline, folder, strategy, callbacks)
-    if worker == 0:
-        terminal.report_failures(list(pipeline.skipped.values()), len(pipeline.photos))
-        if result.step:
-            measured = (
-                read_probes(folder / "probe.csv"),
-                read_retrievals(folder / "retrieval.json"),
-            )
-            plot_history(folder / "history.csv", folder / "curves.png", *measured)
-            write_report(folder)
+    with contextlib.closing(TrainingProgress()) as display:
+        result = pretrain(
+            arguments.photos,
+            arguments.out,
+            config,
+            probe=arguments.probe,
+            retrieval=arguments.retrieval,
+            probe_every=arguments.probe_every,
+            tensorboard=arguments.tensorboard,
+            cache=arguments.cache,
+            strategy=strategy,
+            display=display,
+        )
+    if result.writes:
+        terminal.report_failures(list(result.skipped.values()), result.photos)
     if result.interrupted:
         print(
             f"reiqa: stopped after step {result.step} of {result.steps}, which is saved in "
-            f"{folder}; the same command goes on",
+            f"{result.folder}; the same command goes on",
             file=sys.stderr,
         )
         return INTERRUPTED
-    if worker == 0:
-        _print_summary(config, result, folder)
+    if result.writes:
+        _print_summary(result)
     return 0
 
 
-def _strategy(replicas):
-    from reiqa_tf.pretraining.strategy import make_strategy
+def _strategy(replicas: int | None) -> tf.distribute.Strategy:
+    from reiqa_tf.training.strategy import make_strategy
 
     return make_strategy(replicas)
 
 
-def _print_summary(config, result, folder):
-    from reiqa_tf.pretraining.history import read_history
-    from reiqa_tf.pretraining.probe import read_probes
-    from reiqa_tf.pretraining.retrieval import read_retrievals
-
-    columns = read_history(folder / "history.csv")
-    newest = slice(-max(1, len(columns["loss"]) // config.schedule.epochs), None)
+def _print_summary(result: Pretrained) -> None:
     rows = [
         ("steps", f"{result.step}"),
-        ("loss, last epoch", f"{columns['loss'][newest].mean():.3f}"),
-        ("top-1 contrastive accuracy, last epoch", f"{columns['accuracy'][newest].mean():.1%}"),
+        ("loss, last epoch", f"{result.loss:.3f}"),
+        ("top-1 contrastive accuracy, last epoch", f"{result.accuracy:.1%}"),
     ]
-    probes = read_probes(folder / "probe.csv")
-    if probes:
-        rows.append(("SRCC of the probe, untrained", f"{probes[0][1]:.3f}"))
-        rows.append(("SRCC of the probe, trained", f"{probes[-1][1]:.3f}"))
-    retrievals = read_retrievals(folder / "retrieval.json")
-    if retrievals:
-        for kind in ("distortion", "level"):
-            chance = f"(chance {retrievals[0][f'{kind}_chance']:.1%})"
-            for state, row in (("untrained", retrievals[0]), ("trained", retrievals[-1])):
-                rows.append((f"retrieval of {kind}, {state}", f"{row[kind]:.1%} {chance}"))
+    if result.probes:
+        rows.append(("SRCC of the probe, untrained", f"{result.probes[0].srcc:.3f}"))
+        rows.append(("SRCC of the probe, trained", f"{result.probes[-1].srcc:.3f}"))
+    measured = [("untrained", row) for row in result.retrievals[:1]]
+    measured += [("trained", row) for row in result.retrievals[-1:]]
+    for state, row in measured:
+        chance = f"(chance {row['distortion_chance']:.1%})"
+        rows.append((f"retrieval of distortion, {state}", f"{row['distortion']:.1%} {chance}"))
+    for state, row in measured:
+        chance = f"(chance {row['level_chance']:.1%})"
+        rows.append((f"retrieval of level, {state}", f"{row['level']:.1%} {chance}"))
+    folder = result.folder
     terminal.print_table(
         None,
-        [(f"{config.expert}-aware encoder", "left"), ("value", "right")],
+        [(f"{result.config.expert}-aware encoder", "left"), ("value", "right")],
         rows,
         caption=f"saved in {folder}/preset; a head for it:\n"
         f"reiqa fit scores.csv --preset {folder}/preset --out NEW\n"

@@ -118,12 +118,12 @@ def print_table(
 
 
 def report_failures(
-    problems: Sequence[Exception], total: int, failed: str = "photos could not be read"
+    problems: Sequence[Exception | str], total: int, failed: str = "photos could not be read"
 ) -> None:
     """Says at the end which photos were left out, and why.
 
     Args:
-        problems: list of errors, whose messages name the photos.
+        problems: errors or their messages, which name the photos.
         total: number of photos that were asked for.
         failed: what to call them, and what became of them.
     """

@@ -1,9 +1,15 @@
 """How a pretraining run goes, on a terminal. Imported by commands once they run."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+
 import keras
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
+
+from reiqa_tf.training.objective import Logs
 
 _NARROW = 64
 """Columns below which the elapsed time is left out."""
@@ -21,16 +27,14 @@ class TrainingProgress(keras.callbacks.Callback):
     Loss, accuracy and speed are means over about the last twenty steps. Put it before the callbacks
     that measure, so that it is there while they do.
 
+    The loop says of how many epochs and steps a run is.
+
     Args:
-        steps: number of steps of the whole run.
-        epochs: number of epochs of the whole run.
         console: `rich.console.Console`; None is stderr. Nothing is shown unless it is a terminal.
     """
 
-    def __init__(self, steps, epochs, console=None):
+    def __init__(self, console: Console | None = None) -> None:
         super().__init__()
-        self.steps = steps
-        self.epochs = epochs
         console = console or Console(stderr=True)
         elapsed = [] if console.width < _NARROW else [TimeElapsedColumn()]
         self.bar = _TwoLines(
@@ -45,53 +49,56 @@ class TrainingProgress(keras.callbacks.Callback):
             expand=True,
             speed_estimate_period=600,  # steps of a large batch take minutes
         )
-        self.means, self.epoch_logs, self.measured = {}, {}, {}
+        self.means: Logs = {}
+        self.epoch_logs: Logs = {}
+        self.measured: dict[str, str] = {}
         self.compiled, self.rate = False, 0.0
 
-    def on_train_begin(self, logs=None):  # noqa: ARG002 -- Keras's signature
+    def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 -- of Keras
         """Shows the bar where the run stands."""
         done = int(self.model.optimizer.iterations.numpy())
+        epochs, steps_per_epoch = self.params["epochs"], self.params["steps"]
         self.task = self.bar.add_task(
             "",
-            total=self.steps,
+            total=epochs * steps_per_epoch,
             completed=done,
-            epoch=1 + min(done, self.steps - 1) * self.epochs // self.steps,
-            epochs=self.epochs,
+            epoch=min(1 + done // steps_per_epoch, epochs),
+            epochs=epochs,
             figures="preparing the first step",
         )
         self.bar.start()
 
-    def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
         """Shows the epoch."""
         self.bar.update(self.task, epoch=epoch + 1)
 
-    def on_train_batch_end(self, batch, logs=None):  # noqa: ARG002
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:  # noqa: ARG002
         """Shows a step."""
+        logs = dict(logs or {})
         if not self.compiled:
-            logs = {**logs, "pairs_per_second": None}  # this one was compiled, too
+            del logs["pairs_per_second"]  # this step was compiled, too
             self.compiled = True
         for name, value in logs.items():
-            if value is not None:
-                self.means[name] = 0.95 * self.means.get(name, value) + 0.05 * value
+            self.means[name] = 0.95 * self.means.get(name, value) + 0.05 * value
         self.rate = logs["learning_rate"]
         self.bar.update(self.task, advance=1, figures=self._figures())
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Remembers the dictionary to which later callbacks add what they measure."""
-        self.epoch_logs = logs or {}
+        self.epoch_logs = {} if logs is None else logs
         self.bar.update(self.task, figures=f"end of epoch {epoch + 1}  {self._figures()}")
 
-    def on_train_end(self, logs=None):  # noqa: ARG002
+    def on_train_end(self, logs: Logs | None = None) -> None:  # noqa: ARG002
         """Leaves the bar as it stands."""
         if self.means:
             self.bar.update(self.task, figures=self._figures())
         self.close()
 
-    def close(self):
+    def close(self) -> None:
         """Gives the terminal back, also after a run that failed."""
         self.bar.stop()
 
-    def _figures(self):
+    def _figures(self) -> str:
         figures = ["loss {loss:.3f}", "top-1 {accuracy:.1%}", f"rate {self.rate:.3g}"]
         if "pairs_per_second" in self.means:
             figures.append("{pairs_per_second:,.0f} pairs/s")
@@ -106,7 +113,7 @@ class TrainingProgress(keras.callbacks.Callback):
 class _TwoLines(Progress):
     """The bar, and the figures below it, cut off rather than wrapped where they do not fit."""
 
-    def get_renderables(self):
+    def get_renderables(self) -> Iterable[RenderableType]:
         """The lines, from the top."""
         figures = [
             Text(task.fields["figures"], no_wrap=True, overflow="ellipsis") for task in self.tasks

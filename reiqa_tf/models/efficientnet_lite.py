@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from reiqa_tf.models.backbone import Backbone, ConvolutionUnit
+from reiqa_tf.models.designs import EfficientNetLite
 from reiqa_tf.presets.storage import storable
 from reiqa_tf.typing import Shape, Tensor
 
@@ -44,8 +45,7 @@ class EfficientNetLiteBackbone(Backbone):
         width: factor on the channels of the stages; 1.0 for Lite0 and Lite1, 1.1 for Lite2,
             1.2 for Lite3, 1.4 for Lite4.
         depth: factor on the blocks of a stage; 1.0, 1.1, 1.2, 1.4 and 1.8 for Lite0 to Lite4.
-        last_stage: name of the last stage that is made, for features that need no later one;
-            None makes them all.
+        last_stage: name of the last stage that is made, for features that need no later one.
         name: name of the model.
         **kwargs: further arguments of `keras.Model`, such as `dtype`.
 
@@ -66,14 +66,13 @@ class EfficientNetLiteBackbone(Backbone):
 
     def __init__(
         self,
-        width: float = 1.0,
-        depth: float = 1.0,
-        last_stage: str | None = None,
+        width: float = EfficientNetLite.width,
+        depth: float = EfficientNetLite.depth,
+        last_stage: str = EfficientNetLite.last_stage,
         name: str = "efficientnet_lite",
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
-        last_stage = _STAGE_NAMES[-1] if last_stage is None else last_stage
         if last_stage not in _STAGE_NAMES:
             raise ValueError(
                 f"last_stage: expected one of {', '.join(_STAGE_NAMES)}. Received: {last_stage!r}"

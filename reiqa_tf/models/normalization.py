@@ -1,5 +1,7 @@
 """Batch normalisation that trains in one operation instead of many."""
 
+from collections.abc import Iterable
+
 import keras
 import tensorflow as tf
 
@@ -39,3 +41,20 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(moving * self.momentum + value * (1 - self.momentum))
         return maps
+
+
+def batch_normalizations(network: Iterable[keras.layers.Layer]) -> list[keras.layers.Layer]:
+    """All layers of batch normalisation in some models.
+
+    Args:
+        network: Keras models or layers.
+
+    Returns:
+        list of layers, in the order of the models.
+    """
+    return [
+        layer
+        for part in network
+        for layer in part._flatten_layers()  # Keras has no public way
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]

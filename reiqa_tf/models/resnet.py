@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from reiqa_tf.models.backbone import Backbone, ConvolutionUnit
+from reiqa_tf.models.designs import ResNet
 from reiqa_tf.presets.storage import storable
 from reiqa_tf.typing import Shape, Tensor
 
@@ -50,8 +51,8 @@ class ResNetBackbone(Backbone):
 
     def __init__(
         self,
-        blocks: Sequence[int] = (3, 4, 6, 3),
-        width: int = 64,
+        blocks: Sequence[int] = ResNet.blocks,
+        width: int = ResNet.width,
         name: str = "resnet",
         **kwargs: Any,
     ) -> None:

@@ -14,6 +14,7 @@ import tensorflow as tf
 from reiqa_tf.distortions.filters import filter_both, gaussian_kernel
 from reiqa_tf.distortions.windows import extend
 from reiqa_tf.image.scaling import to_levels, to_unit_range
+from reiqa_tf.pretraining.config import ContentPairs
 
 VIEWS = 2
 
@@ -54,11 +55,13 @@ class ContentPlan(typing.NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class ContentViews:
+class ContentViews(ContentPairs):
     """Makes a pair of views for the content-aware encoder from one photo.
 
-    Attributes:
-        patch: side of a view in pixels.
+    Its number, and what it is by default, is that of `ContentPairs`.
+
+    Raises:
+        ValueError: if it is out of its range.
 
     Example:
     ```python
@@ -66,8 +69,6 @@ class ContentViews:
     queries, keys = views(photo, seed=(0, 1))      # each (1, 224, 224, 3), levels 0 to 255
     ```
     """
-
-    patch: int = 224
 
     def __post_init__(self):
         if self.patch < 32:

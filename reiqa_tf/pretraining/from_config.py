@@ -1,34 +1,51 @@
 """What a configuration describes, made."""
 
+from __future__ import annotations
+
 import dataclasses
+from collections.abc import Sequence
+from typing import Any
 
-import keras
-
+from reiqa_tf.models.backbone import Backbone
+from reiqa_tf.models.designs import EfficientNetLite, ResNet
 from reiqa_tf.models.efficientnet_lite import EfficientNetLiteBackbone
 from reiqa_tf.models.encoder import ReIQAEncoder
 from reiqa_tf.models.resnet import ResNetBackbone
 from reiqa_tf.models.scorer import ReIQAScorer, load_preset
-from reiqa_tf.pretraining import config as configuration
+from reiqa_tf.pretraining.config import ConfigError, PretrainConfig, QualityPairs
 from reiqa_tf.pretraining.content_views import ContentViews
 from reiqa_tf.pretraining.moco import MoCo
-from reiqa_tf.pretraining.optimizers import LARS, MomentumSGD
 from reiqa_tf.pretraining.pipelines import ViewPipeline
 from reiqa_tf.pretraining.quality_views import QualityViews
-from reiqa_tf.pretraining.schedules import WarmupCosine
+from reiqa_tf.typing import PathLike
 
-_BACKBONES = {
-    configuration.ResNet: ResNetBackbone,
-    configuration.EfficientNetLite: EfficientNetLiteBackbone,
-}
-_NUMBERS = {field.name for each in _BACKBONES for field in dataclasses.fields(each)}
-_VIEWS = {
-    configuration.QualityPairs: QualityViews,
-    configuration.ContentPairs: ContentViews,
-}
+_BACKBONES = {ResNet: ResNetBackbone, EfficientNetLite: EfficientNetLiteBackbone}
+_SIZES = {field.name for design in _BACKBONES for field in dataclasses.fields(design)}
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
-def make_pipeline(config, photos, worker=0, workers=1, cache=None):
+def make_views(config: PretrainConfig) -> QualityViews | ContentViews:
+    """Makes what makes the pairs of a run.
+
+    Args:
+        config: the `PretrainConfig`.
+
+    Returns:
+        `QualityViews` or `ContentViews`.
+    """
+    entries = _entries(config.pairs)
+    if isinstance(config.pairs, QualityPairs):
+        return QualityViews(**entries)
+    return ContentViews(**entries)
+
+
+def make_pipeline(
+    config: PretrainConfig,
+    photos: Sequence[PathLike],
+    worker: int = 0,
+    workers: int = 1,
+    cache: PathLike | None = None,
+) -> ViewPipeline:
     """Makes the batches of a run.
 
     Args:
@@ -40,10 +57,13 @@ def make_pipeline(config, photos, worker=0, workers=1, cache=None):
 
     Returns:
         `ViewPipeline` with this worker's part.
+
+    Raises:
+        PipelineError: if there are no photos, or the workers cannot share a batch.
     """
     return ViewPipeline(
         photos,
-        _VIEWS[type(config.pairs)](**_entries(config.pairs)),
+        make_views(config),
         config.batch_size,
         seed=config.seed,
         worker=worker,
@@ -52,7 +72,7 @@ def make_pipeline(config, photos, worker=0, workers=1, cache=None):
     )
 
 
-def make_moco(config, from_start=True):
+def make_moco(config: PretrainConfig, from_start: bool = True) -> MoCo:
     """Makes the model of a run, built, with the weights that it starts from.
 
     Args:
@@ -78,26 +98,7 @@ def make_moco(config, from_start=True):
     return moco
 
 
-def make_optimizer(config, steps_per_epoch, variables):
-    """Makes the optimizer of a run with its schedule, built.
-
-    Args:
-        config: the `PretrainConfig`.
-        steps_per_epoch: number of steps in an epoch.
-        variables: the variables that it will move.
-
-    Returns:
-        a Keras optimizer.
-    """
-    schedule = WarmupCosine(config.learning_rate, steps_per_epoch, **_entries(config.schedule))
-    entries = _entries(config.optimizer)
-    del entries["rate"], entries["per_photos"]  # they are in the schedule
-    optimizer = _OPTIMIZERS[type(config.optimizer)](schedule, entries, variables)
-    optimizer.build(variables)
-    return optimizer
-
-
-def trained_scorer(config, moco):
+def trained_scorer(config: PretrainConfig, moco: MoCo) -> ReIQAScorer:
     """The encoder that a run has trained so far, as a scorer without a head.
 
     Args:
@@ -107,56 +108,46 @@ def trained_scorer(config, moco):
     Returns:
         `ReIQAScorer` in float32 with one expert, the one that the configuration trains.
     """
-    trained = {"query": moco.encoder, "momentum": moco.momentum_encoder}[config.result]
+    trained = moco.encoder if config.result == "query" else moco.momentum_encoder
     encoder = _make_encoder(config, "float32")
-    scorer = ReIQAScorer(**{config.expert: encoder})
+    scorer = (
+        ReIQAScorer(quality=encoder) if config.expert == "quality" else ReIQAScorer(content=encoder)
+    )
     scorer.build((None, None, None, 3))
     encoder.set_weights(trained.get_weights())
     return scorer
 
 
-def _start_from(preset, expert, encoder):
+def _start_from(preset: str, expert: str, encoder: ReIQAEncoder) -> None:
     """Gives a new encoder's backbone the weights of a preset's."""
     experts = load_preset(preset).experts()
     source = experts.get(expert, next(iter(experts.values())))
     try:
         encoder.backbone.begin_as(source.backbone)
     except ValueError:
-        raise configuration.ConfigError(
+        raise ConfigError(
             f"encoder.start: expected a preset with the backbone {_in_short(encoder.backbone)}. "
             f"Received: {preset} with {_in_short(source.backbone)}"
         ) from None
 
 
-def _in_short(backbone):
-    numbers = {k: v for k, v in backbone.get_config().items() if k in _NUMBERS}
-    return f"{type(backbone).__name__}({', '.join(f'{k}={v}' for k, v in numbers.items())})"
+def _in_short(backbone: Backbone) -> str:
+    sizes = {name: size for name, size in backbone.get_config().items() if name in _SIZES}
+    return (
+        f"{type(backbone).__name__}({', '.join(f'{name}={size}' for name, size in sizes.items())})"
+    )
 
 
-def _make_encoder(config, policy):
-    backbone = _BACKBONES[type(config.encoder.backbone)]
-    normalization = config.encoder.normalization
+def _make_encoder(config: PretrainConfig, policy: str) -> ReIQAEncoder:
+    design = config.encoder
     return ReIQAEncoder(
-        backbone(**_entries(config.encoder.backbone), dtype=policy),
-        normalization=None if normalization is None else _entries(normalization),
-        stages=config.encoder.stages,
-        pooling=config.encoder.pooling,
+        _BACKBONES[type(design.backbone)](**_entries(design.backbone), dtype=policy),
+        normalization=None if design.normalization is None else _entries(design.normalization),
+        stages=design.stages,
+        pooling=design.pooling,
         name=config.expert,
     )
 
 
-def _adamw(schedule, entries, variables):
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=entries["decay"])
-    optimizer.exclude_from_weight_decay([each for each in variables if len(each.shape) <= 1])
-    return optimizer
-
-
-_OPTIMIZERS = {
-    configuration.Lars: lambda schedule, entries, _: LARS(schedule, **entries),
-    configuration.Sgd: lambda schedule, entries, _: MomentumSGD(schedule, **entries),
-    configuration.AdamW: _adamw,
-}
-
-
-def _entries(part):
+def _entries(part: Any) -> dict[str, Any]:
     return {field.name: getattr(part, field.name) for field in dataclasses.fields(part)}

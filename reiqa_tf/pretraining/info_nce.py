@@ -2,8 +2,12 @@
 
 from keras import ops
 
+from reiqa_tf.typing import Tensor
 
-def similarities(queries, keys, queue, temperature):
+
+def similarities(
+    queries: Tensor, keys: Tensor, queue: Tensor, temperature: float
+) -> tuple[Tensor, Tensor]:
     """Similarities of queries with their own key and with those in the queue.
 
     Args:
@@ -19,13 +23,13 @@ def similarities(queries, keys, queue, temperature):
     return ops.sum(queries * keys, axis=-1), ops.matmul(queries, ops.transpose(queue))
 
 
-def info_nce(positives, negatives):
+def info_nce(positives: Tensor, negatives: Tensor) -> Tensor:
     """The loss: cross-entropy of finding the own key among it and the whole queue.
 
     The columns are never put side by side, which would copy the largest tensor of a step.
 
     Args:
-        positives: `(N,)`, as `similarities` answers them.
+        positives: `(N,)`, as `similarities` returns them.
         negatives: `(N, K)`, likewise.
 
     Returns:
@@ -33,7 +37,13 @@ def info_nce(positives, negatives):
 
     Example:
     ```python
+    import keras
+
+    from reiqa_tf.pretraining.info_nce import info_nce, similarities
+
+    queries, keys, queue = (keras.random.normal((count, 16)) for count in (4, 4, 100))
     losses = info_nce(*similarities(queries, keys, queue, temperature=0.2))
+    assert losses.shape == (4,)
     ```
 
     Reference:
@@ -44,11 +54,11 @@ def info_nce(positives, negatives):
     return ops.logaddexp(positives, ops.logsumexp(negatives, axis=-1)) - positives
 
 
-def is_nearest(positives, negatives):
+def is_nearest(positives: Tensor, negatives: Tensor) -> Tensor:
     """Whether a query is nearer to its own key than to any in the queue.
 
     Args:
-        positives: `(N,)`, as `similarities` answers them.
+        positives: `(N,)`, as `similarities` returns them.
         negatives: `(N, K)`, likewise.
 
     Returns:

@@ -1,7 +1,12 @@
 """The keys of the batches before this one: MoCo's negatives."""
 
+from typing import Any
+
 import keras
 from keras import ops
+
+from reiqa_tf.pretraining.config import Contrast
+from reiqa_tf.typing import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="reiqa_tf")
@@ -19,10 +24,14 @@ class KeyQueue(keras.layers.Layer):
 
     Example:
     ```python
-    queue = KeyQueue(size=65_536)
+    import keras
+
+    from reiqa_tf.pretraining.key_queue import KeyQueue
+
+    queue = KeyQueue(size=1000, units=128)
     queue.build()
-    queue.enqueue(keys)     # (N, 128)
-    queue.keys              # (65_536, 128)
+    queue.enqueue(keras.random.normal((24, 128)))
+    assert queue.keys.shape == (1000, 128)
     ```
 
     Reference:
@@ -30,7 +39,14 @@ class KeyQueue(keras.layers.Layer):
         (arXiv 1911.05722), section 3.2.
     """
 
-    def __init__(self, size=65_536, units=128, seed=0, name="queue", **kwargs):
+    def __init__(
+        self,
+        size: int = Contrast.queue_size,
+        units: int = Contrast.units,
+        seed: int = 0,
+        name: str = "queue",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(name=name, **{**kwargs, "dtype": "float32"})
         if size < 1 or units < 1:
             raise ValueError(
@@ -41,7 +57,7 @@ class KeyQueue(keras.layers.Layer):
         self.units = units
         self.seed = seed
 
-    def build(self, input_shape=None):  # noqa: ARG002 -- Keras's signature
+    def build(self, input_shape: Shape | None = None) -> None:  # noqa: ARG002 -- of Keras
         """Creates the keys and the pointer; the shape does not matter."""
         self.keys = self.add_weight(
             shape=(self.size, self.units),
@@ -55,7 +71,7 @@ class KeyQueue(keras.layers.Layer):
         )
         self.built = True
 
-    def enqueue(self, keys):
+    def enqueue(self, keys: Tensor) -> None:
         """Puts keys in the place of the oldest ones.
 
         Args:
@@ -69,7 +85,7 @@ class KeyQueue(keras.layers.Layer):
         )
         self.pointer.assign((self.pointer + count) % self.size)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments that make this queue again, empty of real keys."""
         return {
             **super().get_config(),
@@ -78,5 +94,5 @@ class KeyQueue(keras.layers.Layer):
             "seed": self.seed,
         }
 
-    def _random_directions(self, shape, dtype):
+    def _random_directions(self, shape: Shape, dtype: str) -> Tensor:
         return ops.normalize(keras.random.normal(shape, dtype=dtype, seed=self.seed), axis=-1)

@@ -1,19 +1,30 @@
 """Momentum contrast: a query network that learns and a key network that follows it."""
 
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
 import keras
 import tensorflow as tf
 from keras import ops
 
+from reiqa_tf.models.encoder import ReIQAEncoder
+from reiqa_tf.models.normalization import batch_normalizations
+from reiqa_tf.pretraining.config import Contrast
 from reiqa_tf.pretraining.info_nce import info_nce, is_nearest, similarities
 from reiqa_tf.pretraining.key_queue import KeyQueue
 from reiqa_tf.pretraining.projection import ProjectionHead
+from reiqa_tf.typing import Shape, Tensor
+
+Network: TypeAlias = tuple[keras.Model, keras.Layer]
+"""An encoder and the head upon it."""
 
 
 @keras.saving.register_keras_serializable(package="reiqa_tf")
 class MoCo(keras.Model):
     """An encoder with all that teaches it: heads, momentum network and queue of keys.
 
-    `moco(images)` answers the queries, `moco.embed_keys(images)` the keys; `contrast` compares
+    `moco(images)` returns the queries, `moco.embed_keys(images)` the keys; `contrast` compares
     them with each other and with the queue. Nothing but `follow` and `enqueue` changes the state,
     batch normalisation's moving statistics apart.
 
@@ -29,7 +40,7 @@ class MoCo(keras.Model):
         temperature: of the loss.
         momentum: share that the momentum network keeps of itself at each step.
         synchronized: whether batch normalisation has its statistics from all replicas. If not,
-            queries and keys must not be normalised in the same company: see `TrainingStep`.
+            queries and keys must not be normalised with the same others: see `TrainingStep`.
         frozen_normalization: whether batch normalisation stays as the encoder has it: moving
             statistics in place of the batch's, factors and offsets that nothing changes. For
             encoders that know something already.
@@ -41,9 +52,17 @@ class MoCo(keras.Model):
 
     Example:
     ```python
-    moco = MoCo(ReIQAEncoder(ResNetBackbone()))
+    import keras
+
+    from reiqa_tf.models.encoder import ReIQAEncoder
+    from reiqa_tf.models.resnet import ResNetBackbone
+    from reiqa_tf.pretraining.moco import MoCo
+
+    moco = MoCo(ReIQAEncoder(ResNetBackbone((1, 1), width=8)), queue_size=100)
     moco.build((None, None, None, 3))
+    queries, keys = keras.random.uniform((2, 4, 32, 32, 3))
     losses, nearest = moco.contrast(moco(queries, training=True), moco.embed_keys(keys))
+    assert losses.shape == nearest.shape == (4,)
     ```
 
     Reference:
@@ -53,17 +72,17 @@ class MoCo(keras.Model):
 
     def __init__(
         self,
-        encoder,
-        units=128,
-        hidden_units=None,
-        queue_size=65_536,
-        temperature=0.2,
-        momentum=0.999,
-        synchronized=False,
-        frozen_normalization=False,
-        name="moco",
-        **kwargs,
-    ):
+        encoder: ReIQAEncoder,
+        units: int = Contrast.units,
+        hidden_units: int | None = Contrast.hidden_units,
+        queue_size: int = Contrast.queue_size,
+        temperature: float = Contrast.temperature,
+        momentum: float = Contrast.momentum,
+        synchronized: bool = Contrast.synchronized,
+        frozen_normalization: bool = Contrast.frozen_normalization,
+        name: str = "moco",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(name=name, autocast=False, **kwargs)
         if not (temperature > 0 and 0 <= momentum <= 1):
             raise ValueError(
@@ -87,7 +106,7 @@ class MoCo(keras.Model):
         )
         self.queue = KeyQueue(queue_size, units)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         """Creates the weights for images of `input_shape`, `(N, H, W, 3)`."""
         features = (None, self.encoder.feature_count // 2)
         for encoder in (self.encoder, self.momentum_encoder):
@@ -108,8 +127,8 @@ class MoCo(keras.Model):
                 if self.frozen_normalization:
                     layer.trainable = False  # in Keras that is inference mode, too
 
-    def call(self, images, training=None):
-        """Answers the queries of images.
+    def call(self, images: Tensor, training: bool | None = None) -> Tensor:
+        """Computes the queries of images.
 
         Args:
             images: `(N, H, W, 3)`, RGB, floats in [0, 1] or integer levels 0 to 255.
@@ -120,8 +139,8 @@ class MoCo(keras.Model):
         """
         return self.head(self.encoder.features_at_one_scale(images, training=training))
 
-    def embed_keys(self, images):
-        """Answers the keys of images, by the momentum network; no gradient goes through it.
+    def embed_keys(self, images: Tensor) -> Tensor:
+        """Computes the keys of images, by the momentum network; no gradient goes through it.
 
         Args:
             images: as in `call`.
@@ -132,12 +151,12 @@ class MoCo(keras.Model):
         features = self.momentum_encoder.features_at_one_scale(images, training=True)
         return ops.stop_gradient(self.momentum_head(features))
 
-    def contrast(self, queries, keys):
+    def contrast(self, queries: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
         """Compares queries with their own keys and with those in the queue.
 
         Args:
-            queries: `(N, units)`, as `call` answers them.
-            keys: `(N, units)`, as `embed_keys` answers them; row n belongs to query n.
+            queries: `(N, units)`, as `call` returns them.
+            keys: `(N, units)`, as `embed_keys` returns them; row n belongs to query n.
 
         Returns:
             losses, float32 `(N,)`, and whether the own key was the nearest, bool `(N,)`.
@@ -145,7 +164,7 @@ class MoCo(keras.Model):
         compared = similarities(queries, keys, self.queue.keys, self.temperature)
         return info_nce(*compared), is_nearest(*compared)
 
-    def follow(self):
+    def follow(self) -> None:
         """Moves the momentum network a little towards the query network.
 
         Weights follow; the moving statistics of batch normalisation are each network's own.
@@ -160,23 +179,23 @@ class MoCo(keras.Model):
                         delta=follower - variable,
                     )
 
-    def enqueue(self, keys):
+    def enqueue(self, keys: Tensor) -> None:
         """Puts keys `(N, units)`, of all replicas, into the queue; see `KeyQueue.enqueue`."""
         self.queue.enqueue(keys)
 
-    def query_network(self):
+    def query_network(self) -> Network:
         """The encoder and the head that learn."""
         return self.encoder, self.head
 
-    def momentum_network(self):
+    def momentum_network(self) -> Network:
         """The encoder and the head that follow."""
         return self.momentum_encoder, self.momentum_head
 
-    def statistics(self, network):
+    def statistics(self, network: Network) -> list[keras.Variable]:
         """Moving means and variances of batch normalisation in a network.
 
         Args:
-            network: what `query_network` or `momentum_network` answers.
+            network: what `query_network` or `momentum_network` returns.
 
         Returns:
             list of variables.
@@ -187,7 +206,7 @@ class MoCo(keras.Model):
             for variable in (layer.moving_mean, layer.moving_variance)
         ]
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments that make this model again."""
         return {
             **super().get_config(),
@@ -202,24 +221,7 @@ class MoCo(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config):
-        """Makes a model from what `get_config` answered."""
+    def from_config(cls, config: dict[str, Any]) -> MoCo:
+        """Makes a model from what `get_config` returned."""
         encoder = keras.saving.deserialize_keras_object(config["encoder"])
         return cls(**{**config, "encoder": encoder})
-
-
-def batch_normalizations(network):
-    """All layers of batch normalisation in some models.
-
-    Args:
-        network: iterable of Keras models or layers.
-
-    Returns:
-        list of layers, in the order of the models.
-    """
-    return [
-        each
-        for part in network
-        for each in part._flatten_layers()  # Keras has no public way
-        if isinstance(each, keras.layers.BatchNormalization)
-    ]

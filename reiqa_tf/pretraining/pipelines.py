@@ -5,9 +5,13 @@ that the epoch's shuffled order names. What is there is a function of (seed, epo
 that any worker can make any batch without those before.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import hashlib
 import pathlib
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import tensorflow as tf
 
@@ -17,6 +21,9 @@ from reiqa_tf.errors import ReiqaError
 from reiqa_tf.files import written_whole
 from reiqa_tf.image.decoding import decode_photo
 from reiqa_tf.image.reading import ImageError, read_image
+from reiqa_tf.progress import Progress, silent
+from reiqa_tf.training.objective import Batch
+from reiqa_tf.typing import PathLike, Tensor
 
 SUBSTITUTES = 16
 """Photos that are tried, one after the other, for a place whose photo cannot be read."""
@@ -31,7 +38,26 @@ class PipelineError(ReiqaError):
     """Photos that no batches can be made of."""
 
 
-def training_photos(source):
+class Views(Protocol):
+    """What makes pairs of crops of one photo: `QualityViews`, `ContentViews`."""
+
+    @property
+    def pairs(self) -> int:
+        """Pairs that one photo gives."""
+
+    def __call__(self, photo: Tensor, seed: Tensor) -> tuple[Tensor, Tensor]:
+        """Makes all pairs of one photo.
+
+        Args:
+            photo: uint8 tensor `(H, W, 3)`.
+            seed: int32 tensor `(2,)`, of the photo in this epoch.
+
+        Returns:
+            queries and keys, uint8 `(pairs, patch, patch, 3)` each.
+        """
+
+
+def training_photos(source: PathLike) -> list[str]:
     """Lists the photos to train an encoder on.
 
     Args:
@@ -55,7 +81,7 @@ class ViewPipeline:
 
     Attributes:
         photos: list of paths.
-        views: `QualityViews` or `ContentViews`: makes the pairs of one photo.
+        views: makes the pairs of one photo: `QualityViews` or `ContentViews`.
         batch_size: photos in a batch, of all workers together.
         seed: of the order and of all views.
         worker: number of this worker, from 0.
@@ -71,24 +97,27 @@ class ViewPipeline:
 
     Example:
     ```python
-    pipeline = ViewPipeline(training_photos("photos/"), QualityViews(), batch_size=32, seed=1)
-    for batch in pipeline.batches(first_step=0):
-        batch["query"], batch["key"]      # each (32 x 24, 160, 160, 3), levels 0 to 255
-        batch["photo"]                    # (32,), places in `photos`
+    from reiqa_tf.pretraining.content_views import ContentViews
+    from reiqa_tf.pretraining.pipelines import ViewPipeline, training_photos
+
+    pipeline = ViewPipeline(training_photos("holiday"), ContentViews(patch=64), batch_size=2)
+    batch = next(iter(pipeline.batches(first_step=0)))
+    assert batch["query"].shape == batch["key"].shape == (2, 64, 64, 3)  # levels 0 to 255
+    print(batch["photo"])  # (2,), places in `photos`
     ```
     """
 
-    photos: list
-    views: object
+    photos: Sequence[PathLike]
+    views: Views
     batch_size: int
     seed: int = 0
     worker: int = 0
     workers: int = 1
-    cache: str | None = None
+    cache: PathLike | None = None
     parallel_calls: int = tf.data.AUTOTUNE
-    skipped: dict = dataclasses.field(default_factory=dict)
+    skipped: dict[str, str] = dataclasses.field(default_factory=dict)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.photos:
             raise PipelineError("Expected at least one photo to train on. Received none.")
         if self.batch_size < 1 or self.batch_size % self.workers:
@@ -102,11 +131,11 @@ class ViewPipeline:
             )
 
     @property
-    def steps_per_epoch(self):
+    def steps_per_epoch(self) -> int:
         """Whole batches that an epoch has."""
         return len(self.photos) // self.batch_size
 
-    def dataset(self, first_step=0):
+    def dataset(self, first_step: int = 0) -> tf.data.Dataset:
         """The endless stream of this worker's batches.
 
         Args:
@@ -134,7 +163,7 @@ class ViewPipeline:
         )
         return views.batch(share, drop_remainder=True).map(_plain(_one_axis)).prefetch(2)
 
-    def batches(self, first_step=0):
+    def batches(self, first_step: int = 0) -> Iterator[Batch]:
         """Like `dataset`, and notes in `skipped`, once each, the photos that could not be read.
 
         Args:
@@ -147,7 +176,7 @@ class ViewPipeline:
             self.note_skipped(batch)
             yield batch
 
-    def note_skipped(self, batch):
+    def note_skipped(self, batch: Batch) -> None:
         """Notes in `skipped` the photos for which others stood in.
 
         Args:
@@ -155,7 +184,7 @@ class ViewPipeline:
         """
         wanted, used = batch["wanted"].numpy(), batch["photo"].numpy()
         for index in wanted[wanted != used]:
-            path = self.photos[index]
+            path = str(self.photos[index])
             if path in self.skipped:
                 continue
             try:
@@ -165,15 +194,23 @@ class ViewPipeline:
                 reason = str(error)
             self.skipped[path] = reason
 
-    def fill_cache(self, progress=iter):
+    def fill_cache(self, progress: Progress = silent) -> None:
         """Decodes photos that the cache does not hold yet. `dataset` does it if nobody else did.
 
         Args:
-            progress: wraps the iterator over what is to be decoded, to show how far the work is.
+            progress: shows how far the work is.
+
+        Raises:
+            PipelineError: if this pipeline has no cache.
         """
+        if self.cache is None:
+            raise PipelineError(
+                "cache: expected a folder to keep decoded photos in. Received: None. Make the "
+                "pipeline with cache=FOLDER; without one there is nothing to fill."
+            )
         missing = [
             (path, kept)
-            for path, kept in zip(self.photos, self._kept(), strict=True)
+            for path, kept in zip(self.photos, _all_kept(self.photos, self.cache), strict=True)
             if kept is not None and not kept.exists()
         ]
         paths = tf.data.Dataset.from_tensor_slices(
@@ -185,24 +222,24 @@ class ViewPipeline:
             ),
             num_parallel_calls=self.parallel_calls,
         )
-        for i, contents in progress(decoded.ignore_errors().prefetch(1)):
+        decoded = decoded.ignore_errors().prefetch(1)
+        for i, contents in progress(decoded, "decoding photos", len(missing)):
             with written_whole(missing[i][1]) as scratch:
                 scratch.write_bytes(contents.numpy())
 
-    def _kept(self):
-        """Where the cache keeps each photo; None for those whose file is not there."""
-        return [_kept_as(path, pathlib.Path(self.cache)) for path in self.photos]
-
-    def _files(self):
+    def _files(self) -> tuple[Tensor, Tensor | None]:
         """Paths of the photos, and of what the cache keeps of them (empty: nothing)."""
         paths = tf.constant([str(path) for path in self.photos])
         if self.cache is None:
             return paths, None
         self.fill_cache()
-        kept = [str(kept) if kept is not None and kept.exists() else "" for kept in self._kept()]
+        kept = [
+            str(path) if path is not None and path.exists() else ""
+            for path in _all_kept(self.photos, self.cache)
+        ]
         return paths, tf.constant(kept)
 
-    def _readable(self, turn, paths, kept):
+    def _readable(self, turn: Tensor, paths: Tensor, kept: Tensor | None) -> tf.data.Dataset:
         """The photo whose turn it is, or the next one of the order that can be read."""
         count = len(self.photos)
         share = self.batch_size // self.workers
@@ -210,7 +247,7 @@ class ViewPipeline:
         epoch, position = place // count, place % count
         wanted = self._shuffled(epoch, position)
 
-        def read(attempt):
+        def read(attempt: Tensor) -> dict[str, Tensor]:
             photo = self._shuffled(epoch, (position + attempt) % count)
             seed = tf.stack([epoch * SUBSTITUTES + attempt, photo]) % 2**31
             return {
@@ -220,7 +257,7 @@ class ViewPipeline:
                 "wanted": wanted,
             }
 
-        def give_up(element):
+        def give_up(element: dict[str, Tensor]) -> dict[str, Tensor]:
             check = tf.debugging.Assert(
                 False, [f"None of {tries} photos in a row could be read. Mend the list of photos."]
             )
@@ -238,7 +275,7 @@ class ViewPipeline:
         failure = tf.data.Dataset.from_tensors(nothing).map(_plain(give_up))
         return readable.concatenate(failure).take(1)
 
-    def _shuffled(self, epoch, position):
+    def _shuffled(self, epoch: Tensor, position: Tensor) -> Tensor:
         """The photo at a position of an epoch's order, without any list of the order."""
         last = len(self.photos) - 1
         if last == 0:
@@ -246,7 +283,7 @@ class ViewPipeline:
         seed = tf.stack([tf.constant(self.seed, tf.int64), epoch])
         return tf.random.experimental.index_shuffle(position, seed, max_index=last)
 
-    def _views(self, place):
+    def _views(self, place: dict[str, Tensor]) -> dict[str, Tensor]:
         seed = tf.random.fold_in(
             tf.random.fold_in(tf.constant([self.seed, 0]), place["seed"][0]),
             place["seed"][1],
@@ -260,15 +297,15 @@ class ViewPipeline:
         }
 
 
-def _one_axis(batch):
+def _one_axis(batch: dict[str, Tensor]) -> dict[str, Tensor]:
     """Photos and the pairs of each, one after the other along one axis."""
     for name in ("query", "key"):
         batch[name] = tf.reshape(batch[name], (-1, *batch[name].shape[2:]))
     return batch
 
 
-def _decode(photo, paths, kept):
-    def read():
+def _decode(photo: Tensor, paths: Tensor, kept: Tensor | None) -> Tensor:
+    def read() -> Tensor:
         return decode_photo(tf.io.read_file(tf.gather(paths, photo)))
 
     if kept is None:
@@ -278,7 +315,12 @@ def _decode(photo, paths, kept):
     return tf.ensure_shape(image, (None, None, 3))
 
 
-def _kept_as(path, folder):
+def _all_kept(photos: Sequence[PathLike], cache: PathLike) -> list[pathlib.Path | None]:
+    """Where the cache keeps each photo; None for those whose file is not there."""
+    return [_kept_as(path, pathlib.Path(cache)) for path in photos]
+
+
+def _kept_as(path: PathLike, folder: pathlib.Path) -> pathlib.Path | None:
     """Name of a decoded photo: another one as soon as the file is another."""
     try:
         state = pathlib.Path(path).stat()

@@ -1,86 +1,96 @@
 """What an encoder's features know about quality while it is trained."""
 
+from __future__ import annotations
+
 import csv
 import pathlib
+from typing import NamedTuple
 
-import keras
 import numpy as np
 
-from reiqa_tf.errors import ReiqaError
+from reiqa_tf.data.scored_photos import ScoredPhotos
 from reiqa_tf.files import written_whole
 from reiqa_tf.fitting.regression import RidgeRegressor
 from reiqa_tf.metrics import srcc
+from reiqa_tf.pretraining.config import PretrainConfig
 from reiqa_tf.pretraining.from_config import trained_scorer
 from reiqa_tf.scoring.features import feature_table
-
-COLUMNS = ("step", "srcc")
-
-
-class ProbeError(ReiqaError):
-    """Scored photos on which no probe can be fitted."""
+from reiqa_tf.training.callbacks import Probe, ProbeError
+from reiqa_tf.training.objective import Logs
+from reiqa_tf.typing import PathLike
 
 
-class LinearProbe(keras.callbacks.Callback):
+class Probed(NamedTuple):
+    """A measurement.
+
+    Attributes:
+        step: number of steps that were made.
+        srcc: from -1 to 1; NaN if all predictions are equal.
+    """
+
+    step: int
+    srcc: float
+
+
+class LinearProbe(Probe[Probed]):
     """Measures, every few epochs, how well a ridge on the current features agrees with people.
 
     The ridge is fitted on the rows of the splits `train` and `val`, its strength chosen in five
     folds of them, and its SRCC is that on the rows of `test`. Without a column `split` it is the
-    SRCC of the held-out folds. The network before its first step is measured, too: what a run has
-    taught is the difference.
+    SRCC of the held-out folds. It adds `probe_srcc` to the logs of an epoch.
 
     Args:
         config: the run's `PretrainConfig`.
-        scored: `ScoredPhotos` of scored photos.
+        scored: `ScoredPhotos`.
         folder: folder of the run; gets `probe.csv` with one row a measurement.
-        every: number of epochs between two measurements. The last epoch is always measured.
+        every: number of epochs between two measurements; see `Probe`.
+
+    Raises:
+        ProbeError: if there are splits and rows of `train` or `test` are missing.
 
     Example:
-    ```python
+    ```text
     probe = LinearProbe(config, read_scored_photos("scores.csv"), "run", every=5)
-    pretrain(config, pipeline, "run", callbacks=[probe])
+    train_encoder(config, pipeline, "run", callbacks=[probe])
     ```
     """
 
-    def __init__(self, config, scored, folder, every=1):
-        super().__init__()
-        if every < 1:
-            raise ProbeError(f"every: expected 1 or more epochs. Received: {every}")
+    def __init__(
+        self, config: PretrainConfig, scored: ScoredPhotos, folder: PathLike, every: int = 1
+    ) -> None:
+        super().__init__(config.schedule.epochs, every)
         if scored.splits is not None and not np.isin(("train", "test"), scored.splits).all():
             raise ProbeError("expected rows of train and of test, or no column `split`.")
         self.config = config
         self.scored = scored
         self.path = pathlib.Path(folder) / "probe.csv"
-        self.every = every
 
-    def on_train_begin(self, logs=None):  # noqa: ARG002 -- Keras's signature
-        """Measures the network that has learned nothing yet."""
-        step = int(self.model.optimizer.iterations.numpy())
-        self._write([row for row in read_probes(self.path) if row[0] <= step])
-        if step == 0:
-            self._measure()
-
-    def on_epoch_end(self, epoch, logs=None):
-        """Measures every few epochs, and adds `probe_srcc` to the logs."""
-        if (epoch + 1) % self.every == 0 or epoch + 1 == self.config.schedule.epochs:
-            measured = self._measure()
-            if logs is not None:
-                logs["probe_srcc"] = measured
-
-    def _measure(self):
+    def measure(self, step: int) -> Probed:
+        """Fits and tests a ridge on the features of the network as it is."""
         scorer = trained_scorer(self.config, self.model)
         features, problems = feature_table(scorer, self.scored.paths)
         readable = [index for index in range(len(self.scored)) if index not in problems]
-        measured = float(probe_srcc(features[readable], self.scored.rows(readable)))
-        step = int(self.model.optimizer.iterations.numpy())
-        self._write([*(r for r in read_probes(self.path) if r[0] != step), (step, measured)])
-        return measured
+        return Probed(step, float(probe_srcc(features[readable], self.scored.rows(readable))))
 
-    def _write(self, rows):
+    def logs_of(self, row: Probed) -> Logs:
+        """The SRCC as `probe_srcc`."""
+        return {"probe_srcc": row.srcc}
+
+    def step_of(self, row: Probed) -> int:
+        """The number of steps after which a row was measured."""
+        return row.step
+
+    def read(self) -> list[Probed]:
+        """The rows of `probe.csv`."""
+        return read_probes(self.path)
+
+    def write(self, rows: list[Probed]) -> None:
+        """Writes `probe.csv`."""
         with written_whole(self.path) as scratch, open(scratch, "w", newline="") as file:
-            csv.writer(file).writerows([COLUMNS, *rows])
+            csv.writer(file).writerows([Probed._fields, *rows])
 
 
-def probe_srcc(features, scored):
+def probe_srcc(features: np.ndarray, scored: ScoredPhotos) -> float:
     """SRCC of a ridge on photos that it has not seen.
 
     Args:
@@ -99,17 +109,17 @@ def probe_srcc(features, scored):
     return srcc(ridge.predict(features[~seen]), scored.scores[~seen])
 
 
-def read_probes(path):
+def read_probes(path: PathLike) -> list[Probed]:
     """Reads what a `LinearProbe` wrote.
 
     Args:
         path: the file; it need not be there.
 
     Returns:
-        list of `(step, SRCC)`.
+        list of `Probed`, in the order of the steps.
     """
     path = pathlib.Path(path)
     if not path.exists():
         return []
     with open(path, newline="") as file:
-        return [(int(row["step"]), float(row["srcc"])) for row in csv.DictReader(file)]
+        return [Probed(int(row["step"]), float(row["srcc"])) for row in csv.DictReader(file)]

@@ -1,7 +1,12 @@
 """The projection head, which is there while an encoder is trained and thrown away after."""
 
+from typing import Any
+
 import keras
 from keras import ops
+
+from reiqa_tf.pretraining.config import Contrast
+from reiqa_tf.typing import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="reiqa_tf")
@@ -20,8 +25,13 @@ class ProjectionHead(keras.layers.Layer):
 
     Example:
     ```python
+    import keras
+
+    from reiqa_tf.pretraining.projection import ProjectionHead
+
     head = ProjectionHead()
-    embeddings = head(keras.random.normal((4, 2048)))  # (4, 128), each of length 1
+    embeddings = head(keras.random.normal((4, 2048)))  # each of length 1
+    assert embeddings.shape == (4, 128)
     ```
 
     Reference:
@@ -29,14 +39,21 @@ class ProjectionHead(keras.layers.Layer):
         2003.04297), section 3.
     """
 
-    def __init__(self, units=128, hidden_units=None, name="head", **kwargs):
+    def __init__(
+        self,
+        units: int = Contrast.units,
+        hidden_units: int | None = Contrast.hidden_units,
+        name: str = "head",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(name=name, **kwargs)
         self.units = units
         self.hidden_units = hidden_units
-        self.hidden = None  # made by `build`, which knows the width of the features
+        # Made by `build`, which knows the width of the features.
+        self.hidden: Any = None
         self.output_layer = keras.layers.Dense(units, dtype=self.dtype_policy, name="output")
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         """Creates the weights for features of `input_shape`, `(N, F)`."""
         width = self.hidden_units or input_shape[-1]
         self.hidden = keras.layers.Dense(
@@ -45,15 +62,15 @@ class ProjectionHead(keras.layers.Layer):
         self.hidden.build(input_shape)
         self.output_layer.build((input_shape[0], width))
 
-    def call(self, features):
-        """Answers the embeddings, float32 `(N, units)` of length 1, of features `(N, F)`."""
+    def call(self, features: Tensor) -> Tensor:
+        """Returns the embeddings, float32 `(N, units)` of length 1, of features `(N, F)`."""
         embeddings = ops.cast(self.output_layer(self.hidden(features)), "float32")
         return ops.normalize(embeddings, axis=-1, order=2)
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shape of the embeddings for features of `input_shape`."""
         return (*input_shape[:-1], self.units)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments that make this head again."""
         return {**super().get_config(), "units": self.units, "hidden_units": self.hidden_units}

@@ -17,6 +17,7 @@ from reiqa_tf.distortions.bank import DISTORTIONS, LEVELS
 from reiqa_tf.distortions.fusing import fused, kept_whole
 from reiqa_tf.distortions.windows import Photo, Windows, around, extend
 from reiqa_tf.image.scaling import to_levels
+from reiqa_tf.pretraining.config import QualityPairs
 from reiqa_tf.pretraining.crops import draw_crop_pair, smallest_sides
 from reiqa_tf.pretraining.halving import (
     first_source,
@@ -52,16 +53,13 @@ class QualityPlan(typing.NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class QualityViews:
+class QualityViews(QualityPairs):
     """Makes pairs of crops for the quality-aware encoder from one photo.
 
-    Attributes:
-        patch: side of a crop in pixels. The authors train with 160.
-        distorted: distorted versions beside the clean one, drawn without replacement from the bank.
-            Odd, so that half of all versions can be swapped. The authors use 11.
-        levels_each: how many of the distorted versions share a distortion, each at another level.
-            1 is the authors' way; with more, the levels of one distortion of one photo are each
-            other's negatives, which only a network that measures distortions can tell apart.
+    Its numbers, and what they are by default, are those of `QualityPairs`.
+
+    Raises:
+        ValueError: if a number is out of its range.
 
     Example:
     ```python
@@ -69,10 +67,6 @@ class QualityViews:
     queries, keys = views(photo, seed=(0, 1))      # each (24, 160, 160, 3), levels 0 to 255
     ```
     """
-
-    patch: int = 160
-    distorted: int = 11
-    levels_each: int = 1
 
     def __post_init__(self):
         if not 1 <= self.levels_each <= LEVELS:

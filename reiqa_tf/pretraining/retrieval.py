@@ -1,28 +1,31 @@
 """What an encoder's features know about distortions: whose nearest neighbour is of its kind?"""
 
+from __future__ import annotations
+
 import dataclasses
 import json
 import pathlib
+from collections.abc import Sequence
+from typing import TypedDict
 
-import keras
 import numpy as np
 
 from reiqa_tf.distortions import LEVELS, NAMES, distort
-from reiqa_tf.errors import ReiqaError
 from reiqa_tf.files import written_whole
 from reiqa_tf.image.reading import read_image
 from reiqa_tf.image.scaling import to_levels
+from reiqa_tf.models.scorer import ReIQAScorer
+from reiqa_tf.pretraining.config import PretrainConfig
 from reiqa_tf.pretraining.from_config import trained_scorer
+from reiqa_tf.training.callbacks import Probe, ProbeError
+from reiqa_tf.training.objective import Logs
+from reiqa_tf.typing import PathLike
 
 SIDE = 224
 """Side in pixels of the middle of a photo that is looked at."""
 
 MOST_PHOTOS = 50
 """Photos that are distorted in all ways for one measurement: 130 versions each."""
-
-
-class RetrievalError(ReiqaError):
-    """Photos among which nothing can be retrieved."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,12 +43,23 @@ class Retrieval:
 
     distortion: float
     level: float
-    by_distortion: dict
+    by_distortion: dict[str, float]
     distortion_chance: float = 1 / len(NAMES)
     level_chance: float = 1 / LEVELS
 
 
-def retrieve(features):
+class RetrievalRow(TypedDict):
+    """A measurement in `retrieval.json`: what `Retrieval` has, after some steps."""
+
+    step: int
+    distortion: float
+    level: float
+    by_distortion: dict[str, float]
+    distortion_chance: float
+    level_chance: float
+
+
+def retrieve(features: np.ndarray) -> Retrieval:
     """Retrieves each distorted version's nearest neighbour.
 
     Features are standardised over all versions and compared by their cosine.
@@ -57,11 +71,11 @@ def retrieve(features):
         `Retrieval`.
 
     Raises:
-        RetrievalError: if there are fewer than two photos.
+        ProbeError: if there are fewer than two photos.
     """
     photos, distortions, levels, width = features.shape
     if photos < 2:
-        raise RetrievalError(f"expected two photos or more. Received: {photos}")
+        raise ProbeError(f"expected two photos or more. Received: {photos}")
     rows = features.reshape(-1, width).astype(np.float64)
     deviations = rows.std(0)
     rows = (rows - rows.mean(0)) / np.where(deviations > 0, deviations, 1)
@@ -88,7 +102,7 @@ def retrieve(features):
     )
 
 
-def distorted_features(scorer, photos):
+def distorted_features(scorer: ReIQAScorer, photos: Sequence[np.ndarray]) -> np.ndarray:
     """Features of every level of every distortion of photos.
 
     Args:
@@ -107,7 +121,7 @@ def distorted_features(scorer, photos):
     return table
 
 
-def read_middles(paths):
+def read_middles(paths: Sequence[PathLike]) -> list[np.ndarray]:
     """Reads the middles of photos.
 
     Args:
@@ -130,8 +144,10 @@ def read_middles(paths):
     return middles
 
 
-class RetrievalProbe(keras.callbacks.Callback):
-    """Measures retrieval before the first step, every few epochs, and after the last one.
+class RetrievalProbe(Probe[RetrievalRow]):
+    """Measures, every few epochs, how well features retrieve distortions and their levels.
+
+    It adds `retrieval_distortion` and `retrieval_level` to the logs of an epoch.
 
     Args:
         config: the run's `PretrainConfig`.
@@ -139,56 +155,62 @@ class RetrievalProbe(keras.callbacks.Callback):
             evenly spread over the list.
         folder: folder of the run; gets `retrieval.json`, a list of dictionaries, one a measurement,
             with `step` and what `Retrieval` has.
-        every: number of epochs between two measurements.
+        every: number of epochs between two measurements; see `Probe`.
+
+    Raises:
+        ProbeError: if there are fewer than two photos.
+        ImageError: if a photo cannot be read.
 
     Example:
-    ```python
+    ```text
     probe = RetrievalProbe(config, find_photos("others/"), "run", every=5)
-    pretrain(config, pipeline, "run", callbacks=[probe])
+    train_encoder(config, pipeline, "run", callbacks=[probe])
     ```
     """
 
-    def __init__(self, config, paths, folder, every=1):
-        super().__init__()
-        if every < 1:
-            raise RetrievalError(f"every: expected 1 or more epochs. Received: {every}")
+    def __init__(
+        self, config: PretrainConfig, paths: Sequence[PathLike], folder: PathLike, every: int = 1
+    ) -> None:
+        super().__init__(config.schedule.epochs, every)
         if len(paths) < 2:
-            raise RetrievalError(f"expected two photos or more. Received: {len(paths)}")
+            raise ProbeError(f"expected two photos or more. Received: {len(paths)}")
         chosen = np.unique(np.linspace(0, len(paths) - 1, MOST_PHOTOS).round().astype(int))
         self.config = config
         self.photos = read_middles([paths[i] for i in chosen])
         self.path = pathlib.Path(folder) / "retrieval.json"
-        self.every = every
 
-    def on_train_begin(self, logs=None):  # noqa: ARG002 -- Keras's signature
-        """Measures the network that has learned nothing yet."""
-        step = int(self.model.optimizer.iterations.numpy())
-        self._write([row for row in read_retrievals(self.path) if row["step"] <= step])
-        if step == 0:
-            self._measure()
-
-    def on_epoch_end(self, epoch, logs=None):
-        """Measures every few epochs; adds `retrieval_distortion` and `retrieval_level` to logs."""
-        if (epoch + 1) % self.every == 0 or epoch + 1 == self.config.schedule.epochs:
-            measured = self._measure()
-            if logs is not None:
-                logs["retrieval_distortion"] = measured.distortion
-                logs["retrieval_level"] = measured.level
-
-    def _measure(self):
+    def measure(self, step: int) -> RetrievalRow:
+        """Retrieves with the features of the network as it is."""
         scorer = trained_scorer(self.config, self.model)
         measured = retrieve(distorted_features(scorer, self.photos))
-        step = int(self.model.optimizer.iterations.numpy())
-        rows = [row for row in read_retrievals(self.path) if row["step"] != step]
-        self._write([*rows, {"step": step, **dataclasses.asdict(measured)}])
-        return measured
+        return {
+            "step": step,
+            "distortion": measured.distortion,
+            "level": measured.level,
+            "by_distortion": measured.by_distortion,
+            "distortion_chance": measured.distortion_chance,
+            "level_chance": measured.level_chance,
+        }
 
-    def _write(self, rows):
+    def logs_of(self, row: RetrievalRow) -> Logs:
+        """Both shares, as `retrieval_distortion` and `retrieval_level`."""
+        return {"retrieval_distortion": row["distortion"], "retrieval_level": row["level"]}
+
+    def step_of(self, row: RetrievalRow) -> int:
+        """The number of steps after which a row was measured."""
+        return row["step"]
+
+    def read(self) -> list[RetrievalRow]:
+        """The rows of `retrieval.json`."""
+        return read_retrievals(self.path)
+
+    def write(self, rows: list[RetrievalRow]) -> None:
+        """Writes `retrieval.json`."""
         with written_whole(self.path) as scratch:
             scratch.write_text(json.dumps(rows, indent=2) + "\n")
 
 
-def read_retrievals(path):
+def read_retrievals(path: PathLike) -> list[RetrievalRow]:
     """Reads what a `RetrievalProbe` wrote.
 
     Args:
@@ -198,4 +220,5 @@ def read_retrievals(path):
         list of dictionaries with `step` and what `Retrieval` has, in the order of the steps.
     """
     path = pathlib.Path(path)
-    return json.loads(path.read_text()) if path.exists() else []
+    rows: list[RetrievalRow] = json.loads(path.read_text()) if path.exists() else []
+    return rows

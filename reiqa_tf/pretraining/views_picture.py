@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from reiqa_tf.files import written_whole
-from reiqa_tf.pretraining.batch_callback import BatchCallback
+from reiqa_tf.training.callbacks import BatchCallback
 
 _PAIRS = 12
 _COLUMNS = 6
@@ -48,8 +48,8 @@ class ViewsPicture(BatchCallback):
         super().__init__()
         self.path = pathlib.Path(folder) / "views.png"
 
-    def on_batch(self, step, pairs):  # noqa: ARG002 -- of `BatchCallback`
+    def on_batch(self, step, batch):  # noqa: ARG002 -- of `BatchCallback`
         """Draws the pairs of the first step, or of the first one after a run without a picture."""
         if not self.path.exists():
             with written_whole(self.path) as scratch:
-                Image.fromarray(mosaic(pairs)).save(scratch)
+                Image.fromarray(mosaic(batch)).save(scratch)

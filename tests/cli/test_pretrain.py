@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from reiqa_tf.cli.main import main, parse
-from reiqa_tf.pretraining.history import read_history
+from reiqa_tf.training.history import read_history
 
 ROOT = pathlib.Path(__file__).parents[2]
 

@@ -16,7 +16,8 @@ def _shown(width, done=0, terminal=True):
     """The last picture of a bar after a run of two epochs with three steps each."""
     out = io.StringIO()
     console = Console(file=out, force_terminal=terminal, width=width, color_system=None)
-    progress = TrainingProgress(steps=6, epochs=2, console=console)
+    progress = TrainingProgress(console)
+    progress.set_params({"epochs": 2, "steps": 3})
     iterations = tf.Variable(done)
     progress.set_model(
         types.SimpleNamespace(optimizer=types.SimpleNamespace(iterations=iterations))
@@ -60,7 +61,8 @@ def test_nothing_is_wider_than_the_terminal_and_the_loss_is_always_there(width):
 
 def test_a_run_that_failed_gives_the_cursor_back():
     out = io.StringIO()
-    progress = TrainingProgress(6, 2, Console(file=out, force_terminal=True, width=80))
+    progress = TrainingProgress(Console(file=out, force_terminal=True, width=80))
+    progress.set_params({"epochs": 2, "steps": 3})
     progress.close()  # nothing was shown yet
     assert out.getvalue() == ""
     iterations = tf.Variable(0)

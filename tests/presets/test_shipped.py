@@ -12,8 +12,9 @@ from reiqa_tf import presets
 from reiqa_tf.image.reading import read_image
 from reiqa_tf.models.scorer import load_preset
 from reiqa_tf.presets.folders import preset_folder, read_metadata
-from reiqa_tf.pretraining.config import as_dictionary, differences, load_config
+from reiqa_tf.pretraining.config import load_config
 from reiqa_tf.runtimes.opening import open_scorer
+from reiqa_tf.training.settings import as_dictionary, differences
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from PIL import Image
 from reiqa_tf.models.encoder import EFFICIENTNET_LITE, ReIQAEncoder
 from reiqa_tf.models.resnet import ResNetBackbone
 from reiqa_tf.pretraining.clean_statistics import CleanStatisticsError, measure_statistics
-from reiqa_tf.pretraining.loop import pretrain
+from reiqa_tf.pretraining.contrastive import train_encoder
 from tests.oracles.stand_in import StandIn, tiny_config
 
 SIDE = 64
@@ -86,8 +86,10 @@ def test_a_run_measures_for_its_preset_and_not_for_its_checkpoints(tmp_path, pho
         Image.fromarray(photo[:512, :512]).save(tmp_path / name)
     pipeline.photos = [tmp_path / name for name in pipeline.photos]
     config = tiny_config(clean_photos=8)
-    results = [pretrain(config, pipeline, tmp_path / "run") for _ in range(2)]  # the second resumes
-    plain = pretrain(tiny_config(), pipeline, tmp_path / "plain").scorer.quality
+    results = [
+        train_encoder(config, pipeline, tmp_path / "run") for _ in range(2)
+    ]  # the second resumes
+    plain = train_encoder(tiny_config(), pipeline, tmp_path / "plain").scorer.quality
     for result in results:
         measured = result.scorer.quality
         differ = {

@@ -7,16 +7,10 @@ import re
 
 import pytest
 
-from reiqa_tf.pretraining.config import (
-    ConfigError,
-    as_dictionary,
-    differences,
-    load_config,
-    override,
-    shipped_configs,
-)
+from reiqa_tf.pretraining.config import ConfigError, load_config, override, shipped_configs
+from reiqa_tf.training.settings import as_dictionary, differences
 
-CONFIGS = pathlib.Path(__file__).parents[1] / "configs"
+CONFIGS = pathlib.Path(__file__).parents[2] / "configs"
 
 
 def test_the_shipped_ones_are_the_files():

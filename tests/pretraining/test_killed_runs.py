@@ -9,8 +9,8 @@ import time
 import numpy as np
 import pytest
 
-from reiqa_tf.pretraining.checkpoints import CheckpointFolder
-from reiqa_tf.pretraining.history import read_history
+from reiqa_tf.training.checkpoints import CheckpointFolder
+from reiqa_tf.training.history import read_history
 
 ROOT = pathlib.Path(__file__).parents[2]
 KILLS = 5

@@ -7,8 +7,8 @@ import tensorflow as tf
 from reiqa_tf.models.encoder import IMAGENET, ReIQAEncoder
 from reiqa_tf.models.resnet import ResNetBackbone
 from reiqa_tf.pretraining.moco import MoCo
-from reiqa_tf.pretraining.optimizers import LARS
 from reiqa_tf.pretraining.step import TrainingStep
+from reiqa_tf.training.optimizers import LARS
 from tests.small_models import randomise
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")

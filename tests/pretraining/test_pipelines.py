@@ -215,3 +215,18 @@ def test_photos_come_from_folders_patterns_and_the_training_rows_of_a_csv_file(f
 def test_pipelines_that_cannot_be_are_refused(arguments, message):
     with pytest.raises(PipelineError, match=message):
         ViewPipeline(*arguments)
+
+
+def test_filling_a_cache_that_is_not_there_is_an_error_and_not_nothing(folder, tmp_path):
+    photos = training_photos(folder)
+    with pytest.raises(PipelineError, match=r"cache: expected a folder .* cache=FOLDER"):
+        ViewPipeline(photos, VIEWS, 3).fill_cache()
+    shown = []
+
+    def progress(items, title, total):
+        shown.append((title, total))
+        yield from items
+
+    ViewPipeline(photos, VIEWS, 3, cache=tmp_path).fill_cache(progress)
+    assert shown == [("decoding photos", 7)]
+    assert len(list(tmp_path.glob("*.photo"))) == 7

@@ -9,17 +9,17 @@ import tensorflow as tf
 from reiqa_tf.data.scored_photos import ScoredPhotos
 from reiqa_tf.distortions import LEVELS, NAMES, distort
 from reiqa_tf.pretraining import probe, retrieval
-from reiqa_tf.pretraining.probe import LinearProbe, ProbeError, probe_srcc, read_probes
+from reiqa_tf.pretraining.probe import LinearProbe, probe_srcc, read_probes
 from reiqa_tf.pretraining.retrieval import (
     SIDE,
     Retrieval,
-    RetrievalError,
     RetrievalProbe,
     distorted_features,
     read_middles,
     read_retrievals,
     retrieve,
 )
+from reiqa_tf.training.callbacks import ProbeError
 from tests.oracles.stand_in import tiny_config
 from tests.small_models import small_scorer
 
@@ -71,7 +71,7 @@ def test_features_that_say_everything_retrieve_everything_and_noise_nothing():
 
 
 def test_one_photo_has_no_neighbours():
-    with pytest.raises(RetrievalError, match="two photos or more"):
+    with pytest.raises(ProbeError, match="two photos or more"):
         retrieve(np.zeros((1, 26, 5, 3)))
 
 
@@ -207,9 +207,9 @@ def test_of_many_photos_some_are_taken_from_the_whole_list(tmp_path, monkeypatch
 
 
 def test_a_probe_that_cannot_be_is_refused(tmp_path):
-    with pytest.raises(RetrievalError, match="Received: 0"):
+    with pytest.raises(ProbeError, match="Received: 0"):
         RetrievalProbe(tiny_config(), ["a.png", "b.png"], tmp_path, every=0)
-    with pytest.raises(RetrievalError, match="two photos or more"):
+    with pytest.raises(ProbeError, match="two photos or more"):
         RetrievalProbe(tiny_config(), ["a.png"], tmp_path)
     with pytest.raises(ProbeError, match="rows of train and of test"):
         LinearProbe(tiny_config(), _scored(np.array(["train"] * 120)), tmp_path)

@@ -18,13 +18,12 @@ import tensorflow as tf
 from reiqa_tf.models.encoder import ReIQAEncoder
 from reiqa_tf.models.resnet import ResNetBackbone
 from reiqa_tf.pretraining import config as configuration
-from reiqa_tf.pretraining.checkpoints import CheckpointFolder
-from reiqa_tf.pretraining.history import read_history
-from reiqa_tf.pretraining.loop import pretrain
+from reiqa_tf.pretraining.contrastive import train_encoder
 from reiqa_tf.pretraining.moco import MoCo
-from reiqa_tf.pretraining.optimizers import LARS
 from reiqa_tf.pretraining.step import TrainingStep
-from reiqa_tf.pretraining.strategy import StrategyError, make_strategy
+from reiqa_tf.training.checkpoints import CheckpointFolder
+from reiqa_tf.training.history import read_history
+from reiqa_tf.training.optimizers import LARS
 from tests.oracles.stand_in import StandIn, tiny_config
 
 HERE = pathlib.Path(__file__).parent
@@ -118,7 +117,7 @@ def _two_workers(folder, epochs):
 
 def test_two_worker_processes_are_one_process(tmp_path):
     with _two_workers(tmp_path, epochs=1) as workers:
-        one = pretrain(worker_config(), StandIn(), tmp_path / "one")
+        one = train_encoder(worker_config(), StandIn(), tmp_path / "one")
         assert [worker.wait(timeout=300) for worker in workers] == [0, 0]
     first, second = (dict(np.load(tmp_path / f"{i}.npz")) for i in range(2))
     for name, array in first.items():
@@ -153,21 +152,3 @@ def test_a_signal_to_one_worker_stops_both_after_the_same_step(tmp_path, receive
     assert newest.step == first["step"] >= 3
     assert read_history(history)["step"][-1] == newest.step
     assert not (tmp_path / "two" / "preset").exists()
-
-
-def test_without_devices_or_workers_to_choose_from_the_default_is_taken(monkeypatch):
-    monkeypatch.delenv("TF_CONFIG", raising=False)
-    assert make_strategy() is tf.distribute.get_strategy()
-    assert make_strategy(1) is tf.distribute.get_strategy()
-
-
-@pytest.mark.parametrize("text", ["{", '{"cluster": {}}', "[]"])
-def test_a_cluster_that_makes_no_sense_is_refused(monkeypatch, text):
-    monkeypatch.setenv("TF_CONFIG", text)
-    with pytest.raises(StrategyError, match="TF_CONFIG: expected JSON such as"):
-        make_strategy()
-
-
-def test_replicas_that_cannot_be_are_refused():
-    with pytest.raises(StrategyError, match="Received: 0"):
-        make_strategy(0)

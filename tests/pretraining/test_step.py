@@ -8,10 +8,10 @@ import tensorflow as tf
 from reiqa_tf.models.encoder import ReIQAEncoder
 from reiqa_tf.models.resnet import ResNetBackbone
 from reiqa_tf.pretraining import config as configuration
-from reiqa_tf.pretraining.from_config import make_moco, make_optimizer
+from reiqa_tf.pretraining.from_config import make_moco
 from reiqa_tf.pretraining.moco import MoCo
-from reiqa_tf.pretraining.optimizers import MomentumSGD
 from reiqa_tf.pretraining.step import TrainingStep
+from reiqa_tf.training.optimizers import MomentumSGD, make_optimizer
 from tests.oracles.stand_in import StandIn, tiny_config
 from tests.small_models import randomise
 
@@ -152,7 +152,13 @@ def _trained(precision, batches):
     )
     keras.utils.set_random_seed(0)
     moco = make_moco(config)
-    optimizer = make_optimizer(config, len(batches), moco.trainable_variables)
+    optimizer = make_optimizer(
+        config.optimizer,
+        config.learning_rate,
+        config.schedule,
+        len(batches),
+        moco.trainable_variables,
+    )
     step = TrainingStep(moco, optimizer, tf.distribute.get_strategy())
     before = _values(moco.trainable_variables)
     losses = [step(batch)["loss"] for batch in batches]

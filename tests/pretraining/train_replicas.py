@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 
-from reiqa_tf.pretraining.strategy import make_strategy
+from reiqa_tf.training.strategy import make_strategy
 from tests.pretraining.test_replicas import train
 
 

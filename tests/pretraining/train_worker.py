@@ -7,10 +7,10 @@ import sys
 
 import numpy as np
 
-from reiqa_tf.pretraining.checkpoints import CheckpointFolder
-from reiqa_tf.pretraining.loop import pretrain
-from reiqa_tf.pretraining.replicas import worker_count, worker_index
-from reiqa_tf.pretraining.strategy import make_strategy
+from reiqa_tf.pretraining.contrastive import train_encoder
+from reiqa_tf.training.checkpoints import CheckpointFolder
+from reiqa_tf.training.replicas import worker_count, worker_index
+from reiqa_tf.training.strategy import make_strategy
 from tests.oracles.stand_in import StandIn
 from tests.pretraining.test_replicas import worker_config
 
@@ -20,7 +20,7 @@ def main(folder, out, epochs):
     index, count = worker_index(strategy), worker_count(strategy)
     assert (count, strategy.num_replicas_in_sync) == (2, 2)
     config = worker_config(int(epochs))
-    result = pretrain(config, StandIn(worker=index, workers=2), folder, strategy)
+    result = train_encoder(config, StandIn(worker=index, workers=2), folder, strategy)
     weights = {f"{i:03d}": each for i, each in enumerate(result.scorer.quality.get_weights())}
     np.savez(out, step=result.step, interrupted=result.interrupted, **weights)
     assert CheckpointFolder(f"{folder}/checkpoints", 2).newest() is not None or index > 0

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from reiqa_tf.pretraining.optimizers import LARS, MomentumSGD
+from reiqa_tf.training.optimizers import LARS, MomentumSGD
 
 
 def _run(optimizer, starts, gradients, rates):

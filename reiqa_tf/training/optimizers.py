@@ -5,8 +5,18 @@ in PyTorch and in both recipes, decay is a part of the gradient, the velocity su
 the learning rate of the moment scales the velocity.
 """
 
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import tensorflow as tf
+
+from reiqa_tf.training.recipes import AdamW, Lars, OptimizerRecipe, Schedule, Sgd
+from reiqa_tf.training.schedules import WarmupCosine
+from reiqa_tf.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="reiqa_tf")
@@ -25,11 +35,20 @@ class MomentumSGD(keras.optimizers.Optimizer):
 
     Example:
     ```python
+    from reiqa_tf.training.optimizers import MomentumSGD
+
     optimizer = MomentumSGD(0.03, momentum=0.9, decay=1e-4)  # MoCo-v2 at 256 pairs
     ```
     """
 
-    def __init__(self, learning_rate=0.03, momentum=0.9, decay=1e-4, name="sgd", **kwargs):
+    def __init__(
+        self,
+        learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
+        momentum: float = Sgd.momentum,
+        decay: float = Sgd.decay,
+        name: str = "sgd",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         if not (0 <= momentum < 1 and decay >= 0):
             raise ValueError(
@@ -38,16 +57,18 @@ class MomentumSGD(keras.optimizers.Optimizer):
             )
         self.momentum = momentum
         self.decay = decay
-        self.velocities = []
+        self.velocities: list[keras.Variable] = []
 
-    def build(self, variables):
+    def build(self, variables: Sequence[keras.Variable]) -> None:
         """Creates a velocity for each of the variables."""
         if self.built:
             return
         super().build(variables)
         self.velocities = self.add_optimizer_variables(variables, "velocity")
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(
+        self, gradient: Tensor, variable: keras.Variable, learning_rate: Tensor
+    ) -> None:
         """Moves one variable, as Keras's optimizers do."""
         velocity = self.velocities[self._get_variable_index(variable)]
         gradient = tf.cast(gradient, variable.dtype)
@@ -60,11 +81,11 @@ class MomentumSGD(keras.optimizers.Optimizer):
             momentum=tf.constant(self.momentum, variable.dtype),
         )
 
-    def direction(self, gradient, variable):
+    def direction(self, gradient: Tensor, variable: keras.Variable) -> Tensor:
         """What is added to the velocity of one variable."""
         return gradient + self.decay * variable
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments that make this optimizer again."""
         return {**super().get_config(), "momentum": self.momentum, "decay": self.decay}
 
@@ -87,6 +108,8 @@ class LARS(MomentumSGD):
 
     Example:
     ```python
+    from reiqa_tf.training.optimizers import LARS
+
     optimizer = LARS(12.0)  # Re-IQA's for 630 photos
     ```
 
@@ -96,22 +119,62 @@ class LARS(MomentumSGD):
     """
 
     def __init__(
-        self, learning_rate=0.6, momentum=0.9, decay=1e-4, trust=1e-3, name="lars", **kwargs
-    ):
+        self,
+        learning_rate: float | keras.optimizers.schedules.LearningRateSchedule,
+        momentum: float = Lars.momentum,
+        decay: float = Lars.decay,
+        trust: float = Lars.trust,
+        name: str = "lars",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(learning_rate, momentum, decay, name=name, **kwargs)
         self.trust = trust
 
-    def direction(self, gradient, variable):
+    def direction(self, gradient: Tensor, variable: keras.Variable) -> Tensor:
         """What is added to the velocity of one variable."""
         if len(variable.shape) <= 1:
             return gradient
         gradient = super().direction(gradient, variable)
-        lengths = [tf.sqrt(2 * tf.nn.l2_loss(each)) for each in (variable, gradient)]
+        lengths = [tf.sqrt(2 * tf.nn.l2_loss(tensor)) for tensor in (variable, gradient)]
         scales = (lengths[0] > 0) & (lengths[1] > 0)
         # The inner `where` keeps the division away from zero.
         ratio = self.trust * lengths[0] / tf.where(scales, lengths[1], 1.0)
         return tf.where(scales, ratio, 1.0) * gradient
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments that make this optimizer again."""
         return {**super().get_config(), "trust": self.trust}
+
+
+def make_optimizer(
+    recipe: OptimizerRecipe,
+    learning_rate: float,
+    schedule: Schedule,
+    steps_per_epoch: int,
+    variables: Sequence[keras.Variable],
+) -> keras.optimizers.Optimizer:
+    """Makes an optimizer with its schedule, built.
+
+    Args:
+        recipe: what it is to be; `rate` and `per_photos` are not looked at.
+        learning_rate: the base rate, above 0.
+        schedule: the rate over the run.
+        steps_per_epoch: number of steps in an epoch.
+        variables: the variables that it will move.
+
+    Returns:
+        a Keras optimizer.
+    """
+    rates = WarmupCosine(learning_rate, steps_per_epoch, **dataclasses.asdict(schedule))
+    optimizer: keras.optimizers.Optimizer
+    if isinstance(recipe, AdamW):
+        optimizer = keras.optimizers.AdamW(rates, weight_decay=recipe.decay)
+        optimizer.exclude_from_weight_decay(
+            [variable for variable in variables if len(variable.shape) <= 1]
+        )
+    elif isinstance(recipe, Lars):
+        optimizer = LARS(rates, recipe.momentum, recipe.decay, recipe.trust)
+    else:
+        optimizer = MomentumSGD(rates, recipe.momentum, recipe.decay)
+    optimizer.build(variables)
+    return optimizer

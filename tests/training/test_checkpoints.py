@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from reiqa_tf.files import OutputError
-from reiqa_tf.pretraining.checkpoints import Checkpoint, CheckpointError, CheckpointFolder
+from reiqa_tf.training.checkpoints import Checkpoint, CheckpointError, CheckpointFolder
 
 
 def _checkpoint(step, size=1000):
@@ -109,7 +109,7 @@ def test_a_full_disk_loses_nothing_that_was_saved(checkpoints):
 def test_a_process_killed_while_it_saves_leaves_no_checkpoint_that_is_not_whole(tmp_path):
     code = f"""
         import numpy as np
-        from reiqa_tf.pretraining.checkpoints import Checkpoint, CheckpointFolder
+        from reiqa_tf.training.checkpoints import Checkpoint, CheckpointFolder
         checkpoints = CheckpointFolder({str(tmp_path)!r}, keep=2)
         for step in range(1, 10_000):
             checkpoints.save(Checkpoint(step, {{"weights": np.full(200_000, step)}}, {{}}))

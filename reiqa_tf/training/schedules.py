@@ -1,9 +1,13 @@
 """The learning rate over a run."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
+
+from reiqa_tf.training.recipes import Schedule
+from reiqa_tf.typing import Tensor
 
 
 @keras.saving.register_keras_serializable(package="reiqa_tf")
@@ -27,8 +31,10 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
 
     Example:
     ```python
+    from reiqa_tf.training.schedules import WarmupCosine
+
     schedule = WarmupCosine(12.0, steps_per_epoch=500, epochs=40, warmup_epochs=5)
-    schedule(0)     # 0.01
+    assert abs(float(schedule(0)) - 0.01) < 1e-8
     ```
 
     Reference:
@@ -37,13 +43,13 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
 
     def __init__(
         self,
-        base_rate,
-        steps_per_epoch,
-        epochs,
-        warmup_epochs=5,
-        warmup_from=0.01,
-        final_share=1e-3,
-    ):
+        base_rate: float,
+        steps_per_epoch: int,
+        epochs: int,
+        warmup_epochs: int = Schedule.warmup_epochs,
+        warmup_from: float = Schedule.warmup_from,
+        final_share: float = Schedule.final_share,
+    ) -> None:
         super().__init__()
         if not (base_rate > 0 and steps_per_epoch >= 1 and 0 <= warmup_epochs <= epochs):
             raise ValueError(
@@ -58,8 +64,8 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         self.warmup_from = warmup_from
         self.final_share = final_share
 
-    def __call__(self, step):
-        """Answers the rate, float32, of a step, counted from 0."""
+    def __call__(self, step: Tensor) -> Tensor:
+        """Returns the rate, float32, of a step, counted from 0."""
         epoch = ops.cast(ops.floor_divide(step, self.steps_per_epoch) + 1, "float32")
         rate = self._cosine(ops.minimum(epoch, float(self.epochs)))
         if self.warmup_epochs == 0:
@@ -69,7 +75,7 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
         rising = self.warmup_from + share * (top - self.warmup_from)
         return ops.where(share < 1, rising, rate)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments that make this schedule again."""
         return {
             "base_rate": self.base_rate,
@@ -80,6 +86,6 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
             "final_share": self.final_share,
         }
 
-    def _cosine(self, epoch):
+    def _cosine(self, epoch: Tensor) -> Tensor:
         height = (1 + ops.cos(math.pi * epoch / self.epochs)) / 2
         return self.base_rate * (self.final_share + (1 - self.final_share) * height)

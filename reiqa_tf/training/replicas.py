@@ -4,15 +4,19 @@ Functions without the argument `strategy` are called in a replica, that is insid
 and by all of them alike; the others outside, by all workers alike.
 """
 
+from __future__ import annotations
+
 import tensorflow as tf
 
+from reiqa_tf.typing import Tensor
 
-def replica_count():
+
+def replica_count() -> int:
     """Number of replicas, on all workers together."""
-    return tf.distribute.get_strategy().num_replicas_in_sync
+    return int(tf.distribute.get_strategy().num_replicas_in_sync)
 
 
-def gather(rows):
+def gather(rows: Tensor) -> Tensor:
     """The rows of all replicas, in the order of the replicas.
 
     Args:
@@ -29,7 +33,7 @@ def gather(rows):
     return tf.cast(gathered, rows.dtype)
 
 
-def own_part(rows):
+def own_part(rows: Tensor) -> Tensor:
     """This replica's part of rows that all replicas hold; undoes `gather`.
 
     Args:
@@ -43,7 +47,7 @@ def own_part(rows):
     return rows[first : first + count]
 
 
-def mean(tensors):
+def mean(tensors: list[Tensor]) -> list[Tensor]:
     """The mean over the replicas.
 
     Args:
@@ -54,10 +58,11 @@ def mean(tensors):
     """
     if replica_count() == 1 or not tensors:
         return tensors
-    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, tensors)
+    context = tf.distribute.get_replica_context()
+    return list(context.all_reduce(tf.distribute.ReduceOp.MEAN, tensors))
 
 
-def sum_over_workers(strategy, number):
+def sum_over_workers(strategy: tf.distribute.Strategy, number: int) -> int:
     """The sum of a number of each worker; called by all of them, outside of `strategy.run`.
 
     Args:
@@ -77,13 +82,13 @@ def sum_over_workers(strategy, number):
     return int(strategy.reduce(tf.distribute.ReduceOp.SUM, values, axis=None)) // here
 
 
-def worker_count(strategy):
+def worker_count(strategy: tf.distribute.Strategy) -> int:
     """Number of worker processes of a strategy."""
     resolver = strategy.cluster_resolver
     return max(1, len(resolver.cluster_spec().as_dict().get("worker", ()))) if resolver else 1
 
 
-def worker_index(strategy):
+def worker_index(strategy: tf.distribute.Strategy) -> int:
     """Number of this worker process, from 0."""
     resolver = strategy.cluster_resolver
     return resolver.task_id or 0 if resolver else 0

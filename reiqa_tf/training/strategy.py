@@ -1,5 +1,8 @@
 """Where a run computes: this device, several of this machine, or several machines."""
 
+from __future__ import annotations
+
+import contextlib
 import json
 import os
 
@@ -12,7 +15,7 @@ class StrategyError(ReiqaError):
     """Devices or workers that are not there."""
 
 
-def make_strategy(replicas=None):
+def make_strategy(replicas: int | None = None) -> tf.distribute.Strategy:
     """Chooses the `tf.distribute` strategy. Call it before anything else touches a device.
 
     With `TF_CONFIG` in the environment, as TensorFlow documents it, and more than one worker in it:
@@ -26,18 +29,24 @@ def make_strategy(replicas=None):
         `tf.distribute.Strategy`.
 
     Raises:
-        StrategyError: if there are fewer GPUs than replicas, or `TF_CONFIG` makes no sense.
+        StrategyError: if there are fewer GPUs than replicas, TensorFlow has used the CPU already
+            and it can no longer be parted, or `TF_CONFIG` makes no sense.
 
     Example:
     ```python
+    import keras
+
+    from reiqa_tf.training.strategy import make_strategy
+
     strategy = make_strategy()
     with strategy.scope():
-        model = ...
+        model = keras.Sequential([keras.layers.Dense(1)])
     ```
     """
     gpus = tf.config.list_physical_devices("GPU")
-    for gpu in gpus:
-        tf.config.experimental.set_memory_growth(gpu, True)
+    with contextlib.suppress(RuntimeError):  # too late: TensorFlow has used them already
+        for gpu in gpus:
+            tf.config.experimental.set_memory_growth(gpu, True)
     if replicas is None:
         replicas = max(1, len(gpus))
     if replicas < 1 or (gpus and replicas > len(gpus)):
@@ -54,20 +63,30 @@ def make_strategy(replicas=None):
     if replicas == 1:
         return tf.distribute.get_strategy()
     if not gpus:
-        (cpu, *_) = tf.config.list_physical_devices("CPU")
-        tf.config.set_logical_device_configuration(
-            cpu, [tf.config.LogicalDeviceConfiguration()] * replicas
-        )
+        _part_cpu(replicas)
     kind = "GPU" if gpus else "CPU"
     return tf.distribute.MirroredStrategy([f"{kind}:{i}" for i in range(replicas)])
 
 
-def _workers():
+def _part_cpu(parts: int) -> None:
+    (cpu, *_) = tf.config.list_physical_devices("CPU")
+    try:
+        tf.config.set_logical_device_configuration(
+            cpu, [tf.config.LogicalDeviceConfiguration()] * parts
+        )
+    except RuntimeError:
+        raise StrategyError(
+            f"expected a process in which TensorFlow has computed nothing yet, to part its CPU "
+            f"into {parts}. Choose the replicas first."
+        ) from None
+
+
+def _workers() -> list[str]:
     text = os.environ.get("TF_CONFIG")
     if not text:
         return []
     try:
-        return json.loads(text)["cluster"]["worker"]
+        return list(json.loads(text)["cluster"]["worker"])
     except (ValueError, KeyError, TypeError) as error:
         raise StrategyError(
             'TF_CONFIG: expected JSON such as {"cluster": {"worker": ["host:port", ...]}, '

@@ -21,13 +21,14 @@ from reiqa_tf.files import OutputError
 from reiqa_tf.models.scorer import load_preset
 from reiqa_tf.presets.folders import read_metadata
 from reiqa_tf.pretraining import config as configuration
-from reiqa_tf.pretraining import loop as module
-from reiqa_tf.pretraining.checkpoints import CheckpointFolder
-from reiqa_tf.pretraining.history import plot_history, read_history
-from reiqa_tf.pretraining.loop import PretrainError, pretrain
-from reiqa_tf.pretraining.report import write_report
-from reiqa_tf.pretraining.tensor_board import TensorBoardError, TensorBoardLog
-from reiqa_tf.pretraining.views_picture import ViewsPicture
+from reiqa_tf.pretraining import contrastive as module
+from reiqa_tf.pretraining.contrastive import train_encoder
+from reiqa_tf.pretraining.run_report import LABELS, write_run_report
+from reiqa_tf.pretraining.views_picture import ViewsPicture, mosaic
+from reiqa_tf.training.checkpoints import CheckpointFolder
+from reiqa_tf.training.history import Line, Panel, plot_history, read_history
+from reiqa_tf.training.objective import TrainingError
+from reiqa_tf.training.tensor_board import TensorBoardError, TensorBoardLog
 from tests.oracles.stand_in import StandIn, tiny_config
 
 
@@ -69,10 +70,10 @@ def whole(tmp_path_factory):
     observers = [
         recorder,
         ViewsPicture(folder),
-        TensorBoardLog(folder / "tensorboard", pipeline.steps_per_epoch),
+        TensorBoardLog(folder / "tensorboard", {"views": mosaic}),
         keras.callbacks.TensorBoard(folder / "of_keras", update_freq="batch"),
     ]
-    result = pretrain(tiny_config(), pipeline, folder, callbacks=observers)
+    result = train_encoder(tiny_config(), pipeline, folder, callbacks=observers)
     assert (result.step, result.steps, result.interrupted) == (6, 6, False)
     return folder, pipeline, recorder, result
 
@@ -94,10 +95,10 @@ def _same(folder, other):
 def test_a_run_that_was_stopped_goes_on_bit_for_bit(whole, tmp_path, number, steps):
     folder, pipeline, recorder, _ = whole
     first, second, later = StandIn(), StandIn(), _Recorder()
-    stopped = pretrain(tiny_config(), first, tmp_path, callbacks=[_StopAfter(steps, number)])
+    stopped = train_encoder(tiny_config(), first, tmp_path, callbacks=[_StopAfter(steps, number)])
     assert (stopped.step, stopped.interrupted) == (steps, True)
     assert not (tmp_path / "preset").exists()
-    finished = pretrain(tiny_config(), second, tmp_path, callbacks=[later])
+    finished = train_encoder(tiny_config(), second, tmp_path, callbacks=[later])
     assert (finished.step, finished.interrupted) == (6, False)
     _same(folder, tmp_path)
     assert first.seen + second.seen == pipeline.seen
@@ -114,28 +115,28 @@ def test_a_run_that_crashed_goes_on_from_its_newest_checkpoint(whole, tmp_path):
                 raise RuntimeError("power cut")
 
     with pytest.raises(RuntimeError, match="power cut"):
-        pretrain(tiny_config(), StandIn(), tmp_path, callbacks=[Crash()])
+        train_encoder(tiny_config(), StandIn(), tmp_path, callbacks=[Crash()])
     assert not (tmp_path / "preset").exists()
     # The newest checkpoint is damaged, so that the run goes on from the one before.
     path = tmp_path / "checkpoints" / "step-000000004.npz"
     path.write_bytes(path.read_bytes()[:-50])
     again = StandIn()
     with pytest.warns(UserWarning, match="step-000000004.npz: damaged"):
-        pretrain(tiny_config(), again, tmp_path)
+        train_encoder(tiny_config(), again, tmp_path)
     assert len(again.seen) == 4 * 4  # steps 3 to 6
     _same(whole[0], tmp_path)
 
 
 def test_a_run_goes_on_bit_for_bit_without_the_preset_that_it_began_with(tmp_path):
     start = tmp_path / "start"
-    pretrain(tiny_config(), StandIn(), tmp_path / "other").scorer.save_to_preset(start)
+    train_encoder(tiny_config(), StandIn(), tmp_path / "other").scorer.save_to_preset(start)
     config = dataclasses.replace(
         tiny_config(), encoder=dataclasses.replace(tiny_config().encoder, start=str(start))
     )
-    pretrain(config, StandIn(), tmp_path / "whole")
-    pretrain(config, StandIn(), tmp_path / "halves", callbacks=[_StopAfter(3, signal.SIGTERM)])
+    train_encoder(config, StandIn(), tmp_path / "whole")
+    train_encoder(config, StandIn(), tmp_path / "halves", callbacks=[_StopAfter(3, signal.SIGTERM)])
     shutil.rmtree(start)
-    assert pretrain(config, StandIn(), tmp_path / "halves").step == 6
+    assert train_encoder(config, StandIn(), tmp_path / "halves").step == 6
     _same(tmp_path / "whole", tmp_path / "halves")
 
 
@@ -156,7 +157,8 @@ def test_every_step_has_its_row_and_every_epoch_its_means(whole):
     for epoch, logs in recorder.epochs:
         of_epoch = [float(row["loss"]) for row in rows if int(row["epoch"]) == epoch + 1]
         assert logs["loss"] == pytest.approx(np.mean(of_epoch))
-    plot_history(folder / "history.csv", folder / "curves.png", probes=[(0, 0.1), (6, 0.2)])
+    panels = [Panel("SRCC of the probe", [Line([(0, 0.1), (6, 0.2)])])]
+    plot_history(folder / "history.csv", folder / "curves.png", LABELS, panels)
     assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -207,7 +209,7 @@ def test_kerass_own_tensorboard_works_with_the_loop(whole):
 def test_without_tensorboard_the_way_to_it_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(TensorBoardError, match=r"pip install 'reiqa_tf\[tensorboard\]'"):
-        TensorBoardLog(tmp_path, steps_per_epoch=2)
+        TensorBoardLog(tmp_path)
 
 
 class _Page(html.parser.HTMLParser):
@@ -238,7 +240,7 @@ def test_the_report_holds_curves_views_tables_and_configuration_in_itself(whole,
     folder, *_ = whole
     for name in ("config.json", "history.csv", "views.png"):
         shutil.copy(folder / name, tmp_path / name)
-    write_report(tmp_path)
+    write_run_report(tmp_path)
     page = _Page((tmp_path / "report.html").read_text())
     assert len(page.references) == 3  # curves for light and for dark grounds, views
     for reference in page.references:
@@ -253,7 +255,7 @@ def test_the_report_holds_curves_views_tables_and_configuration_in_itself(whole,
     kinds = {"by_distortion": {"<b>": 0.25}, "distortion_chance": 0.04, "level_chance": 0.2}
     rows = [{"step": s, "distortion": s / 10, "level": 0.3, **kinds} for s in (0, 6)]
     (tmp_path / "retrieval.json").write_text(json.dumps(rows))
-    write_report(tmp_path)
+    write_run_report(tmp_path)
     page = _Page((tmp_path / "report.html").read_text())
     for row in (
         ["0", "-0.125"],
@@ -292,7 +294,7 @@ def test_the_network_that_was_asked_for_becomes_the_preset(tmp_path, result):
         optimizer=configuration.AdamW(rate=0.01, per_photos=4),
         schedule=configuration.Schedule(epochs=1, warmup_epochs=0),
     )
-    trained = pretrain(config, StandIn(), tmp_path)
+    trained = train_encoder(config, StandIn(), tmp_path)
     network = {"query": "content", "momentum": "momentum_encoder"}[result]
     kernel = next(
         array
@@ -304,11 +306,11 @@ def test_the_network_that_was_asked_for_becomes_the_preset(tmp_path, result):
 
 def test_another_run_in_the_same_folder_is_refused(whole):
     with pytest.raises(
-        PretrainError, match=r"other settings \(config.seed: 0 and 1; there and now"
+        TrainingError, match=r"other settings \(config.seed: 0 and 1; there and now"
     ):
-        pretrain(tiny_config(seed=1), StandIn(), whole[0])
-    with pytest.raises(PretrainError, match=r"photos.count: 10 and 11"):
-        pretrain(tiny_config(), StandIn(photos=11), whole[0])
+        train_encoder(tiny_config(seed=1), StandIn(), whole[0])
+    with pytest.raises(TrainingError, match=r"photos.count: 10 and 11"):
+        train_encoder(tiny_config(), StandIn(photos=11), whole[0])
 
 
 @pytest.mark.parametrize(
@@ -317,8 +319,8 @@ def test_another_run_in_the_same_folder_is_refused(whole):
 )
 def test_batches_that_cannot_be_are_refused(tmp_path, changes, message):
     config = tiny_config(**changes)
-    with pytest.raises(PretrainError, match=message):
-        pretrain(config, StandIn(batch_size=config.batch_size), tmp_path)
+    with pytest.raises(TrainingError, match=message):
+        train_encoder(config, StandIn(batch_size=config.batch_size), tmp_path)
     assert not any(tmp_path.iterdir())
 
 
@@ -329,8 +331,8 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_spoils_no_checkpoint(tmp_pa
             return {**logs, "loss": np.nan} if int(self.optimizer.iterations) == 3 else logs
 
     monkeypatch.setattr(module, "TrainingStep", Broken)
-    with pytest.raises(PretrainError, match=r"step 3: the loss is nan.*lower optimizer.rate"):
-        pretrain(tiny_config(), StandIn(), tmp_path)
+    with pytest.raises(TrainingError, match=r"step 3: the loss is nan.*lower optimizer.rate"):
+        train_encoder(tiny_config(), StandIn(), tmp_path)
     assert _final(tmp_path).step == 2
 
 
@@ -345,7 +347,7 @@ def test_a_full_disk_while_training_is_told_and_the_run_goes_on(whole, tmp_path,
 
     monkeypatch.setattr(CheckpointFolder, "save", no_space)
     with pytest.warns(UserWarning, match="no space left The run goes on"):
-        result = pretrain(tiny_config(), StandIn(), tmp_path)
+        result = train_encoder(tiny_config(), StandIn(), tmp_path)
     assert (result.step, refused) == (6, [4])
     _same(whole[0], tmp_path)
 
@@ -353,7 +355,7 @@ def test_a_full_disk_while_training_is_told_and_the_run_goes_on(whole, tmp_path,
 def test_a_callback_can_stop_the_run(tmp_path):
     config = tiny_config(schedule=dataclasses.replace(tiny_config().schedule, epochs=50))
     stopper = keras.callbacks.EarlyStopping(monitor="loss", mode="min", patience=0)
-    result = pretrain(config, StandIn(), tmp_path, callbacks=[stopper])
+    result = train_encoder(config, StandIn(), tmp_path, callbacks=[stopper])
     assert result.step < result.steps == 100
     assert _final(tmp_path).step == result.step
     assert (tmp_path / "preset").is_dir()

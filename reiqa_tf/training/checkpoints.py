@@ -13,13 +13,16 @@ import re
 import shutil
 import warnings
 import zipfile
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from reiqa_tf.errors import ReiqaError
 from reiqa_tf.files import written_whole
+from reiqa_tf.typing import PathLike
 
-_NAME = re.compile(r"step-(\d{9})\.npz")
+_NAME = re.compile(r"step-\d{9}\.npz")
 _ABOUT = "about.json"
 
 
@@ -38,8 +41,8 @@ class Checkpoint:
     """
 
     step: int
-    arrays: dict
-    about: dict
+    arrays: Mapping[str, np.ndarray]
+    about: Mapping[str, Any]
 
 
 class CheckpointFolder:
@@ -51,19 +54,23 @@ class CheckpointFolder:
 
     Example:
     ```python
+    import numpy as np
+
+    from reiqa_tf.training.checkpoints import Checkpoint, CheckpointFolder
+
     checkpoints = CheckpointFolder("run/checkpoints", keep=3)
-    checkpoints.save(Checkpoint(100, {"weights": weights}, {"seed": 1}))
-    checkpoints.newest().step       # 100
+    checkpoints.save(Checkpoint(100, {"weights": np.zeros(3)}, {"seed": 1}))
+    assert checkpoints.newest().step == 100
     ```
     """
 
-    def __init__(self, folder, keep):
+    def __init__(self, folder: PathLike, keep: int) -> None:
         if keep < 1:
             raise ValueError(f"keep: expected 1 or more. Received: {keep}")
         self.folder = pathlib.Path(folder)
         self.keep = keep
 
-    def save(self, checkpoint):
+    def save(self, checkpoint: Checkpoint) -> None:
         """Saves a checkpoint, and then removes those that are too many.
 
         Args:
@@ -74,14 +81,15 @@ class CheckpointFolder:
         """
         path = self.folder / f"step-{checkpoint.step:09d}.npz"
         about = np.frombuffer(json.dumps(checkpoint.about).encode(), np.uint8)
+        arrays: dict[str, Any] = {_ABOUT: about, **checkpoint.arrays}
         with written_whole(path) as scratch, open(scratch, "wb") as file:
-            np.savez(file, **{_ABOUT: about}, **checkpoint.arrays)
+            np.savez(file, **arrays)
             file.flush()
             os.fsync(file.fileno())  # the name must not be on the disk before the contents
         for old in self._paths()[: -self.keep]:
             old.unlink(missing_ok=True)
 
-    def newest(self):
+    def newest(self) -> Checkpoint | None:
         """Reads the newest checkpoint that is whole.
 
         Returns:
@@ -103,8 +111,8 @@ class CheckpointFolder:
             )
         return None
 
-    def clear_after(self, step):
-        """Puts aside what a killed process left: halves of files, and damaged checkpoints.
+    def clear_after(self, step: int) -> None:
+        """Puts aside what a killed process left: unfinished files, and damaged checkpoints.
 
         Checkpoints after the step are renamed to `.damaged`, so that they take nobody's place among
         the newest few.
@@ -113,23 +121,28 @@ class CheckpointFolder:
             step: of the checkpoint that the run goes on from.
         """
         for path in self._paths():
-            if int(_NAME.fullmatch(path.name)[1]) > step:
+            if _step(path) > step:
                 path.rename(path.with_suffix(".damaged"))
         if self.folder.is_dir():
-            for half in self.folder.glob(".step-*"):
-                shutil.rmtree(half, ignore_errors=True)
+            for unfinished in self.folder.glob(".step-*"):
+                shutil.rmtree(unfinished, ignore_errors=True)
 
-    def _paths(self):
+    def _paths(self) -> list[pathlib.Path]:
         """The checkpoints, oldest first."""
         if not self.folder.is_dir():
             return []
         return sorted(path for path in self.folder.iterdir() if _NAME.fullmatch(path.name))
 
 
-def _read(path):
+def _step(path: pathlib.Path) -> int:
+    """The step in the name of a checkpoint."""
+    return int(path.stem.removeprefix("step-"))
+
+
+def _read(path: pathlib.Path) -> Checkpoint:
     # Opened here, because NumPy leaves a damaged file open.
     with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
         # Reading an array to its end compares its checksum.
         arrays = {name: archive[name] for name in archive.files}
     about = json.loads(arrays.pop(_ABOUT).tobytes())
-    return Checkpoint(int(_NAME.fullmatch(path.name)[1]), arrays, about)
+    return Checkpoint(_step(path), arrays, about)

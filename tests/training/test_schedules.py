@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from reiqa_tf.pretraining.schedules import WarmupCosine
+from reiqa_tf.training.schedules import WarmupCosine
 
 
 def _rates(base, steps, epochs, warmup, start, final):

@@ -1,0 +1,1 @@
+"""The training engine: loop, checkpoints, history, optimizers, devices. It knows no objective."""

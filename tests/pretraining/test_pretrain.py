@@ -1,0 +1,88 @@
+"""`reiqa_tf.pretrain`: what the command does, in one call."""
+
+import dataclasses
+import os
+import signal
+
+import keras
+import numpy as np
+import pytest
+
+import reiqa_tf
+from reiqa_tf.data.scored_photos import read_scored_photos
+from reiqa_tf.pretraining.config import ConfigError, ContentPairs, load_config
+from reiqa_tf.training.objective import TrainingError
+
+CONFIG = dataclasses.replace(load_config("smoke"), pairs=ContentPairs(patch=32))
+
+
+class _Watcher(keras.callbacks.Callback):
+    """Remembers the logs of epochs, and asks to stop after some steps."""
+
+    def __init__(self, stop_after=None):
+        super().__init__()
+        self.left = stop_after
+        self.epochs = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.left is not None:
+            self.left -= 1
+            if self.left == 0:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.epochs.append(dict(logs))
+
+
+def test_a_call_leaves_the_folder_and_returns_what_came_of_it(
+    photos_folder, scored_photos, tmp_path
+):
+    watcher, display = _Watcher(), _Watcher()
+    run = reiqa_tf.pretrain(
+        photos_folder,
+        tmp_path / "run",
+        CONFIG,
+        ["optimizer.rate=0.3"],
+        probe=read_scored_photos(scored_photos),
+        tensorboard=True,
+        callbacks=[watcher],
+        display=display,
+    )
+    assert isinstance(run, reiqa_tf.Pretrained)
+    assert (run.step, run.steps, run.interrupted, run.writes) == (2, 2, False, True)
+    assert (run.photos, run.skipped, run.config.optimizer.rate) == (3, {}, 0.3)
+    assert {path.name for path in run.folder.iterdir()} == {
+        "checkpoints", "config.json", "curves.png", "history.csv", "preset", "probe.csv",
+        "report.html", "tensorboard", "views.png",
+    }  # fmt: skip
+    assert [row.step for row in run.probes] == [0, 1, 2]
+    assert run.retrievals == []
+    assert np.isfinite(run.loss)
+    # Callbacks of the caller's own see what was measured; the display comes before.
+    assert [logs["probe_srcc"] for logs in watcher.epochs] == [row.srcc for row in run.probes[1:]]
+    assert all("probe_srcc" not in logs for logs in display.epochs)
+    preset = reiqa_tf.load_preset(run.folder / "preset")
+    for ours, kept in zip(run.scorer.weights, preset.weights, strict=True):
+        np.testing.assert_array_equal(ours, kept)
+
+
+def test_ctrl_c_returns_and_the_same_call_goes_on(photos_folder, tmp_path):
+    photos = sorted(photos_folder.glob("*.png"))
+    whole = reiqa_tf.pretrain(photos, tmp_path / "whole", CONFIG)
+    stopped = reiqa_tf.pretrain(photos, tmp_path / "run", CONFIG, callbacks=[_Watcher(1)])
+    assert (stopped.step, stopped.interrupted) == (1, True)
+    assert not (stopped.folder / "preset").exists()
+    ended = reiqa_tf.pretrain(photos, tmp_path / "run", CONFIG)
+    assert (ended.step, ended.interrupted) == (2, False)
+    for one, other in zip(whole.scorer.weights, ended.scorer.weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_what_cannot_be_is_said_before_anything_is_written(photos_folder, tmp_path):
+    with pytest.raises(ConfigError, match="Did you mean quality_lite0"):
+        reiqa_tf.pretrain(photos_folder, tmp_path / "run", "quality_lit0")
+    with pytest.raises(ConfigError, match="Did you mean rate"):
+        reiqa_tf.pretrain(photos_folder, tmp_path / "run", CONFIG, ["optimizer.rat=1"])
+    with pytest.raises(TrainingError, match="at most as many as there are photos, 3"):
+        reiqa_tf.pretrain(photos_folder, tmp_path / "run", CONFIG, ["batch_size=4"])
+    assert not (tmp_path / "run").exists()
