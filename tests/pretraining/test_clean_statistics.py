@@ -86,9 +86,8 @@ def test_a_run_measures_for_its_preset_and_not_for_its_checkpoints(tmp_path, pho
         Image.fromarray(photo[:512, :512]).save(tmp_path / name)
     pipeline.photos = [tmp_path / name for name in pipeline.photos]
     config = tiny_config(clean_photos=8)
-    results = [
-        train_encoder(config, pipeline, tmp_path / "run") for _ in range(2)
-    ]  # the second resumes
+    # The second one goes on from the checkpoint of the first.
+    results = [train_encoder(config, pipeline, tmp_path / "run") for _ in range(2)]
     plain = train_encoder(tiny_config(), pipeline, tmp_path / "plain").scorer.quality
     for result in results:
         measured = result.scorer.quality

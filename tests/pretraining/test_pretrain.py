@@ -7,6 +7,7 @@ import signal
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import reiqa_tf
 from reiqa_tf.data.scored_photos import read_scored_photos
@@ -14,6 +15,22 @@ from reiqa_tf.pretraining.config import ConfigError, ContentPairs, load_config
 from reiqa_tf.training.objective import TrainingError
 
 CONFIG = dataclasses.replace(load_config("smoke"), pairs=ContentPairs(patch=32))
+
+
+@pytest.fixture(scope="module")
+def scored(photo, tmp_path_factory):
+    """Forty crops, the more coarse the lower their score."""
+    folder = tmp_path_factory.mktemp("scored")
+    generator = np.random.default_rng(0)
+    lines = ["image,mos"]
+    for i in range(40):
+        y, x = generator.integers(400), generator.integers(600)
+        crop = Image.fromarray(photo[y : y + 64, x : x + 64])
+        coarse = crop.resize((64 >> (i % 4),) * 2).resize((64, 64), Image.Resampling.NEAREST)
+        coarse.save(folder / f"{i}.png")
+        lines.append(f"{i}.png,{4 - i % 4 + 0.01 * i}")
+    (folder / "scores.csv").write_text("\n".join(lines) + "\n")
+    return folder / "scores.csv"
 
 
 class _Watcher(keras.callbacks.Callback):
@@ -34,16 +51,14 @@ class _Watcher(keras.callbacks.Callback):
         self.epochs.append(dict(logs))
 
 
-def test_a_call_leaves_the_folder_and_returns_what_came_of_it(
-    photos_folder, scored_photos, tmp_path
-):
+def test_a_call_leaves_the_folder_and_returns_what_came_of_it(photos_folder, scored, tmp_path):
     watcher, display = _Watcher(), _Watcher()
     run = reiqa_tf.pretrain(
         photos_folder,
         tmp_path / "run",
         CONFIG,
         ["optimizer.rate=0.3"],
-        probe=read_scored_photos(scored_photos),
+        probe=read_scored_photos(scored),
         tensorboard=True,
         callbacks=[watcher],
         display=display,

@@ -41,7 +41,9 @@ class _Line:
         assert replicas == 1
 
     def make_model(self, from_start):
-        model = keras.Sequential([keras.layers.Dense(1, use_bias=False)])
+        # Names of their own: checkpoints go by them, and Keras counts on in a process.
+        layer = keras.layers.Dense(1, use_bias=False, name="slope")
+        model = keras.Sequential([layer], name="line")
         model.build((None, 1))
         return model
 

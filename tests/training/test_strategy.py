@@ -1,6 +1,5 @@
 """Where a run computes, and what is refused."""
 
-
 import pytest
 import tensorflow as tf
 
