@@ -6,7 +6,8 @@ import os
 import pathlib
 from collections.abc import Sequence
 
-from reiqa_tf.image.reading import EXTENSIONS, ImageError
+from reiqa_tf.image.formats import EXTENSIONS
+from reiqa_tf.image.reading import ImageError
 from reiqa_tf.typing import PathLike
 
 
@@ -15,7 +16,7 @@ def find_photos(source: PathLike) -> list[str]:
 
     Args:
         source: the path of a photo, a folder (searched with its subfolders for names that end as
-            `reiqa_tf.image.reading.EXTENSIONS` says), or a pattern with `*`, `?`, `[...]` or `**`.
+            `reiqa_tf.image.formats.EXTENSIONS` says), or a pattern with `*`, `?`, `[...]` or `**`.
             A file is taken as it is, whatever its name.
 
     Returns:

@@ -1,22 +1,21 @@
-"""Read a photo from a file: any common format in, upright 8-bit RGB out.
+"""Read a photo from a file: any common format in, upright 8-bit sRGB out.
 
 This module needs Pillow and NumPy alone. Nothing here imports TensorFlow.
 """
 
-import io
+from __future__ import annotations
+
 import os
+from collections.abc import Callable
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageChops, ImageStat
 
 from reiqa_tf.errors import ReiqaError
+from reiqa_tf.image import containers, formats
+from reiqa_tf.image.color_profiles import to_srgb
+from reiqa_tf.image.containers import Container
 from reiqa_tf.typing import PathLike
-
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
-"""Pillow's names of the formats that are read; of several pictures in a file the first counts."""
-
-EXTENSIONS = (".jpg", ".jpeg", ".jpe", ".mpo", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
-"""What a photo's file name may end with when a folder is searched."""
 
 BACKGROUND = (255, 255, 255)
 """What shows through where a picture is transparent: white, as in a browser."""
@@ -24,7 +23,26 @@ BACKGROUND = (255, 255, 255)
 MINIMUM_SIDE = 32
 """Smallest width and height in pixels: below it the deepest stage of an encoder sees nothing."""
 
+MAX_PIXELS = 2**28
+"""Most pixels that a file may have unless a person says otherwise: 268 million, for the cameras of
+phones have 200. A small file can be made that unfolds into more than fits into memory."""
+
+_WHOLE_SCALE_PIXELS = 178_956_970
+"""A JPEG with more is decoded at reduced scale where it is to be shrunk anyway, which takes a
+fraction of the memory: twice `PIL.Image.MAX_IMAGE_PIXELS`, where Pillow itself would refuse it."""
+
 _SIXTEEN_BIT_MODES = ("I;16", "I;16B", "I;16L", "I;16N")
+
+# What EXIF calls 2 to 8.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 class ImageError(ReiqaError):
@@ -32,37 +50,45 @@ class ImageError(ReiqaError):
 
 
 def read_image(
-    source: PathLike | bytes, fit: int | None = None, name: str | None = None
+    source: PathLike | bytes | np.ndarray | Image.Image,
+    fit: int | None = None,
+    name: str | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> np.ndarray:
     """Reads a photo as upright 8-bit RGB.
 
-    EXIF orientation is applied; grey, palette and CMYK pictures become RGB by Pillow's rules;
-    16-bit grey is scaled to 8 bits; transparent parts show `BACKGROUND`; of an animation the first
-    frame is taken. Colour profiles are not applied: the numbers in the file are taken as sRGB.
+    The picture is what a viewer shows: turned as its EXIF or XMP data say, brought from its colour
+    profile to sRGB, transparent parts over `BACKGROUND`, of an animation the first frame. Grey and
+    palette pictures become RGB, 16-bit grey is scaled to 8 bits, CMYK is converted by its profile,
+    without one by Pillow's rule. Damaged metadata count as not there.
 
     Args:
-        source: path of the file, or its `bytes`.
+        source: path of the file, its `bytes`, a `PIL.Image`, or an array that is a picture
+            already: uint8 `(H, W, 3)` or `(H, W)`, or floats in [0, 1].
         fit: side in pixels of the square that the photo must fit into; a larger photo is shrunk
             to it (bicubic, antialiased, aspect ratio kept), a smaller one is left as it is.
             None keeps every photo at its own size.
         name: what error messages call the photo; its path, if None.
+        max_pixels: most pixels that the file may have, against files that are made to fill the
+            memory.
 
     Returns:
         uint8 array of shape `(height, width, 3)`.
 
     Raises:
         ImageError: if the file is missing, empty, no picture, truncated or otherwise damaged, too
-            small (`MINIMUM_SIDE`), or larger than Pillow's limit against decompression bombs.
+            small (`MINIMUM_SIDE`, once it is shrunk, too) or too large, or if its format needs an
+            extra that is not installed.
 
     Example:
     ```python
-    from reiqa_tf.image.reading import read_image
+    from reiqa_tf import read_image
 
-    image = read_image("photo.jpg")            # as it is
-    image = read_image("photo.jpg", fit=512)   # at most 512 px wide and high
+    image = read_image("photo.jpg")           # as it is
+    image = read_image("photo.jpg", fit=512)  # at most 512 px wide and high
     ```
     """
-    picture = open_image(source, name)
+    picture = open_image(source, name, fit, max_pixels)
     if fit is not None:
         size = size_to_fit(picture.width, picture.height, fit)
         if size != picture.size:
@@ -73,44 +99,83 @@ def read_image(
     return np.asarray(picture)
 
 
-def open_image(source: PathLike | bytes, name: str | None = None) -> Image.Image:
+def open_image(
+    source: PathLike | bytes | np.ndarray | Image.Image,
+    name: str | None = None,
+    fit: int | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> Image.Image:
     """Reads a photo as an upright `PIL.Image` in mode RGB.
 
     What `read_image` is made of; for callers that want to crop before they turn pixels into an
-    array. Args and Raises are those of `read_image`.
+    array.
+
+    Args:
+        source: as in `read_image`.
+        name: as in `read_image`.
+        fit: side of the square that the caller will shrink it to, or None. A very large JPEG is
+            then decoded at a scale that is still twice as large or more.
+        max_pixels: as in `read_image`.
+
+    Returns:
+        the picture.
+
+    Raises:
+        ImageError: as in `read_image`.
     """
     if isinstance(source, (str, os.PathLike)):
         name = name or os.fspath(source)
-        contents = read_bytes(source)
+        source = read_bytes(source)
     else:
         name = name or "picture in memory"
-        contents = bytes(source)
+    if isinstance(source, np.ndarray):
+        source = _from_array(source, name)
+    if isinstance(source, Image.Image):
+        picture = _explained(name, lambda: _to_rgb(source, Container(b"")))
+        _check_size(picture.size, name, fit)
+        return picture
+    contents = bytes(source)
     if not contents:
         raise ImageError(f"{name}: an empty file (0 bytes). Get a whole copy.")
-    try:
-        with Image.open(io.BytesIO(contents), formats=FORMATS) as picture:
-            _check_size(picture, name)
-            picture.load()
-            return _to_rgb(ImageOps.exif_transpose(picture) if _is_turned(picture) else picture)
-    except ImageError:
-        raise
-    except UnidentifiedImageError:
+    return _explained(name, lambda: _decode(contents, name, fit, max_pixels))
+
+
+def _decode(contents: bytes, name: str, fit: int | None, max_pixels: int) -> Image.Image:
+    format_row = formats.format_of(contents)
+    if format_row is None:
         raise ImageError(
-            f"{name}: not a picture that can be read. Expected one of {', '.join(FORMATS)}; "
+            f"{name}: not a picture that can be read. Expected one of {', '.join(formats.NAMES)}; "
             "received something else or a damaged header."
-        ) from None
-    except Image.DecompressionBombError:
-        raise ImageError(
-            f"{name}: more pixels than the limit against decompression bombs "
-            f"({2 * (Image.MAX_IMAGE_PIXELS or 0):,}). If you trust it, raise "
-            "PIL.Image.MAX_IMAGE_PIXELS or shrink the picture first."
-        ) from None
-    except MemoryError:
-        raise ImageError(f"{name}: does not fit into memory. Shrink the picture first.") from None
-    except Exception as error:
-        # Any type: on damaged files Pillow's plugins raise whatever their parsing ran into.
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ImageError(f"{name}: cannot be decoded, damaged or truncated ({reason}).") from None
+        )
+    container = containers.split(contents)
+    with format_row.open(container.pixels) as picture:
+        _check_size(picture.size, name, fit)
+        pixels = picture.width * picture.height
+        if pixels > max_pixels:
+            raise ImageError(
+                f"{name}: {pixels:,} pixels, more than the limit of {max_pixels:,} against files "
+                "that are made to fill the memory. If you trust it, raise the limit: --max-pixels "
+                "(max_pixels in Python)."
+            )
+        if fit is not None and pixels > _WHOLE_SCALE_PIXELS:
+            picture.draft("RGB", (2 * fit, 2 * fit))
+        picture.load()
+        if container.is_end_missing:
+            _check_scans(container, picture)
+        return _to_rgb(picture, container)
+
+
+def _check_scans(container: Container, picture: Image.Image) -> None:
+    """Refuses a JPEG without its end mark whose pixels are not all there, either.
+
+    The decoder makes missing pixels up, in silence. Put between the data and their end mark, noise
+    is passed over where the data are complete, and changes pixels where they are not.
+    """
+    noise = bytes(range(1, 255)) * 4
+    with formats.FORMATS[0].open(container.pixels[:-2] + noise + b"\xff\xd9") as other:
+        other.draft(picture.mode, picture.size)
+        if other.tobytes() != picture.tobytes():
+            raise ValueError("the file ends in the middle of its pixels")
 
 
 def size_to_fit(width: int, height: int, side: int) -> tuple[int, int]:
@@ -155,32 +220,104 @@ def read_bytes(path: PathLike) -> bytes:
         raise ImageError(f"{path!r}: cannot be opened ({error}).") from None
 
 
-def _check_size(picture: Image.Image, name: str) -> None:
-    if min(picture.size) < MINIMUM_SIDE:
+def _explained(name: str, work: Callable[[], Image.Image]) -> Image.Image:
+    """Calls a function and says in one line, with the picture's name, why it failed."""
+    try:
+        return work()
+    except ImageError:
+        raise
+    except formats.MissingReaderError as error:
+        raise ImageError(f"{name}: {error}") from None
+    except MemoryError:
+        raise ImageError(f"{name}: does not fit into memory. Shrink the picture first.") from None
+    except Exception as error:
+        # Any type: on damaged files Pillow's plugins raise whatever their parsing ran into.
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ImageError(f"{name}: cannot be decoded, damaged or truncated ({reason}).") from None
+
+
+def _check_size(size: tuple[int, int], name: str, fit: int | None) -> None:
+    width, height = size
+    if min(size) < MINIMUM_SIDE:
         raise ImageError(
             f"{name}: too small to judge. Expected at least {MINIMUM_SIDE} x {MINIMUM_SIDE} px, "
-            f"received {picture.width} x {picture.height} px."
+            f"received {width} x {height} px."
+        )
+    if fit is not None and min(size_to_fit(width, height, fit)) < MINIMUM_SIDE:
+        shrunk = size_to_fit(width, height, fit)
+        raise ImageError(
+            f"{name}: too small once shrunk to fit {fit} px. Expected at least {MINIMUM_SIDE} x "
+            f"{MINIMUM_SIDE} px, received {shrunk[0]} x {shrunk[1]} px ({width} x {height} px "
+            "before). Crop it, or score it as it is: --native-size."
         )
 
 
-def _is_turned(picture: Image.Image) -> bool:
-    return picture.getexif().get(ExifTags.Base.Orientation, 1) != 1  # 1 is upright.
+def _from_array(array: np.ndarray, name: str) -> Image.Image:
+    expected = "expected a picture (H, W, 3) or (H, W), uint8 levels or floats in [0, 1]"
+    if array.ndim == 3 and array.shape[-1] == 1:
+        array = array[..., 0]
+    if not (array.ndim == 2 or (array.ndim == 3 and array.shape[-1] in (3, 4))) or not array.size:
+        raise ImageError(f"{name}: {expected}. Received: {array.dtype} {array.shape}")
+    if np.issubdtype(array.dtype, np.floating):
+        low, high = float(np.min(array)), float(np.max(array))
+        if not (low >= 0 and high <= 1):
+            hint = " Divide levels by 255 first." if 1 < high <= 255 else ""
+            raise ImageError(
+                f"{name}: {expected}. Received: floats from {low:g} to {high:g}.{hint}"
+            )
+        array = np.floor(array * 255 + 0.5).astype(np.uint8)
+    if array.dtype != np.uint8:
+        raise ImageError(f"{name}: {expected}. Received: {array.dtype} {array.shape}")
+    return Image.fromarray(np.ascontiguousarray(array))
 
 
-def _to_rgb(picture: Image.Image) -> Image.Image:
+def _to_rgb(picture: Image.Image, container: Container) -> Image.Image:
+    """The picture upright, in sRGB, over the background."""
+    orientation, profile = containers.said_of(picture, container)
+    picture = _in_color(picture, container)
+    picture = to_srgb(picture, profile)
+    if picture.mode == "RGBA":
+        backdrop = Image.new("RGBA", picture.size, (*BACKGROUND, 255))
+        picture = Image.alpha_composite(backdrop, picture)
+    picture = picture if picture.mode == "RGB" else picture.convert("RGB")
+    return picture.transpose(_TURNS[orientation]) if orientation in _TURNS else picture
+
+
+def _in_color(picture: Image.Image, container: Container) -> Image.Image:
+    """The picture in a mode for which there are profiles: L, RGB, RGBA or CMYK."""
     if picture.mode in _SIXTEEN_BIT_MODES or picture.mode == "I":
-        return _from_sixteen_bits(np.asarray(picture))
+        return _from_sixteen_bits(np.asarray(picture), container.is_white_zero)
     if picture.mode == "F":
         raise ValueError("floating-point pixels, which have no agreed range")
+    if picture.format == "BMP" and picture.mode == "RGBA" and not _has_alpha(picture):
+        # Windows's own programs leave the fourth byte at 0 and mean nothing by it.
+        return picture.convert("RGB")
+    if picture.mode == "CMYK":
+        return _brighter_reading(picture) if container.is_ink_unsure else picture
     if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        backdrop = Image.new("RGBA", picture.size, (*BACKGROUND, 255))
-        return Image.alpha_composite(backdrop, picture).convert("RGB")
-    return picture if picture.mode == "RGB" else picture.convert("RGB")
+        return picture.convert("RGBA")
+    return picture if picture.mode in ("L", "RGB") else picture.convert("RGB")
 
 
-def _from_sixteen_bits(levels: np.ndarray) -> Image.Image:
+def _has_alpha(picture: Image.Image) -> bool:
+    return picture.getchannel("A").getextrema() != (0, 0)
+
+
+def _brighter_reading(picture: Image.Image) -> Image.Image:
+    """CMYK from a JPEG that does not say whether it counts ink or the lack of it.
+
+    Adobe's programs write the lack and say so in a mark; others write ink. Without the mark it may
+    be either. Read the wrong way round, a photo is next to black, as most of it has no black ink.
+    """
+    other = ImageChops.invert(picture)
+    readings = [
+        (sum(ImageStat.Stat(reading.convert("RGB")).mean), reading) for reading in (picture, other)
+    ]
+    return readings[0][1] if readings[0][0] >= readings[1][0] else readings[1][1]
+
+
+def _from_sixteen_bits(levels: np.ndarray, is_white_zero: bool) -> Image.Image:
     if levels.min() < 0 or levels.max() > 65535:
         raise ValueError(f"grey levels from {levels.min()} to {levels.max()}, not 0 to 65535")
     grey = (levels.astype(np.uint32) * 255 + 32767) // 65535
-    return Image.fromarray(grey.astype(np.uint8)).convert("RGB")
+    return Image.fromarray((255 - grey if is_white_zero else grey).astype(np.uint8))
