@@ -125,7 +125,7 @@ def bytes_function(scorer: ReIQAScorer, compute: Callable[[Tensor], Outputs]) ->
         def compute_row(entry: tuple[Tensor, Tensor]) -> Tensor:
             index, contents = entry
             label = tf.strings.join([IMAGE_BYTES, "[", tf.strings.as_string(index), "]"])
-            photo = decode_served_photo(contents, label)
+            photo = decode_served_photo(contents, label, scorer.working_size)
             if scorer.working_size is None:
                 photo = to_unit_range(photo)
             else:

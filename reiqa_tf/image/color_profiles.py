@@ -11,6 +11,9 @@ from PIL import Image, ImageCms
 _LATTICE = np.stack(np.meshgrid(*[np.linspace(0, 255, 9).round()] * 3), -1).astype(np.uint8)
 """Colours on which a profile is compared with sRGB."""
 
+DARKEST, BRIGHTEST = 64, 192
+"""A profile that makes black lighter than the one or white darker than the other is damaged."""
+
 _SPACES = {"RGB": "RGB ", "RGBA": "RGB ", "CMYK": "CMYK", "L": "GRAY"}
 """Modes of pictures and the colour space that a profile for them names."""
 
@@ -55,12 +58,13 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
         )
     except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
         return None
-    if mode in ("RGB", "RGBA"):
-        picture = Image.fromarray(_LATTICE.reshape(-1, 27, 3)).convert(mode)
-        before, after = (
-            np.asarray(colors, np.int16) for colors in (picture, transform.apply(picture))
-        )
-        changed = np.abs(after - before).max()
-        if changed <= 1:
-            return None
-    return transform
+    if mode == "CMYK":
+        return transform
+    picture = Image.fromarray(_LATTICE.reshape(-1, 27, 3)).convert(mode)
+    before, after = (
+        np.asarray(colors.convert("RGB"), np.int16)
+        for colors in (picture, transform.apply(picture))
+    )
+    is_sound = after[0, 0].max() <= DARKEST and after[-1, -1].min() >= BRIGHTEST
+    is_srgb = mode != "L" and np.abs(after - before).max() <= 1
+    return transform if is_sound and not is_srgb else None

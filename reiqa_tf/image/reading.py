@@ -27,9 +27,12 @@ MAX_PIXELS = 2**28
 """Most pixels that a file may have unless a person says otherwise: 268 million, for the cameras of
 phones have 200. A small file can be made that unfolds into more than fits into memory."""
 
-_WHOLE_SCALE_PIXELS = 178_956_970
+WHOLE_SCALE_PIXELS = 178_956_970
 """A JPEG with more is decoded at reduced scale where it is to be shrunk anyway, which takes a
 fraction of the memory: twice `PIL.Image.MAX_IMAGE_PIXELS`, where Pillow itself would refuse it."""
+
+END_NOISE = bytes(range(1, 255)) * 4
+"""What is put behind the pixels of a JPEG without its end mark, to see whether all are there."""
 
 _SIXTEEN_BIT_MODES = ("I;16", "I;16B", "I;16L", "I;16N")
 
@@ -157,7 +160,7 @@ def _decode(contents: bytes, name: str, fit: int | None, max_pixels: int) -> Ima
                 "that are made to fill the memory. If you trust it, raise the limit: --max-pixels "
                 "(max_pixels in Python)."
             )
-        if fit is not None and pixels > _WHOLE_SCALE_PIXELS:
+        if fit is not None and pixels > WHOLE_SCALE_PIXELS:
             picture.draft("RGB", (2 * fit, 2 * fit))
         picture.load()
         if container.is_end_missing:
@@ -171,8 +174,7 @@ def _check_scans(container: Container, picture: Image.Image) -> None:
     The decoder makes missing pixels up, in silence. Put between the data and their end mark, noise
     is passed over where the data are complete, and changes pixels where they are not.
     """
-    noise = bytes(range(1, 255)) * 4
-    with formats.FORMATS[0].open(container.pixels[:-2] + noise + b"\xff\xd9") as other:
+    with formats.FORMATS[0].open(container.pixels[:-2] + END_NOISE + b"\xff\xd9") as other:
         other.draft(picture.mode, picture.size)
         if other.tobytes() != picture.tobytes():
             raise ValueError("the file ends in the middle of its pixels")

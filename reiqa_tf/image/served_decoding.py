@@ -9,11 +9,16 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from reiqa_tf.image.decoding import decode_jpeg, jpeg_orientation, tiff_orientation, turned
-from reiqa_tf.image.reading import BACKGROUND, MINIMUM_SIDE
-
-MOST_PIXELS = 178_956_970
-"""Largest number of pixels: Pillow's limit against decompression bombs, which `read_image` has."""
+from reiqa_tf.image import profile_ops
+from reiqa_tf.image.decoding import LOSSY_FRAMES, decode_jpeg, is_one_of, turned
+from reiqa_tf.image.metadata_ops import Said, said_in_jpeg, said_in_png
+from reiqa_tf.image.reading import (
+    BACKGROUND,
+    END_NOISE,
+    MAX_PIXELS,
+    MINIMUM_SIDE,
+    WHOLE_SCALE_PIXELS,
+)
 
 _UNREADABLE = {
     b"GIF8": "a GIF",
@@ -32,40 +37,62 @@ _UNREADABLE = {
 _GREY, _GREY_AND_ALPHA, _RGBA = 0, 4, 6  # colour types in a PNG's header
 
 
-def decode_served_photo(contents: tf.Tensor, name: tf.Tensor) -> tf.Tensor:
-    """Decodes one JPEG or PNG to upright 8-bit RGB, or refuses it by name.
+def decode_served_photo(contents: tf.Tensor, name: tf.Tensor, fit: int | None = None) -> tf.Tensor:
+    """Decodes one JPEG or PNG to upright 8-bit sRGB, or refuses it by name.
 
-    The pixels are those of `read_image`: EXIF orientation is applied, transparent parts show
-    white, CMYK, grey, palette and 16-bit pictures become 8-bit RGB.
+    The pixels are those of `read_image`: the picture is turned as its EXIF or XMP data say,
+    transparent parts show white, CMYK, grey, palette and 16-bit pictures become 8-bit RGB. Colour
+    profiles of curves and a matrix, which cameras, phones and editors write, are applied, within a
+    level of what `read_image` makes of them; a picture whose profile is made of tables is refused.
 
     Args:
         contents: scalar string tensor, the bytes of the file.
         name: scalar string tensor, what error messages call the photo.
+        fit: side in pixels of the square that the caller will shrink it to, or None; see
+            `read_image`.
 
     Returns:
         uint8 tensor `(height, width, 3)`.
 
     Raises:
         tf.errors.InvalidArgumentError: if the photo is neither JPEG nor PNG, damaged, truncated,
-            smaller than `MINIMUM_SIDE` in one direction or larger than `MOST_PIXELS`. (While the
-            graph runs.)
+            smaller than `MINIMUM_SIDE` in one direction (once it is shrunk, too), larger than
+            `MAX_PIXELS`, or of a kind that cannot be read here. (While the graph runs.)
     """
     is_jpeg = _begins(contents, b"\xff\xd8\xff")
     is_png = _begins(contents, b"\x89PNG\r\n\x1a\n")
     kind = tf.where(is_jpeg, "JPEG", "PNG")
-    size = tf.case(
+    shape = tf.case(
         [
-            (is_jpeg, lambda: _unless_it_fails(_jpeg_size, contents, tf.zeros(2, tf.int32))),
-            (is_png, lambda: _unless_it_fails(_png_size, contents, tf.zeros(2, tf.int32))),
+            (is_jpeg, lambda: _unless_it_fails(_jpeg_shape, contents, tf.zeros(3, tf.int32))),
+            (is_png, lambda: _unless_it_fails(_png_shape, contents, tf.zeros(3, tf.int32))),
         ],
-        default=lambda: tf.zeros(2, tf.int32),
+        default=lambda: tf.zeros(3, tf.int32),
     )
-    fits = (tf.reduce_min(size) >= MINIMUM_SIDE) & (_pixels(size) <= MOST_PIXELS)
+    size, channels = shape[:2], shape[2]
+    said = tf.cond(
+        is_png,
+        lambda: said_in_png(contents),
+        lambda: said_in_jpeg(tf.where(is_jpeg, contents, b"")),
+    )
+    fate = profile_ops.fate(said.profile, channels)
+    is_known = is_png | is_one_of(said.frame, LOSSY_FRAMES)
+    is_large = (tf.reduce_min(size) >= MINIMUM_SIDE) & (_shrunk_side(size, fit) >= MINIMUM_SIDE)
+    fits = is_large & (_pixels(size) <= MAX_PIXELS)
+    is_wanted = fits & is_known & (fate != profile_ops.REFUSED)
     nothing = tf.zeros((0, 0, 3), tf.uint8)
-    photo = tf.case(
+    decoded = tf.case(
         [
-            (fits & is_jpeg, lambda: _unless_it_fails(_upright_jpeg, contents, nothing)),
-            (fits & is_png, lambda: _unless_it_fails(_upright_png, contents, nothing)),
+            (
+                is_wanted & is_jpeg,
+                lambda: _unless_it_fails(
+                    lambda file: _jpeg(file, said, shape, fit), contents, nothing
+                ),
+            ),
+            (
+                is_wanted & is_png,
+                lambda: _unless_it_fails(lambda file: _png(file, said, fate), contents, nothing),
+            ),
         ],
         default=lambda: nothing,
     )
@@ -75,6 +102,12 @@ def decode_served_photo(contents: tf.Tensor, name: tf.Tensor) -> tf.Tensor:
         [
             (tf.strings.length(contents) == 0, lambda: tf.constant("an empty file (0 bytes)")),
             (~(is_jpeg | is_png), lambda: _foreign(contents)),
+            (
+                is_jpeg & (said.frame > 0) & ~is_known,
+                lambda: tf.constant(
+                    "a JPEG coded without loss or in layers; expected an ordinary one"
+                ),
+            ),
             (tf.reduce_min(size) == 0, lambda: damaged),
             (
                 tf.reduce_min(size) < MINIMUM_SIDE,
@@ -83,12 +116,28 @@ def decode_served_photo(contents: tf.Tensor, name: tf.Tensor) -> tf.Tensor:
                 ),
             ),
             (
-                ~fits,
+                ~is_large,
                 lambda: tf.strings.join(
-                    [sides, f", too large; expected at most {MOST_PIXELS:,} pixels"]
+                    [
+                        sides,
+                        f", too small once shrunk to fit {fit} px; expected at least "
+                        f"{MINIMUM_SIDE} px each way",
+                    ]
                 ),
             ),
-            (tf.size(photo) == 0, lambda: damaged),
+            (
+                ~fits,
+                lambda: tf.strings.join(
+                    [sides, f", too large; expected at most {MAX_PIXELS:,} pixels"]
+                ),
+            ),
+            (
+                fate == profile_ops.REFUSED,
+                lambda: tf.constant(
+                    "a colour profile made of tables, as for printing; convert the photo to sRGB"
+                ),
+            ),
+            (tf.size(decoded) == 0, lambda: damaged),
         ],
         default=lambda: tf.constant(""),
     )
@@ -97,7 +146,23 @@ def decode_served_photo(contents: tf.Tensor, name: tf.Tensor) -> tf.Tensor:
         complaint == "", [tf.strings.join([name, length, complaint])], name="photo"
     )
     with tf.control_dependencies([checked] if checked is not None else []):  # None when eager
-        return tf.ensure_shape(tf.identity(photo), (None, None, 3))
+        photo = tf.cond(
+            is_jpeg & (fate == profile_ops.APPLIED),
+            lambda: profile_ops.to_srgb(decoded, said.profile, channels),
+            lambda: tf.identity(decoded),
+        )
+        return tf.ensure_shape(turned(photo, said.orientation), (None, None, 3))
+
+
+def _shrunk_side(size: tf.Tensor, fit: int | None) -> tf.Tensor:
+    """The shorter side of a picture once it is shrunk, as `size_to_fit` computes it."""
+    shorter, longer = tf.reduce_min(size), tf.reduce_max(size)
+    if fit is None:
+        return shorter
+    # In 64 bits: a damaged header may say any size.
+    wide, long = tf.cast(shorter, tf.int64), tf.maximum(tf.cast(longer, tf.int64), 1)
+    shrunk = tf.cast((2 * wide * fit + long) // (2 * long), tf.int32)
+    return tf.where(longer <= fit, shorter, shrunk)
 
 
 def _begins(contents: tf.Tensor, magic: bytes) -> tf.Tensor:
@@ -132,14 +197,15 @@ def _unless_it_fails(
     return either.with_options(options).get_single_element()
 
 
-def _jpeg_size(contents: tf.Tensor) -> tf.Tensor:
-    return tf.image.extract_jpeg_shape(contents)[:2]
+def _jpeg_shape(contents: tf.Tensor) -> tf.Tensor:
+    return tf.image.extract_jpeg_shape(contents)
 
 
-def _png_size(contents: tf.Tensor) -> tf.Tensor:
-    numbers = tf.io.decode_raw(tf.strings.substr(contents, 16, 8), tf.uint8)
+def _png_shape(contents: tf.Tensor) -> tf.Tensor:
+    numbers = tf.io.decode_raw(tf.strings.substr(contents, 16, 10), tf.uint8)
+    is_grey = numbers[9] == _GREY
     # Lengths of 2**31 and more, which no PNG may have, become negative: too small.
-    return tf.stack([_number(numbers[4:]), _number(numbers[:4])])
+    return tf.stack([_number(numbers[4:8]), _number(numbers[:4]), tf.where(is_grey, 1, 3)])
 
 
 def _number(levels: tf.Tensor) -> tf.Tensor:
@@ -147,25 +213,102 @@ def _number(levels: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(tf.cast(levels, tf.int32) * [1 << 24, 1 << 16, 1 << 8, 1])
 
 
-def _upright_jpeg(contents: tf.Tensor) -> tf.Tensor:
-    return turned(decode_jpeg(contents), jpeg_orientation(contents))
+def _jpeg(contents: tf.Tensor, said: Said, shape: tf.Tensor, fit: int | None) -> tf.Tensor:
+    """Decodes a JPEG as it lies, at reduced scale where `read_image` does."""
+    is_unsure = (shape[2] == 4) & ~said.has_adobe_mark
+    return tf.cond(
+        is_unsure,
+        lambda: _brighter_reading(contents),
+        lambda: tf.cond(
+            _has_end(contents, said.scans),
+            lambda: _at_scale(contents, shape, fit),
+            lambda: _without_end(contents, shape, fit),
+        ),
+    )
 
 
-def _upright_png(contents: tf.Tensor) -> tf.Tensor:
+def _at_scale(contents: tf.Tensor, shape: tf.Tensor, fit: int | None) -> tf.Tensor:
+    if fit is None:
+        return decode_jpeg(contents)
+    times = tf.minimum(shape[0], shape[1]) // (2 * fit)
+    times = tf.where(_pixels(shape[:2]) > WHOLE_SCALE_PIXELS, times, 1)
+    return tf.case(
+        [
+            (times >= reduction, lambda reduction=reduction: decode_jpeg(contents, reduction))
+            for reduction in (8, 4, 2)
+        ],
+        default=lambda: decode_jpeg(contents),
+    )
+
+
+def _has_end(contents: tf.Tensor, scans: tf.Tensor) -> tf.Tensor:
+    """Whether the mark at the end of a JPEG is there; not always the last thing in the file."""
+    length = tf.strings.length(contents)
+
+    def somewhere() -> tf.Tensor:
+        levels = tf.io.decode_raw(tf.strings.substr(contents, scans, length - scans), tf.uint8)
+        return tf.reduce_any((levels[:-1] == 0xFF) & (levels[1:] == 0xD9))
+
+    return tf.cond(
+        tf.strings.substr(contents, length - 2, 2) == b"\xff\xd9", lambda: True, somewhere
+    )
+
+
+def _without_end(contents: tf.Tensor, shape: tf.Tensor, fit: int | None) -> tf.Tensor:
+    """Decodes a JPEG without its end mark; fails if pixels are missing, too.
+
+    As `read_image` finds out: see `reiqa_tf.image.reading`.
+    """
+    photo = _at_scale(contents + b"\xff\xd9", shape, fit)
+    other = _at_scale(contents + END_NOISE + b"\xff\xd9", shape, fit)
+    with tf.control_dependencies([tf.debugging.assert_equal(photo, other)]):
+        return tf.identity(photo)
+
+
+def _brighter_reading(contents: tf.Tensor) -> tf.Tensor:
+    """A JPEG in CMYK that does not say how it counts ink: see `reiqa_tf.image.reading`."""
+    mark = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
+    lack = decode_jpeg(_with_mark(contents, mark))
+    ink = decode_jpeg(contents)
+    lack_is_brighter = tf.reduce_sum(tf.cast(lack, tf.int64)) >= tf.reduce_sum(
+        tf.cast(ink, tf.int64)
+    )
+    return tf.where(lack_is_brighter, lack, ink)
+
+
+def _with_mark(contents: tf.Tensor, mark: bytes) -> tf.Tensor:
+    rest = tf.strings.substr(contents, 2, tf.strings.length(contents) - 2)
+    return tf.strings.join([b"\xff\xd8", mark, rest])
+
+
+def _png(contents: tf.Tensor, said: Said, fate: tf.Tensor) -> tf.Tensor:
+    """Decodes a PNG as it lies, in sRGB."""
     header = tf.cast(tf.io.decode_raw(tf.strings.substr(contents, 24, 2), tf.uint8), tf.int32)
     bit_depth, color_type = header[0], header[1]
-    has_transparency, exif = _png_chunks(contents)
-    is_deep_grey = (bit_depth == 16) & (color_type == _GREY)
-    is_clear = has_transparency | (color_type == _GREY_AND_ALPHA) | (color_type == _RGBA)
+    is_clear = said.is_clear | (color_type == _GREY_AND_ALPHA) | (color_type == _RGBA)
+    # Grey that is clear in places becomes colour before its profile would be looked at.
+    channels = tf.where((color_type == _GREY) & ~is_clear, 1, 3)
+    is_applied = (fate == profile_ops.APPLIED) & ((channels == 1) == (color_type == _GREY))
+
+    def in_srgb(photo: tf.Tensor) -> tf.Tensor:
+        return tf.cond(
+            is_applied,
+            lambda: profile_ops.to_srgb(photo, said.profile, channels),
+            lambda: photo,
+        )
+
+    def clear() -> tf.Tensor:
+        levels = tf.io.decode_png(contents, channels=4)
+        return _over_background(tf.concat([in_srgb(levels[..., :3]), levels[..., 3:]], -1))
+
     photo = tf.case(
         [
-            (is_deep_grey, lambda: _deep_grey(contents)),
-            (is_clear, lambda: _over_background(tf.io.decode_png(contents, channels=4))),
+            ((bit_depth == 16) & (color_type == _GREY), lambda: in_srgb(_deep_grey(contents))),
+            (is_clear, clear),
         ],
-        default=lambda: tf.io.decode_png(contents, channels=3),
+        default=lambda: in_srgb(tf.io.decode_png(contents, channels=3)),
     )
-    levels = tf.cast(tf.io.decode_raw(exif, tf.uint8), tf.int32)
-    return turned(tf.ensure_shape(photo, (None, None, 3)), tiff_orientation(levels))
+    return tf.ensure_shape(photo, (None, None, 3))
 
 
 def _deep_grey(contents: tf.Tensor) -> tf.Tensor:
@@ -181,26 +324,3 @@ def _over_background(photo: tf.Tensor) -> tf.Tensor:
     mixed = 128 * (color * alpha + tf.constant(BACKGROUND) * (255 - alpha)) + (128 << 7)
     # (Shifts by 8 and 15 bits; nothing here is negative.)
     return tf.cast((mixed // 256 + mixed) // 32768, tf.uint8)
-
-
-def _png_chunks(contents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Walks over the chunks of a PNG: whether one makes it transparent, and its EXIF data."""
-    end = tf.strings.length(contents)
-
-    def step(
-        offset: tf.Tensor, has_transparency: tf.Tensor, exif: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        numbers = tf.io.decode_raw(tf.strings.substr(contents, offset, 4), tf.uint8)
-        name = tf.strings.substr(contents, offset + 4, 4)
-        left = end - offset - 12
-        length = _number(numbers)
-        length = tf.where((length < 0) | (length > left), left, length)
-        found = tf.cond(
-            name == b"eXIf", lambda: tf.strings.substr(contents, offset + 8, length), lambda: exif
-        )
-        return offset + 12 + length, has_transparency | (name == b"tRNS"), found
-
-    _, has_transparency, exif = tf.while_loop(
-        lambda offset, *_: offset + 12 <= end, step, (8, tf.constant(False), tf.constant(b""))
-    )
-    return has_transparency, exif

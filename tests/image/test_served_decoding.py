@@ -161,4 +161,4 @@ def test_the_graph_asks_for_no_python():
 
 
 def test_the_limit_of_pixels_is_that_of_reading():
-    assert served_decoding.MOST_PIXELS == 2 * Image.MAX_IMAGE_PIXELS
+    assert served_decoding.MAX_PIXELS == 2 * Image.MAX_IMAGE_PIXELS
