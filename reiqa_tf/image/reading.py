@@ -31,8 +31,9 @@ WHOLE_SCALE_PIXELS = 178_956_970
 """A JPEG with more is decoded at reduced scale where it is to be shrunk anyway, which takes a
 fraction of the memory: twice `PIL.Image.MAX_IMAGE_PIXELS`, where Pillow itself would refuse it."""
 
-END_NOISE = bytes(range(1, 255)) * 4
-"""What is put behind the pixels of a JPEG without its end mark, to see whether all are there."""
+END_NOISE = bytes((193 * i + 217) % 255 for i in range(1000))
+"""What is put behind the pixels of a JPEG without its end mark, to see whether all are there: bytes
+far from the zeros that a decoder makes up, none of which begins a mark."""
 
 _SIXTEEN_BIT_MODES = ("I;16", "I;16B", "I;16L", "I;16N")
 

@@ -1,12 +1,16 @@
 """Photos whose metadata were damaged at random, as real files are; the pixels stay sound."""
 
 import io
+import pathlib
 import struct
 import zlib
 
 import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+
+CASES = pathlib.Path(__file__).parents[1] / "cases"
+"""Files that real tools write."""
 
 XMP = (
     b"<?xpacket begin='' id='W5M0MpCehiHzreSzNTczkc9d'?><x:xmpmeta xmlns:x='adobe:ns:meta/'>"

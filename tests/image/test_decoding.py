@@ -7,7 +7,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from reiqa_tf.image.decoding import decode_photo, jpeg_orientation
+from reiqa_tf.image.decoding import decode_photo
+from reiqa_tf.image.metadata_ops import said_in_jpeg
 from reiqa_tf.image.reading import read_image
 
 
@@ -33,7 +34,7 @@ def test_a_jpeg_is_turned_as_its_exif_data_say(picture, orientation, endian):
     exif[0x010F] = "a maker whose name comes first"
     exif[0x0112] = orientation
     contents = encoded(picture, quality=90, exif=exif)
-    assert int(jpeg_orientation(contents)) == orientation
+    assert int(said_in_jpeg(contents).orientation) == orientation
     np.testing.assert_array_equal(decode(contents), read_image(contents))
 
 
@@ -58,11 +59,11 @@ def test_damaged_exif_data_leave_a_photo_upright(picture):
     contents = bytearray(encoded(picture, exif=exif))
     place = contents.index(b"Exif\x00\x00") + 6
     contents[place + 4 : place + 8] = b"\xff\xff\xff\x7f"  # a directory far behind the end
-    assert int(jpeg_orientation(bytes(contents))) == 1
+    assert int(said_in_jpeg(bytes(contents)).orientation) == 1
     assert decode(bytes(contents)).shape == (97, 131, 3)
     contents[place + 4 : place + 8] = (60000).to_bytes(4, "little")
-    assert int(jpeg_orientation(bytes(contents))) == 1
-    assert int(jpeg_orientation(encoded(picture) + b"Exif\x00\x00")) == 1
+    assert int(said_in_jpeg(bytes(contents)).orientation) == 1
+    assert int(said_in_jpeg(encoded(picture) + b"Exif\x00\x00").orientation) == 1
 
 
 @pytest.mark.parametrize(
