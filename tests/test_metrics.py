@@ -191,12 +191,12 @@ def test_bad_input_is_refused_with_what_to_change(function, predicted, scores, m
 
 def test_bootstrap_intervals_hold_the_figures_and_repeat_with_the_seed(scored):
     figures = agreement(*scored)
-    intervals = bootstrap_intervals(*scored, resamples=200, seed=4)
+    intervals = bootstrap_intervals(*scored, resamples=50, seed=4)
     assert list(intervals) == FIGURES
     for name, (low, high) in intervals.items():
         assert low < figures[name] < high
-    assert bootstrap_intervals(*scored, resamples=200, seed=4) == intervals
-    assert bootstrap_intervals(*scored, resamples=200, seed=5) != intervals
+    assert bootstrap_intervals(*scored, resamples=50, seed=4) == intervals
+    assert bootstrap_intervals(*scored, resamples=50, seed=5) != intervals
 
 
 def test_bootstrap_interval_agrees_with_scipy(scored):
@@ -285,10 +285,10 @@ def test_paired_bootstrap_is_the_difference_and_changes_sign_with_the_order(scor
 def test_paired_bootstrap_sees_a_difference_that_separate_intervals_hide(scored):
     predicted, scores = scored
     worse = predicted + np.random.default_rng(0).normal(scale=0.7, size=len(predicted))
-    better_low = bootstrap_intervals(predicted, scores, resamples=300)["plcc"][0]
-    worse_high = bootstrap_intervals(worse, scores, resamples=300)["plcc"][1]
+    better_low = bootstrap_intervals(predicted, scores, resamples=100)["plcc"][0]
+    worse_high = bootstrap_intervals(worse, scores, resamples=100)["plcc"][1]
     assert better_low < worse_high
-    assert paired_bootstrap(predicted, worse, scores, metric=plcc, resamples=300).low > 0
+    assert paired_bootstrap(predicted, worse, scores, metric=plcc, resamples=100).low > 0
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,15 @@ def test_the_long_description_stands_alone_and_shows_what_the_readme_does(setup)
     assert example in readme  # where it is run
 
 
+def test_workflows_do_all_that_runs_from_nothing():
+    (parts,) = re.findall(r'^parts="(.*)"$', (ROOT / ".ci/run").read_text(), re.MULTILINE)
+    workflows = (ROOT / ".github" / "workflows").glob("*.yml")
+    called = {
+        part for path in workflows for part in re.findall(r"\.ci/run (\w+)", path.read_text())
+    }
+    assert called == set(parts.split())
+
+
 def test_the_version_is_one():
     assert importlib.metadata.version("reiqa_tf") == reiqa_tf.__version__
 

@@ -115,6 +115,7 @@ def _two_workers(folder, epochs):
             worker.wait()
 
 
+@pytest.mark.slow  # two more processes that start TensorFlow and compile
 def test_two_worker_processes_are_one_process(tmp_path):
     with _two_workers(tmp_path, epochs=1) as workers:
         one = train_encoder(worker_config(), StandIn(), tmp_path / "one")
