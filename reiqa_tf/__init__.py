@@ -21,8 +21,11 @@ from reiqa_tf.version import __version__
 if TYPE_CHECKING:
     from reiqa_tf.distortions.bank import DISTORTIONS, distort
     from reiqa_tf.errors import ReiqaError
+    from reiqa_tf.evaluation.benchmark import benchmark
+    from reiqa_tf.evaluation.evaluate import evaluate
     from reiqa_tf.export.exporting import export
     from reiqa_tf.export.verification import verify
+    from reiqa_tf.fitting.fit import fit
     from reiqa_tf.image.reading import ImageError, read_image
     from reiqa_tf.image.scaling import half_size
     from reiqa_tf.models.efficientnet_lite import EfficientNetLiteBackbone
@@ -54,8 +57,11 @@ _HOMES = {
     "ResNetBackbone": "reiqa_tf.models.resnet",
     "Score": "reiqa_tf.scoring.score",
     "Scorer": "reiqa_tf.scoring.scorer",
+    "benchmark": "reiqa_tf.evaluation.benchmark",
     "distort": "reiqa_tf.distortions.bank",
+    "evaluate": "reiqa_tf.evaluation.evaluate",
     "export": "reiqa_tf.export",
+    "fit": "reiqa_tf.fitting.fit",
     "half_size": "reiqa_tf.image.scaling",
     "load_preset": "reiqa_tf.models.scorer",
     "open_scorer": "reiqa_tf.runtimes.opening",
@@ -84,8 +90,11 @@ __all__ = [
     "Score",
     "Scorer",
     "__version__",
+    "benchmark",
     "distort",
+    "evaluate",
     "export",
+    "fit",
     "half_size",
     "load_preset",
     "open_scorer",

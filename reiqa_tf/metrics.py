@@ -213,6 +213,59 @@ def bootstrap_intervals(
 
 
 @dataclasses.dataclass(frozen=True)
+class Agreement:
+    """All five figures with their 95 % bootstrap intervals: what result files and presets hold.
+
+    Attributes:
+        srcc: Spearman's rank correlation.
+        krcc: Kendall's tau-b.
+        plcc: Pearson's correlation of the raw predictions.
+        plcc_logistic: the same after the logistic mapping.
+        rmse: root mean squared error after the logistic mapping, in units of the scores.
+        intervals: for each of these by name, `(low, high)`.
+        count: number of rows.
+    """
+
+    srcc: float
+    krcc: float
+    plcc: float
+    plcc_logistic: float
+    rmse: float
+    intervals: dict[str, tuple[float, float]]
+    count: int
+
+
+def measure_agreement(
+    predicted: ArrayLike, scores: ArrayLike, groups: ArrayLike | None = None, seed: int = 0
+) -> Agreement:
+    """The five figures and how sure they are.
+
+    Args:
+        predicted: array-like `(N,)` of predicted scores, N at least 5.
+        scores: array-like `(N,)` of the scores that people gave.
+        groups: as in `bootstrap_intervals`.
+        seed: as in `bootstrap_intervals`.
+
+    Returns:
+        An `Agreement`.
+
+    Raises:
+        MetricError: as `bootstrap_intervals` does.
+
+    Example:
+    ```python
+    from reiqa_tf.metrics import measure_agreement
+
+    agreement = measure_agreement([1, 2, 3, 4, 5, 6], [10, 30, 20, 50, 40, 60])
+    print(agreement.srcc, agreement.intervals["srcc"])
+    ```
+    """
+    intervals = bootstrap_intervals(predicted, scores, groups=groups, seed=seed)
+    figures = agreement(predicted, scores)
+    return Agreement(**figures, intervals=intervals, count=len(np.asarray(scores)))
+
+
+@dataclasses.dataclass(frozen=True)
 class PairedDifference:
     """By how much one set of predictions beats another on the same rows.
 

@@ -28,6 +28,7 @@ ARROWS = {
     "bulk": {"models", "presets", "scoring"},
     "fitting": {"data", "distortions", "image", "metrics", "models", "presets", "scoring"},
     "evaluation": {
+        "bulk",
         "data",
         "distortions",
         "fitting",
@@ -112,6 +113,10 @@ LIGHT_FILES = (
     "training/recipes.py",
     "training/settings.py",
     "fitting/__init__.py",
+    "evaluation/__init__.py",
+    "evaluation/baseline_catalog.py",
+    "evaluation/splitting.py",
+    "fitting/defaults.py",
     "fitting/regression.py",
 )
 
@@ -137,10 +142,15 @@ def _imports(path, only_at_import=False):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def _rooms(path, **options):
+def _rooms(path, but=(), **options):
     for name in _imports(path, **options):
         parts = name.split(".")
-        if parts[0] == "reiqa_tf" and len(parts) > 1 and not parts[1].startswith("__"):
+        if (
+            name not in but
+            and parts[0] == "reiqa_tf"
+            and len(parts) > 1
+            and not parts[1].startswith("__")
+        ):
             yield parts[1]
 
 
@@ -176,12 +186,20 @@ def test_the_arrows_have_no_circle():
 
 def test_commands_import_nothing_heavy_until_they_run():
     light = {"errors", "version", "presets", "cli"}
+    # Numbers for the help, from files that import nothing heavy.
+    plain = {
+        "reiqa_tf.data.databases.catalog.DATABASES",
+        "reiqa_tf.evaluation.baseline_catalog.BASELINES",
+        "reiqa_tf.evaluation.splitting.Splitting",
+        "reiqa_tf.fitting.defaults",
+    }
     later = {"training_progress"}  # what a command imports once it runs
     for room, path in _sources():
         if room == "cli" and path.stem not in later:
             imported = {name.rpartition(".")[2] for name in _imports(path, only_at_import=True)}
             assert not imported & later, path
-            assert set(_rooms(path, only_at_import=True)) <= light, path
+            rooms = _rooms(path, only_at_import=True, but=plain)
+            assert set(rooms) <= light, path
             roots = {name.split(".")[0] for name in _imports(path, only_at_import=True)}
             assert not roots & {"tensorflow", "keras", "numpy", "sklearn", "matplotlib", "rich"}, (
                 path

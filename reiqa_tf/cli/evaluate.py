@@ -1,8 +1,12 @@
 """`reiqa evaluate`: how well a preset agrees with people."""
 
+from __future__ import annotations
+
+import argparse
+import pathlib
+
 from reiqa_tf import presets
-from reiqa_tf.cli import terminal
-from reiqa_tf.cli.fit import add_cache_flags, agreement_rows, features_of, open_cache
+from reiqa_tf.cli import cache_flags, terminal
 from reiqa_tf.cli.startup import start_tensorflow
 
 _EXAMPLES = """\
@@ -15,7 +19,7 @@ compare ranks; PLCC is printed raw and after the usual 4-parameter logistic mapp
 it. Intervals are 95 % bootstrap intervals over the photos (over the groups, where given)."""
 
 
-def add_parser(subparsers):
+def add_parser(subparsers: terminal.Subparsers) -> None:
     """Adds the subcommand."""
     parser = terminal.add_parser(
         subparsers, "evaluate", run, "Compare a preset's scores with people's.", _EXAMPLES
@@ -32,56 +36,37 @@ def add_parser(subparsers):
     parser.add_argument(
         "--lower-is-better", action="store_true", help="the scores are DMOS: mirror them"
     )
-    add_cache_flags(parser)
+    cache_flags.add_to(parser)
 
 
-def run(arguments):
-    """Evaluates the preset and answers the exit code."""
+def run(arguments: argparse.Namespace) -> int:
+    """Evaluates the preset and returns the exit code."""
     start_tensorflow()
-    import json
-    import pathlib
-
     from reiqa_tf.data.scored_photos import read_scored_photos
-    from reiqa_tf.evaluation.agreement import evaluate, plot_agreement
-    from reiqa_tf.files import written_whole
-    from reiqa_tf.models.scorer import load_preset
+    from reiqa_tf.evaluation.evaluate import evaluate
 
     scored = read_scored_photos(arguments.scores, lower_is_better=arguments.lower_is_better)
-    if arguments.split:
-        scored = scored.split(arguments.split)
-    scorer = load_preset(arguments.preset)
-    scorer.fitted_head()
-    with open_cache(scorer, arguments) as cache:
-        features, scored, problems = features_of(scorer, scored, cache)
-    scores = scorer.judge_features(features)
-    predicted = [float(score) for score in scores]
-    result = evaluate(scored.scores, predicted, groups=scored.groups)
+    cache = cache_flags.cache_of(arguments)
+    with terminal.says_on_interrupt(cache_flags.KEPT if cache else ""):
+        evaluation = evaluate(
+            scored,
+            arguments.preset,
+            split=arguments.split,
+            cache=cache,
+            progress=terminal.show_progress,
+        )
+    name = pathlib.Path(arguments.scores).name
     if arguments.json:
-        document = {
-            **result,
-            "scores_file": pathlib.Path(arguments.scores).name,
-            "split": arguments.split,
-            "preset": arguments.preset,
-            "unfamiliar": sum(not score.familiar for score in scores),
-            "problems": [str(problem) for problem in problems],
-        }
-        with written_whole(arguments.json) as scratch:
-            scratch.write_text(json.dumps(document, indent=2) + "\n")
+        evaluation.write_json(
+            arguments.json, scores_file=name, split=arguments.split, preset=arguments.preset
+        )
     if arguments.plot:
-        with written_whole(arguments.plot) as scratch:
-            plot_agreement(
-                scored.scores,
-                predicted,
-                result,
-                scratch,
-                scored.score_range,
-                f"{pathlib.Path(arguments.preset).name} on {pathlib.Path(arguments.scores).name}",
-            )
-    terminal.print_table(
-        None,
-        [("measure", "left"), ("value", "right"), ("95% interval", "right")],
-        agreement_rows(result),
-        caption=f"{arguments.preset} on {len(scored)} photos of {arguments.scores}",
+        evaluation.plot(arguments.plot, f"{pathlib.Path(arguments.preset).name} on {name}")
+    photos = evaluation.agreement.count
+    terminal.print_agreement(
+        "measure",
+        evaluation.agreement,
+        f"{arguments.preset} on {photos} photos of {arguments.scores}",
     )
-    terminal.report_failures(problems, len(scored) + len(problems))
-    return 1 if problems else 0
+    terminal.report_failures(evaluation.problems, photos + len(evaluation.problems))
+    return 1 if evaluation.problems else 0

@@ -1,21 +1,27 @@
 """`reiqa sensitivity`: does a preset's score fall as a photo gets worse?"""
 
+from __future__ import annotations
+
+import argparse
 import math
 import pathlib
-import sys
+from typing import TYPE_CHECKING
 
 from reiqa_tf import presets
 from reiqa_tf.cli import terminal
 from reiqa_tf.cli.startup import start_tensorflow
+
+if TYPE_CHECKING:
+    from reiqa_tf.evaluation.sensitivity import Mean, SensitivityDocument
 
 _EXAMPLES = """\
   reiqa sensitivity photos/ --out fall
   reiqa sensitivity scores.csv --split test --limit 100 --preset my_preset --out fall
   reiqa sensitivity 'photos/**/*.png' --limit 20 --seed 7 --out fall
 
-Each photo is distorted in all 26 ways at all five levels (`reiqa distort` shows them) and scored,
-131 pictures in all, at the preset's working size and without a file in between. A distortion is
-drawn once for each photo: its levels differ in strength alone. For each of them the table says
+Each photo is distorted in every way at every level (`reiqa distort` shows them) and scored, at the
+preset's working size and without a file in between. A distortion is drawn once for each photo: its
+levels differ in strength alone. For each of them the table says
 
   0 to 4           the mean score at each level, mildest first; below the table, of the clean photos
   means fall       whether that is lower at each level than at the one before
@@ -30,13 +36,13 @@ sensitivity.png draws the means. Finished photos are kept: after Ctrl-C the same
 where it was, and the same seed gives the same numbers."""
 
 
-def add_parser(subparsers):
+def add_parser(subparsers: terminal.Subparsers) -> None:
     """Adds the subcommand."""
     parser = terminal.add_parser(
         subparsers,
         "sensitivity",
         run,
-        "Measure how the score falls with 26 distortions.",
+        "Measure how the score falls with distortions.",
         _EXAMPLES,
     )
     parser.add_argument(
@@ -60,81 +66,57 @@ def add_parser(subparsers):
     )
 
 
-def run(arguments):
-    """Measures, writes the results and answers the exit code."""
+def run(arguments: argparse.Namespace) -> int:
+    """Measures, writes the results and returns the exit code."""
     start_tensorflow()
-    from reiqa_tf.evaluation.sensitivity import (
-        DOCUMENT,
-        PICTURE,
-        PresetJudge,
-        choose,
-        measure_sensitivity,
-        write_sensitivity,
-    )
+    from reiqa_tf.evaluation.sensitivity import DOCUMENT, PICTURE, sensitivity
 
     out = pathlib.Path(arguments.out)
-    photos = choose(_find(arguments), arguments.limit, arguments.seed)
-    judge = PresetJudge(arguments.preset)
-    try:
-        sensitivity = measure_sensitivity(
-            judge, photos, out, seed=arguments.seed, progress=terminal.progress
+    with terminal.says_on_interrupt("what is finished is kept; run the same command again"):
+        found = sensitivity(
+            arguments.photos,
+            out,
+            arguments.preset,
+            split=arguments.split,
+            limit=arguments.limit,
+            seed=arguments.seed,
+            progress=terminal.show_progress,
         )
-    except KeyboardInterrupt:
-        print("what is finished is kept; run the same command again", file=sys.stderr)
-        raise
-    write_sensitivity(sensitivity, out)
-    _print_results(sensitivity.document)
+    _print_results(found.document)
     print(f"{out / DOCUMENT}, {out / PICTURE}")
-    terminal.report_failures(sensitivity.problems, len(photos))
-    return 1 if sensitivity.problems else 0
+    terminal.report_failures(found.problems, len(found.document["photos"]) + len(found.problems))
+    return 1 if found.problems else 0
 
 
-def _find(arguments):
-    from reiqa_tf.data.photos import find_photos
-    from reiqa_tf.data.scored_photos import is_table, read_photo_list
-    from reiqa_tf.errors import ReiqaError
-
-    wanted = [arguments.split] if arguments.split else []
-    lists = [source for source in arguments.photos if is_table(source)]
-    if wanted and not lists:
-        raise ReiqaError("--split chooses rows of a CSV file. Received: none")
-    photos = []
-    for source in arguments.photos:
-        if source in lists:
-            photos += read_photo_list(source, *wanted, needs_split=bool(wanted))
-        else:
-            photos += find_photos(source)
-    return photos
-
-
-def _print_results(document):
+def _print_results(document: SensitivityDocument) -> None:
     distortions, preset = document["distortions"], document["preset"]
     low, high = preset["score_range"]
     in_scale = f".{max(0, 3 - int(math.log10(high - low)))}f"
     rows = [
         [
             name if about["ordered"] else f"{name} *",
-            *(f"{each['mean']:{in_scale}}" for each in about["means"]),
+            *(f"{mean['mean']:{in_scale}}" for mean in about["means"]),
             "yes" if about["means_fall"] else "no",
             _with_interval(about["tau"], ".2f"),
             f"{about['falls_strictly']:.0%}",
         ]
         for name, about in distortions.items()
     ]
-    columns = ["distortion", *map(str, range(5)), "means fall", "tau", "strictly"]
+    levels = range(len(next(iter(distortions.values()))["levels"]))
+    columns = ["distortion", *map(str, levels), "means fall", "tau", "strictly"]
     clean = _with_interval(document["clean"], in_scale)
     ordered = [about for about in distortions.values() if about["ordered"]]
     falling = sum(about["means_fall"] for about in ordered)
     terminal.print_table(
         f"{preset['name']}: mean score by level",
-        [(heading, "right" if number else "left") for number, heading in enumerate(columns)],
+        [(columns[0], "left"), *((heading, "right") for heading in columns[1:])],
         rows,
         caption=f"{len(document['photos'])} photos, clean {clean}; {low:g} to {high:g}, higher is "
         f"better; means of {falling} of {len(ordered)} ordered distortions fall; * not ordered",
     )
 
 
-def _with_interval(about, form):
+def _with_interval(about: Mean, form: str) -> str:
     if about["low"] is None:
         return format(about["mean"], form)
     return f"{about['mean']:{form}} [{about['low']:{form}}, {about['high']:{form}}]"

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import functools
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+
+if TYPE_CHECKING:
+    from reiqa_tf.metrics import Agreement
 
 _Item = TypeVar("_Item")
 
@@ -115,6 +119,41 @@ def print_table(
     console.print(table)
     if caption:  # not the table's own, which would be folded to the table's width
         console.print(Text(caption))
+
+
+def print_agreement(heading: str, agreement: Agreement, caption: str) -> None:
+    """Prints how well predictions agree with people.
+
+    Args:
+        heading: of the first column.
+        agreement: `reiqa_tf.metrics.Agreement`.
+        caption: line below the table.
+    """
+    rows = [
+        (name, f"{getattr(agreement, name):.4f}", f"{low:.4f} to {high:.4f}")
+        for name, (low, high) in agreement.intervals.items()
+    ]
+    columns: list[tuple[str, Justify]] = [
+        (heading, "left"),
+        ("value", "right"),
+        ("95% interval", "right"),
+    ]
+    print_table(None, columns, rows, caption)
+
+
+@contextlib.contextmanager
+def says_on_interrupt(text: str) -> Iterator[None]:
+    """On Ctrl-C, says on stderr what becomes of the work so far.
+
+    Args:
+        text: what to say; nothing is said if it is empty.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        if text:
+            print(text, file=sys.stderr)
+        raise
 
 
 def report_failures(

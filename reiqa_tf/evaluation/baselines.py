@@ -1,19 +1,24 @@
 """Scorers without a network, to compare with: each a function of a photo, higher is better."""
 
+from __future__ import annotations
+
 import functools
 import importlib.metadata
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
 
 from reiqa_tf.data.near_duplicates import perceptual_hash
 from reiqa_tf.errors import ReiqaError
+from reiqa_tf.evaluation.baseline_catalog import BASELINES
 from reiqa_tf.evaluation.photo_functions import PhotoFunction, function_named
 
 _GREY = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601, as JPEG and most of the field
 
 
-def sharpness(image):
+def sharpness(image: np.ndarray) -> float:
     """Variance of the Laplacian of the grey photo: high where edges are crisp, or noise is strong.
 
     Args:
@@ -25,7 +30,7 @@ def sharpness(image):
     return float(ndimage.laplace(image @ _GREY).var())
 
 
-def entropy(image):
+def entropy(image: np.ndarray) -> float:
     """Shannon entropy of the 256 grey levels in bits, 0 for a flat picture and 8 for even use.
 
     Args:
@@ -39,7 +44,7 @@ def entropy(image):
     return float(-(shares * np.log2(shares)).sum())
 
 
-def brisque(image):
+def brisque(image: np.ndarray) -> float:
     """BRISQUE by the package `brisque`, with its sign turned: its own scores fall with quality.
 
     Args:
@@ -55,7 +60,7 @@ def brisque(image):
     return -float(_brisque_model().score(image))
 
 
-def hash_bits(image):
+def hash_bits(image: np.ndarray) -> np.ndarray:
     """The 64 bits of a photo's perceptual hash, as numbers that a cache can keep.
 
     Args:
@@ -68,11 +73,11 @@ def hash_bits(image):
     return np.unpackbits(code.view(np.uint8)).astype(np.float32)
 
 
-def baseline_named(name):
+def baseline_named(name: str) -> PhotoFunction:
     """Finds a baseline.
 
     Args:
-        name: `sharpness`, `entropy`, `brisque`, or `module:function` of the user's own.
+        name: one of `BASELINES`, or `module:function` of the user's own.
 
     Returns:
         `PhotoFunction`.
@@ -96,24 +101,16 @@ def baseline_named(name):
             raise ReiqaError(
                 f"{name}: expected the package `{package}`: pip install 'reiqa_tf[{name}]'"
             ) from None
-    return PhotoFunction(name, function, version)
-
-
-BASELINES = {
-    "sharpness": (sharpness, None),
-    "entropy": (entropy, None),
-    "brisque": (brisque, "brisque"),
-}
-"""Name of each baseline: its function, and the package that it needs beside ours."""
+    return PhotoFunction(name, globals()[function], version)
 
 
 @functools.cache
-def _brisque_model():
+def _brisque_model() -> Any:
     from brisque import BRISQUE
 
     class Model(BRISQUE):
-        def scale_features(self, features):
+        def scale_features(self, features: Sequence[Any]) -> Any:
             # Some of them are arrays of one number, which NumPy 2.4 no longer takes for a number.
-            return super().scale_features([np.asarray(each).item() for each in features])
+            return super().scale_features([np.asarray(value).item() for value in features])
 
     return Model(url=False)

@@ -1,298 +1,230 @@
-"""A whole benchmark: databases and contestants in, one document with all numbers out."""
+"""Presets and baselines on the field's databases, in one call: what `reiqa benchmark` does."""
+
+from __future__ import annotations
 
 import dataclasses
-import hashlib
-import itertools
+import importlib.util
+import os
+import pathlib
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 
-import numpy as np
-
-from reiqa_tf import metrics
-from reiqa_tf.data.near_duplicates import HASH_DISTANCE, HASH_NAME, find_leaks
-from reiqa_tf.data.scored_photos import ScoredPhotos
-from reiqa_tf.data.splits import SHARES, Split, photo_names
+from reiqa_tf.bulk.shards import fill_cache, shard_of
 from reiqa_tf.errors import ReiqaError
-from reiqa_tf.evaluation.baselines import hash_bits
-from reiqa_tf.evaluation.contestants import WHOLE
-from reiqa_tf.evaluation.parts import Parts
-from reiqa_tf.evaluation.photo_functions import PhotoFunction, value_table
-from reiqa_tf.evaluation.protocol import (
-    Regression,
-    Trial,
-    by_label,
-    judge,
-    predictions,
-    summarise,
-)
-from reiqa_tf.evaluation.published import PUBLISHED
-from reiqa_tf.evaluation.versions import versions
+from reiqa_tf.evaluation.baselines import baseline_named
+from reiqa_tf.evaluation.benchmark_report import write_benchmark
+from reiqa_tf.evaluation.contest import Benchmark, BenchmarkError, run_benchmark
+from reiqa_tf.evaluation.contestants import Contestant, FunctionContestant, PresetContestant
+from reiqa_tf.evaluation.entries import Source, read_entries
+from reiqa_tf.evaluation.splitting import Splitting
+from reiqa_tf.fitting.encoders import Preset
+from reiqa_tf.fitting.regression import Regression
+from reiqa_tf.models.scorer import ReIQAScorer
+from reiqa_tf.presets import DEFAULT
+from reiqa_tf.progress import Progress, silent
 from reiqa_tf.scoring.cache import FeatureCache
+from reiqa_tf.typing import PathLike
 
-FORMAT = 1
-"""Version of the document."""
+_PACKAGES = ("imagehash", "jinja2", "openpyxl")
+"""What a benchmark needs beside what every installation has."""
 
-
-class BenchmarkError(ReiqaError):
-    """A benchmark that cannot be run on what it was given."""
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Entry:
-    """A database that takes part.
-
-    Attributes:
-        name: what the report calls it.
-        title: what papers call it.
-        scored: `ScoredPhotos`.
-        splits: list of `Split` of the rows of the scored photos.
-        splits_are: how the splits were made, for the report.
-    """
-
-    name: str
-    title: str
-    scored: ScoredPhotos
-    splits: list[Split]
-    splits_are: str
+_NO_CACHE = "--take, --shard and --workers need a cache: leave --no-cache out."
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Benchmark:
-    """What came of a benchmark.
+def benchmark(
+    databases: Mapping[str, Source],
+    out: PathLike,
+    presets: Sequence[Preset] = (DEFAULT,),
+    baselines: Sequence[str] = (),
+    *,
+    splitting: Splitting | None = None,
+    regression: Regression | None = None,
+    ablation: bool = False,
+    worst: int = 0,
+    partial: bool = False,
+    cache: PathLike | None = None,
+    take: Sequence[PathLike] = (),
+    workers: int = 1,
+    progress: Progress = silent,
+    warn: Callable[[str], None] = warnings.warn,
+) -> Benchmark:
+    """Measures presets and baselines on databases as papers do, and writes a report.
 
-    Attributes:
-        document: everything that the result file holds, as JSON values.
-        trials: list of `Trial`.
-        predicted: `{database: {contestant: array (splits, rows)}}`, NaN where a split does not
-            test a row.
-    """
-
-    document: dict
-    trials: list[Trial]
-    predicted: dict
-
-
-def run_benchmark(
-    entries,
-    contestants,
-    out,
-    regression=None,
-    ablation=False,
-    cache_file=None,
-    workers=None,
-    seed=0,
-    resamples=1000,
-    progress=lambda description, total: iter,  # noqa: ARG005
-):
-    """Judges contestants on databases.
-
-    Whatever is finished is kept: features and scores of photos in the cache, every split of every
-    contestant in `out/parts`. After an interruption the same call goes on where it was and ends
-    with the same numbers.
+    Features are computed once. On every split a regressor is fitted; its strength is chosen on the
+    validation rows. Whatever is finished is kept: after an interruption the same call goes on
+    where it was.
 
     Args:
-        entries: list of `Entry`.
-        contestants: list of `PresetContestant` and `FunctionContestant`.
-        out: folder for the parts.
-        regression: `Regression`; None takes ridge with the strengths of the paper.
-        ablation: whether experts and sizes are also judged by themselves.
-        cache_file: SQLite file for what is computed of photos, or None.
-        workers: processes for functions of photos; None takes one a core.
-        seed: seed of the bootstraps.
-        resamples: of the bootstraps over photos.
-        progress: function from a description and a total to a wrapper of iterators.
+        databases: for every name where it is: the folder of a database that
+            `reiqa_tf.data.databases.catalog.DATABASES` names, or under a name of your own a CSV
+            file as in `read_scored_photos`, or the `ScoredPhotos`.
+        out: folder that gets `report.html`, `benchmark.json`, the splits and all predictions.
+        presets: whose encoders take part: folders, names of shipped presets, or scorers.
+        baselines: names of `reiqa_tf.evaluation.baselines.BASELINES`, or `module:function` of
+            yours, from a uint8 RGB photo `(H, W, 3)` to a number, higher is better.
+        splitting: `Splitting`; None takes its defaults. Its seed is also that of the intervals.
+        regression: `Regression`; None takes its defaults.
+        ablation: whether experts and sizes are also measured by themselves.
+        worst: number of the photos to show whose score is farthest off. They are embedded in the
+            report: publish it only if the database's terms allow that.
+        partial: whether to go on with the photos that are there where a database is incomplete.
+        cache: SQLite file that keeps features; `reiqa_tf.scoring.cache.default_cache_file()` is
+            that of the command. None keeps nothing.
+        take: files with what others computed, to be taken over into the cache: caches, or Parquet
+            files of `reiqa beam-score --features`.
+        workers: processes for the features.
+        progress: shows how far the work is.
+        warn: called with a line of text where splits are not those that papers take.
 
     Returns:
-        `Benchmark`.
+        `Benchmark`: its `document` holds every figure.
 
     Raises:
-        BenchmarkError: if names are not different, or hardly a photo can be read.
+        BenchmarkError: if names are not different, hardly a photo can be read, or something is
+            asked for that needs a cache.
+        ReiqaError: its subclasses, if a database, a preset or a baseline cannot be used.
+
+    Example:
+    ```python
+    import reiqa_tf
+    from reiqa_tf.evaluation.splitting import Splitting
+
+    result = reiqa_tf.benchmark(
+        {"mine": "scores.csv"},
+        "measured",
+        presets=["content_lite0_biq2021"],
+        baselines=["sharpness"],
+        splitting=Splitting(count=2),
+    )
+    for name, account in result.document["results"]["mine"].items():
+        print(name, account["variants"]["whole"]["summary"]["srcc"]["median"])
+    ```
     """
-    regression = regression or Regression()
-    for what, items in (("database", entries), ("contestant", contestants)):
-        names = [each.name for each in items]
-        if not names or len(set(names)) < len(names):
-            raise BenchmarkError(
-                f"expected at least one {what}, with different names. Received: {', '.join(names)}"
-            )
-    parts = Parts(out / "parts")
-    bootstrap = {"seed": seed, "resamples": resamples}
-    trials, described = [], {}
-    for entry in entries:
-        trial, about = _prepare(entry, contestants, cache_file, workers, progress)
-        trials.append(trial)
-        described[entry.name] = about
-    results, predicted, cross = {}, {}, {}
-    for trial in trials:
-        others = [each for each in trials if each is not trial]
-        results[trial.name], predicted[trial.name] = {}, {}
-        for contestant in contestants:
-            variants = contestant.variants()
-            if not ablation:
-                variants = {WHOLE: variants[WHOLE]}
-            bar = progress(f"{contestant.name} on {trial.name}", len(variants) * len(trial.splits))
-            judged = judge(contestant, trial, others, regression, variants, parts, bar)
-            tables = {
-                name: predictions(trial.splits, of_splits, len(trial.scored))
-                for name, of_splits in judged.items()
-            }
-            predicted[trial.name][contestant.name] = tables[WHOLE]
-            account = _account(trial, judged, tables[WHOLE], bootstrap)
-            for name in variants.keys() - {WHOLE}:
-                account["variants"][name]["whole_ahead"] = _difference(
-                    tables[WHOLE], tables[name], trial.scored, bootstrap, parts
-                )
-            results[trial.name][contestant.name] = account
-            for other in others if contestant.is_fitted else ():
-                figures = [result["cross"][other.name] for result in judged[WHOLE]]
-                cross.setdefault(trial.name, {}).setdefault(other.name, {})[contestant.name] = {
-                    "summary": summarise(figures),
-                    "splits": figures,
-                }
-    document = {
-        "format": FORMAT,
-        "versions": versions(),
-        "protocol": {
-            "shares": SHARES,
-            **bootstrap,
-            "regressor": regression.kind,
-            "strengths": [min(regression.strengths), max(regression.strengths)],
-            "strengths_tried": len(regression.strengths),
-            "scale_floor": regression.scale_floor,
-            "confidence": metrics.CONFIDENCE,
-        },
-        "databases": described,
-        "contestants": {each.name: each.describe() for each in contestants},
-        "results": results,
-        "cross": cross,
-        "differences": _differences(trials, predicted, contestants, bootstrap, parts),
-        "published": {name: PUBLISHED[name] for name in described if name in PUBLISHED},
-    }
-    return Benchmark(document, trials, predicted)
+    _require_packages()
+    splitting = splitting or Splitting()
+    entries = read_entries(databases, splitting, partial, warn)
+    contestants = _contestants(presets, baselines)
+    _take_over(take, cache, workers)
+    if cache is not None and workers > 1:
+        photos = [path for entry in entries for path in entry.scored.paths]
+        for preset in presets:
+            if not isinstance(preset, ReIQAScorer):  # others are computed in this process
+                fill_cache(preset, photos, cache, workers)
+    result = run_benchmark(
+        entries,
+        contestants,
+        out,
+        regression,
+        ablation=ablation,
+        cache_file=cache,
+        seed=splitting.seed,
+        progress=progress,
+    )
+    write_benchmark(result, out, worst)
+    return result
 
 
-def _prepare(entry, contestants, cache_file, workers, progress):
-    """Computes what every contestant needs, leaves out unreadable photos, looks for leaks."""
-    photos = entry.scored.paths
-    tables, problems = {}, {}
+@dataclasses.dataclass(frozen=True)
+class BenchmarkShard:
+    """What one machine of several computed.
+
+    Attributes:
+        photos: number of photos of the shard.
+        problems: why some of them are missing, one error a photo.
+    """
+
+    photos: int
+    problems: list[ReiqaError]
+
+
+def benchmark_shard(
+    databases: Mapping[str, Source],
+    number: int,
+    count: int,
+    cache: PathLike | None,
+    presets: Sequence[Preset] = (DEFAULT,),
+    baselines: Sequence[str] = (),
+    *,
+    splitting: Splitting | None = None,
+    partial: bool = False,
+    take: Sequence[PathLike] = (),
+    workers: int = 1,
+    progress: Progress = silent,
+    warn: Callable[[str], None] = warnings.warn,
+) -> BenchmarkShard:
+    """Computes into a cache what a benchmark needs of some of the photos; no report.
+
+    Machines compute a shard each; `benchmark(..., take=THEIR_CACHES)` joins them.
+
+    Args:
+        databases: as in `benchmark`.
+        number: of the shard, from 1: every `count`-th photo from this one.
+        count: number of shards.
+        cache: SQLite file that gets the features.
+        presets: as in `benchmark`.
+        baselines: as in `benchmark`.
+        splitting: as in `benchmark`.
+        partial: as in `benchmark`.
+        take: as in `benchmark`.
+        workers: processes for the baselines.
+        progress: as in `benchmark`.
+        warn: as in `benchmark`.
+
+    Returns:
+        `BenchmarkShard`.
+
+    Raises:
+        ShardError: if there is no such shard.
+        BenchmarkError: if there is no cache.
+    """
+    _require_packages()
+    entries = read_entries(databases, splitting or Splitting(), partial, warn)
+    contestants = _contestants(presets, baselines)
+    if cache is None:
+        raise BenchmarkError(_NO_CACHE)
+    _take_over(take, cache, workers)
+    photos = shard_of([path for entry in entries for path in entry.scored.paths], number, count)
+    problems: dict[int, ReiqaError] = {}
     for contestant in contestants:
-        bar = progress(f"{contestant.name}: {entry.name}", len(photos))
-        tables[contestant.name], here = contestant.table(photos, cache_file, bar, workers)
-        problems.update(here)
-    bar = progress(f"hashes: {entry.name}", len(photos))
-    bits, here = _hashes(photos, cache_file, bar, workers)
-    problems.update(here)
-    kept = np.setdiff1d(np.arange(len(photos)), list(problems))
-    if len(kept) < metrics.MINIMUM_ROWS:
+        problems.update(contestant.table(photos, cache, progress, workers)[1])
+    return BenchmarkShard(len(photos), list(problems.values()))
+
+
+def _require_packages() -> None:
+    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
         raise BenchmarkError(
-            f"{entry.name}: {len(problems)} of {len(photos)} photos could not be judged, such as: "
-            f"{next(iter(problems.values()))}"
+            f"the benchmark needs {', '.join(missing)}: pip install 'reiqa_tf[benchmark]'"
         )
-    splits = [
-        Split(*(_renumbered(part, kept) for part in (split.train, split.val, split.test)))
-        for split in entry.splits
+
+
+def _contestants(presets: Sequence[Preset], baselines: Sequence[str]) -> list[Contestant]:
+    """Presets by short names, the whole path where two end alike; then the baselines."""
+    whole = [
+        preset.name if isinstance(preset, ReIQAScorer) else os.fspath(preset) for preset in presets
     ]
-    scored = entry.scored.rows(kept)
-    trial = Trial(entry.name, scored, splits, {n: table[kept] for n, table in tables.items()})
-    leaks = find_leaks(np.packbits(bits[kept].astype(bool), axis=1).view(">u8")[:, 0], splits)
-    names = photo_names(scored)
-    about = {
-        "title": entry.title,
-        "photos": len(kept),
-        "score_range": list(scored.score_range),
-        "groups": None if scored.groups is None else len(np.unique(scored.groups)),
-        "splits_are": entry.splits_are,
-        "splits": [
-            {
-                "digest": split.digest(),
-                "rows": [len(split.train), len(split.val), len(split.test)],
-            }
-            for split in splits
-        ],
-        "leaks": {
-            "by": HASH_NAME,
-            "distance": HASH_DISTANCE,
-            "pairs": [
-                {
-                    "photos": [names[leak.first], names[leak.second]],
-                    "distance": leak.distance,
-                    "splits": [number + 1 for number in leak.splits],
-                }
-                for leak in leaks
-            ],
-        },
-        "problems": [str(problems[index]) for index in sorted(problems)],
-    }
-    return trial, about
+    short = [pathlib.Path(name).name or name for name in whole]
+    names = [
+        name if short.count(name) == 1 else path for name, path in zip(short, whole, strict=True)
+    ]
+    named = dict(zip(names, presets, strict=True))  # one that is named twice takes part once
+    return [
+        *(PresetContestant(name, preset) for name, preset in named.items()),
+        *(FunctionContestant(baseline_named(name)) for name in baselines),
+    ]
 
 
-def _hashes(photos, cache_file, progress, workers):
-    function = PhotoFunction("hash", hash_bits, HASH_NAME)
-    options = {"fit": 512, "progress": progress, "workers": workers}
-    if cache_file is None:
-        return value_table(function, photos, **options)
-    with FeatureCache(cache_file, function.fingerprint) as cache:
-        return value_table(function, photos, cache=cache, **options)
+def _take_over(files: Sequence[PathLike], cache: PathLike | None, workers: int) -> None:
+    """Brings what others computed into the cache."""
+    if cache is None:
+        if files or workers > 1:
+            raise BenchmarkError(_NO_CACHE)
+        return
+    for file in files:
+        if os.fspath(file).endswith(".parquet"):
+            from reiqa_tf.bulk.parquet import take_features
 
-
-def _renumbered(rows, kept):
-    """Numbers of rows among those that are kept; the others are dropped."""
-    return np.searchsorted(kept, np.intersect1d(rows, kept))
-
-
-def _account(trial, judged, table, bootstrap):
-    """What the document says about one contestant on one database."""
-    scored = trial.scored
-    account = {"variants": {}}
-    for name, results in judged.items():
-        kept = ("figures", "strength", "at_edge")
-        account["variants"][name] = {
-            "summary": summarise([result["figures"] for result in results]),
-            "splits": [{key: result[key] for key in kept if key in result} for result in results],
-        }
-    if len(trial.splits) == 1:  # then there is no spread over splits, but one over photos
-        test = trial.splits[0].test
-        groups = None if scored.groups is None else scored.groups[test]
-        intervals = metrics.bootstrap_intervals(
-            table[0, test], scored.scores[test], groups=groups, **bootstrap
-        )
-        for name, (low, high) in intervals.items():
-            account["variants"][WHOLE]["summary"][name].update(low=low, high=high)
-    for key, labels in (("distortions", scored.distortions), ("levels", scored.levels)):
-        if labels is not None:
-            account[key] = by_label(labels, table, scored.scores)
-    return account
-
-
-def _differences(trials, predicted, contestants, bootstrap, parts):
-    """Every pair of presets on every database, and whether the difference is one."""
-    fitted = [each.name for each in contestants if each.is_fitted]
-    rows = []
-    for trial, names in itertools.product(trials, itertools.combinations(fitted, 2)):
-        tables = (predicted[trial.name][name] for name in names)
-        found = _difference(*tables, trial.scored, bootstrap, parts)
-        first, second = names
-        rows.append(
-            {"database": trial.name, "metric": "srcc", "first": first, "second": second, **found}
-        )
-    return rows
-
-
-def _difference(first, second, scored, bootstrap, parts):
-    """SRCC of the first predictions minus SRCC of the second, with its interval."""
-
-    def make():
-        found = metrics.paired_bootstrap_over_splits(
-            first, second, scored.scores, groups=scored.groups, **bootstrap
-        )
-        return dataclasses.asdict(found)
-
-    ingredients = {
-        "difference": [_digest(first), _digest(second)],
-        "scores": _digest(scored.scores),
-        "groups": None if scored.groups is None else [str(group) for group in scored.groups],
-        **bootstrap,
-    }
-    return parts.get_or_make(ingredients, make)
-
-
-def _digest(table):
-    return hashlib.sha256(table.tobytes()).hexdigest()
+            take_features(file, cache)
+        else:
+            with FeatureCache(cache, "") as known:
+                known.take(file)

@@ -1,12 +1,20 @@
-"""Charts: those of a benchmark as SVG texts, to stand inside a page; sensitivity as a picture."""
+"""Charts: those of a benchmark as SVG texts, to stand inside a page; others as pictures."""
+
+from __future__ import annotations
 
 import io
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure  # without pyplot: no window system is asked for
 
 from reiqa_tf import metrics
+from reiqa_tf.typing import PathLike
+
+if TYPE_CHECKING:
+    from reiqa_tf.evaluation.sensitivity import DistortionFigures, SensitivityDocument
 
 BLUE, RED, GREY = "#2a6f97", "#c8553d", "#8a939b"
 
@@ -26,7 +34,7 @@ _MANY_POINTS = 1500
 """Above so many points a cloud is drawn as pixels: as shapes it would weigh more than the rest."""
 
 
-def splits_chart(rows):
+def splits_chart(rows: Sequence[tuple[str, Sequence[float]]]) -> str:
     """Draws SRCC on every split, a line a contestant, its median marked.
 
     Args:
@@ -48,7 +56,46 @@ def splits_chart(rows):
         return _svg(figure, f"SRCC of {len(rows)} contestants on every split")
 
 
-def scatter_chart(predicted, scores, score_range, title):
+def draw_agreement(
+    predicted: np.ndarray,
+    scores: np.ndarray,
+    agreement: metrics.Agreement,
+    score_range: tuple[float, float],
+    title: str,
+    path: PathLike,
+) -> None:
+    """Draws people's scores over predicted ones, with the logistic mapping through them.
+
+    Args:
+        predicted: array `(N,)`.
+        scores: array `(N,)`, what people gave.
+        agreement: of the two.
+        score_range: `(low, high)` of the scale.
+        title: line above the picture.
+        path: the picture to write; its ending says the format (png, svg, pdf).
+    """
+    figure = Figure(figsize=(6, 6), layout="constrained")
+    axes = figure.add_subplot()
+    axes.scatter(predicted, scores, s=12, alpha=0.5, linewidths=0, color="#2a6f97")
+    line = np.linspace(np.min(predicted), np.max(predicted), 200)
+    mapping = metrics.fit_logistic(predicted, scores)
+    axes.plot(line, mapping(line), color="#d1495b", linewidth=2, label="logistic mapping")
+    axes.plot(score_range, score_range, color="0.6", linewidth=1, linestyle=":", label="identity")
+    low, high = agreement.intervals["srcc"]
+    axes.set(
+        xlabel="predicted score",
+        ylabel="mean opinion score",
+        title=f"{title}\nSRCC {agreement.srcc:.3f} [{low:.3f}, {high:.3f}]   "
+        f"PLCC {agreement.plcc:.3f}   {agreement.count} photos",
+    )
+    axes.legend(loc="upper left", frameon=False)
+    axes.grid(alpha=0.2)
+    figure.savefig(path, dpi=150)
+
+
+def scatter_chart(
+    predicted: np.ndarray, scores: np.ndarray, score_range: tuple[float, float], title: str
+) -> str:
     """Draws people's scores over predicted ones, with the logistic mapping between them.
 
     Args:
@@ -75,7 +122,7 @@ def scatter_chart(predicted, scores, score_range, title):
         return _svg(figure, f"Scores of people over those of {title}")
 
 
-def residuals_chart(groups, unit):
+def residuals_chart(groups: Sequence[tuple[str, np.ndarray]], unit: str) -> str:
     """Draws how far predictions lie off, a box a distortion.
 
     Args:
@@ -109,7 +156,7 @@ def residuals_chart(groups, unit):
 _PANELS_IN_A_ROW = 7
 
 
-def draw_sensitivity(document, path):
+def draw_sensitivity(document: SensitivityDocument, path: PathLike) -> None:
     """Draws how the mean score moves with the level, a panel a distortion.
 
     Args:
@@ -135,13 +182,13 @@ def draw_sensitivity(document, path):
         figure.savefig(path, format="png", dpi=110)
 
 
-def _draw_levels(axes, name, about, clean):
+def _draw_levels(axes: Any, name: str, about: DistortionFigures, clean: float) -> None:
     places = range(len(about["levels"]))
     colour = GREY if not about["ordered"] else BLUE if about["means_fall"] else RED
     axes.axhline(clean, color=GREY, lw=0.8, ls="--")
-    axes.plot(places, [each["mean"] for each in about["means"]], "o-", ms=3, lw=1.4, color=colour)
+    axes.plot(places, [mean["mean"] for mean in about["means"]], "o-", ms=3, lw=1.4, color=colour)
     if about["means"][0]["low"] is not None:
-        ends = [[each[end] for each in about["means"]] for end in ("low", "high")]
+        ends = [[mean["low"] for mean in about["means"]], [mean["high"] for mean in about["means"]]]
         axes.fill_between(places, *ends, color=colour, alpha=0.15, lw=0)
     axes.set_xticks(places, [f"{level:g}" for level in about["levels"]], fontsize=7)
     axes.set_xlabel(about["unit"], fontsize=8)
@@ -152,7 +199,7 @@ def _draw_levels(axes, name, about, clean):
     axes.grid(axis="y", alpha=0.25)
 
 
-def _svg(figure, description):
+def _svg(figure: Figure, description: str) -> str:
     text = io.StringIO()
     figure.savefig(text, format="svg", dpi=150, metadata={"Date": None})
     svg = text.getvalue()
@@ -160,5 +207,5 @@ def _svg(figure, description):
     return svg.replace("<svg", f'<svg role="img" aria-label="{_escaped(description)}"', 1)
 
 
-def _escaped(text):
+def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")

@@ -1,10 +1,15 @@
 """Finished parts of a benchmark, each a small file of its own: what was computed is not again."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import pathlib
+from collections.abc import Callable
+from typing import Any
 
 from reiqa_tf.files import written_whole
+from reiqa_tf.typing import PathLike
 
 
 class Parts:
@@ -15,18 +20,22 @@ class Parts:
 
     Example:
     ```python
+    from reiqa_tf.evaluation.parts import Parts
+
     parts = Parts("out/parts")
-    result = parts.get_or_make({"split": 3, "features": digest}, lambda: slow_computation())
+    for _ in range(2):  # the second time the file is read
+        total = parts.get_or_make({"numbers up to": 1000}, lambda: sum(range(1000)))
+    print(total, parts.made, parts.found)
     ```
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: PathLike) -> None:
         self.folder = pathlib.Path(folder)
         self.made = 0
         self.found = 0
 
-    def get_or_make(self, ingredients, make):
-        """Answers a result, computed only if no finished file holds it.
+    def get_or_make(self, ingredients: dict[str, Any], make: Callable[[], Any]) -> Any:
+        """Returns a result, computed only if no finished file holds it.
 
         Args:
             ingredients: what the result depends on, as JSON values.

@@ -1,57 +1,29 @@
-"""How one contestant is judged on one database: splits, regressors, figures."""
+"""The protocol of the field for one contestant on one database: splits, regressors, figures."""
+
+from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from reiqa_tf import metrics
 from reiqa_tf.data.scored_photos import ScoredPhotos
 from reiqa_tf.data.splits import Split
-from reiqa_tf.evaluation.contestants import WHOLE
-from reiqa_tf.fitting.regression import REGRESSORS, STRENGTHS
+from reiqa_tf.evaluation.contestants import WHOLE, Contestant
+from reiqa_tf.evaluation.document import Figures, LabelFigures, SplitResult, Summary
+from reiqa_tf.evaluation.parts import Parts
+from reiqa_tf.fitting.regression import Regression, Regressor
+from reiqa_tf.progress import Progress, silent
 
 PROTOCOL = 2
 """Counts changes of what is computed here, so that older parts are not taken for current ones."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Regression:
-    """How regressors are fitted.
-
-    Args:
-        kind: key of `reiqa_tf.fitting.regression.REGRESSORS`.
-        strengths: positive numbers; the best on a split's validation rows is taken.
-        scale_floor: as in `RidgeRegressor`.
-    """
-
-    kind: str = "ridge"
-    strengths: tuple[float, ...] = STRENGTHS
-    scale_floor: float = 0.0
-
-    def fit(self, features, scores, split):
-        """Fits on training rows, chooses on validation rows, fits again on both.
-
-        Args:
-            features: float array `(N, F)` of all rows.
-            scores: array `(N,)`.
-            split: `Split`.
-
-        Returns:
-            fitted regressor.
-        """
-        rows = np.concatenate([split.train, split.val])
-        places = np.arange(len(rows))
-        fold = (places[: len(split.train)], places[len(split.train) :])
-        regressor = REGRESSORS[self.kind](
-            strengths=self.strengths, cv=[fold], scale_floor=self.scale_floor
-        )
-        return regressor.fit(features[rows], scores[rows])
-
-
 @dataclasses.dataclass(frozen=True, eq=False)
 class Trial:
-    """A database that is ready to be judged on.
+    """A database, and what every contestant says about its photos.
 
     Attributes:
         name: of the database.
@@ -65,47 +37,79 @@ class Trial:
     splits: list[Split]
     tables: dict[str, np.ndarray]
 
-    def digest(self, contestant):
+    def digest(self, contestant: str) -> str:
         """Hexadecimal SHA-256 of the scores and a contestant's table."""
         digest = hashlib.sha256(np.asarray(self.scored.scores, "<f8").tobytes())
-        digest.update(np.ascontiguousarray(self.tables[contestant]))
+        digest.update(np.ascontiguousarray(self.tables[contestant]).data)
         return digest.hexdigest()
 
 
-def judge(contestant, trial, others, regression, variants, parts, progress=iter):
-    """Judges one contestant on every split of a database.
+def fit_on_split(
+    regression: Regression, features: np.ndarray, scores: np.ndarray, split: Split
+) -> Regressor:
+    """Fits on training rows, chooses the strength on validation rows, fits again on both.
 
     Args:
-        contestant: `PresetContestant` or `FunctionContestant`.
+        regression: `Regression`.
+        features: float array `(N, F)` of all rows.
+        scores: array `(N,)`.
+        split: `Split`.
+
+    Returns:
+        fitted regressor.
+    """
+    rows = np.concatenate([split.train, split.val])
+    places = np.arange(len(rows))
+    fold = (places[: len(split.train)], places[len(split.train) :])
+    return regression.regressor(cv=[fold]).fit(features[rows], scores[rows])
+
+
+def run_protocol(
+    contestant: Contestant,
+    trial: Trial,
+    others: Sequence[Trial],
+    regression: Regression,
+    variants: Mapping[str, np.ndarray],
+    parts: Parts,
+    progress: Progress = silent,
+) -> dict[str, list[SplitResult]]:
+    """Measures one contestant on every split of a database.
+
+    Args:
+        contestant: a `Contestant`.
         trial: `Trial`.
         others: list of `Trial` of other databases, which the regressors of this one predict as
             they are.
         regression: `Regression`.
-        variants: dictionary from names to columns; see `PresetContestant.variants`.
+        variants: dictionary from names to columns; see `Contestant.variants`.
         parts: `Parts`, where finished splits are kept.
-        progress: wraps the iterator over splits of variants.
+        progress: shows how far the work is.
 
     Returns:
-        dictionary from each variant to a list with a dictionary a split: `figures` on its test
-        rows, `predicted` for them in the order of `split.test`, `strength`, `at_edge`, and for the
-        whole contestant `cross`: the figures on each of the others.
+        dictionary from each variant to a list with a `SplitResult` a split; `cross` has figures
+        for the whole contestant alone.
     """
     table = trial.tables[contestant.name]
     scores = trial.scored.scores
     digest = trial.digest(contestant.name)
-    elsewhere = {each.name: each.digest(contestant.name) for each in others}
-    results = {name: [] for name in variants}
-    for name, split in progress([(v, split) for v in variants for split in trial.splits]):
+    elsewhere = {other.name: other.digest(contestant.name) for other in others}
+    results: dict[str, list[SplitResult]] = {name: [] for name in variants}
+    work = [(name, split) for name in variants for split in trial.splits]
+    for name, split in progress(work, f"{contestant.name} on {trial.name}", len(work)):
         columns = variants[name]
         further = others if name == WHOLE and contestant.is_fitted else []
 
-        def make(split=split, columns=columns, further=further):
+        def make(
+            split: Split = split,
+            columns: np.ndarray = columns,
+            further: Sequence[Trial] = further,
+        ) -> SplitResult:
             if not contestant.is_fitted:
-                return _judged(table[split.test, 0].astype(np.float64), scores[split.test])
+                return _measured(table[split.test, 0].astype(np.float64), scores[split.test])
             chosen = table if len(columns) == table.shape[1] else table[:, columns]
-            regressor = regression.fit(chosen, scores, split)
+            regressor = fit_on_split(regression, chosen, scores, split)
             return {
-                **_judged(regressor.predict(chosen[split.test]), scores[split.test]),
+                **_measured(regressor.predict(chosen[split.test]), scores[split.test]),
                 "strength": regressor.strength_,
                 "at_edge": bool(regressor.at_edge_),
                 "cross": {
@@ -128,12 +132,14 @@ def judge(contestant, trial, others, regression, variants, parts, progress=iter)
     return results
 
 
-def predictions(splits, results, count):
+def lay_out_predictions(
+    splits: Sequence[Split], results: Sequence[SplitResult], count: int
+) -> np.ndarray:
     """Lays the test predictions of all splits out over the rows.
 
     Args:
         splits: list of S `Split`.
-        results: list of what `judge` answered for each.
+        results: their `SplitResult`s.
         count: number of rows N.
 
     Returns:
@@ -145,7 +151,7 @@ def predictions(splits, results, count):
     return table
 
 
-def summarise(figures):
+def median_figures(figures: Sequence[Figures]) -> Summary:
     """Medians over splits with their intervals.
 
     Args:
@@ -154,10 +160,15 @@ def summarise(figures):
     Returns:
         dictionary from each figure to its `median`, `low` and `high`.
     """
-    return {name: metrics.median_interval([each[name] for each in figures]) for name in figures[0]}
+    return {
+        name: metrics.median_interval([of_split[name] for of_split in figures])
+        for name in figures[0]
+    }
 
 
-def by_label(labels, predicted, scores):
+def by_label(
+    labels: np.ndarray, predicted: np.ndarray, scores: np.ndarray
+) -> dict[str, LabelFigures]:
     """Figures of the rows of each label, such as a distortion or a level.
 
     Args:
@@ -169,22 +180,20 @@ def by_label(labels, predicted, scores):
         dictionary from each label, as text, to `count` (rows that have it), `srcc` and `plcc`
         (medians over the splits that test at least 5 of them; NaN where none does).
     """
-    table = {}
+    table: dict[str, LabelFigures] = {}
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
-        figures = {"srcc": [], "plcc": []}
+        figures: dict[str, list[float]] = {"srcc": [], "plcc": []}
         for row in predicted:
             tested = rows[~np.isnan(row[rows])]
             if len(tested) >= metrics.MINIMUM_ROWS:
                 for name, values in figures.items():
                     values.append(getattr(metrics, name)(row[tested], scores[tested]))
         text = f"{label:g}" if isinstance(label, np.floating) else str(label)
-        table[text] = {
-            "count": len(rows),
-            **{name: metrics.median_interval(values)["median"] for name, values in figures.items()},
-        }
+        srcc, plcc = (metrics.median_interval(values)["median"] for values in figures.values())
+        table[text] = {"count": len(rows), "srcc": srcc, "plcc": plcc}
     return table
 
 
-def _judged(predicted, scores):
+def _measured(predicted: np.ndarray, scores: np.ndarray) -> SplitResult:
     return {"figures": metrics.agreement(predicted, scores), "predicted": predicted.tolist()}

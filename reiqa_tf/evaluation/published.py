@@ -6,7 +6,7 @@ CONTRIQUE = "CONTRIQUE (as the ARNIQA paper prints it)"
 ARNIQA = "ARNIQA (Agnolucci et al., WACV 2024)"
 TOPIQ = "TOPIQ-NR (Chen et al., IEEE TIP 2024)"
 
-PUBLISHED = {
+PUBLISHED: dict[str, dict[str, tuple[float, float | None]]] = {
     "koniq10k": {RE_IQA: (0.914, 0.923), RERUN: (0.883, None), TOPIQ: (0.926, None)},
     "clive": {RE_IQA: (0.840, 0.854), RERUN: (0.783, None), TOPIQ: (0.870, None)},
     "flive": {

@@ -4,16 +4,22 @@ Every photo is brought to the preset's working size, distorted in memory and rou
 of a file without loss. A distortion draws once for each photo (see `ladder`).
 """
 
+from __future__ import annotations
+
 import dataclasses
 import hashlib
 import json
 import os
+import pathlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol, TypedDict
 
 import numpy as np
 from keras import ops
 
 from reiqa_tf import metrics
-from reiqa_tf.data.photos import short_names
+from reiqa_tf.data.photos import find_photos, short_names
+from reiqa_tf.data.scored_photos import is_table, read_photo_list
 from reiqa_tf.distortions.bank import DISTORTIONS, LEVELS
 from reiqa_tf.distortions.ladder import ladder, read_distortable
 from reiqa_tf.errors import ReiqaError
@@ -23,10 +29,13 @@ from reiqa_tf.evaluation.versions import versions
 from reiqa_tf.files import written_whole
 from reiqa_tf.image.reading import ImageError, read_bytes
 from reiqa_tf.models.scorer import load_preset
+from reiqa_tf.presets import DEFAULT
 from reiqa_tf.presets.folders import read_metadata
+from reiqa_tf.progress import Progress, silent
 from reiqa_tf.scoring.cache import photo_digest
 from reiqa_tf.scoring.features import BATCH_SIZE
 from reiqa_tf.scoring.reading_ahead import ahead
+from reiqa_tf.typing import PathLike
 from reiqa_tf.version import __version__
 
 FORMAT = 1
@@ -44,7 +53,27 @@ class SensitivityError(ReiqaError):
     """Photos of which nothing can be said."""
 
 
-class PresetJudge:
+class PictureScorer(Protocol):
+    """A function from pictures to scores that says what it is; `CompiledPreset` is one.
+
+    Attributes:
+        name: what people call it.
+        working_size: side in pixels of the square that photos are brought into, or None.
+        score_range: `(low, high)`, the scale of the scores.
+        fingerprint: what the scores depend on, as JSON values.
+    """
+
+    name: str
+    working_size: int | None
+    score_range: tuple[float, float]
+    fingerprint: Any
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Scores uint8 pictures `(N, H, W, 3)`: an array `(N,)`, higher is better."""
+        ...
+
+
+class CompiledPreset:
     """A preset as a function from pictures to scores.
 
     Args:
@@ -61,16 +90,16 @@ class PresetJudge:
         MissingHeadError: if it has no head.
     """
 
-    def __init__(self, preset):
+    def __init__(self, preset: PathLike) -> None:
         scorer = load_preset(preset)
-        self.name = preset
+        self.name = os.fspath(preset)
         self.working_size = scorer.working_size
         self.score_range = scorer.score_range
-        self.fingerprint = read_metadata(preset)["sha256"]
+        self.fingerprint: Any = read_metadata(preset)["sha256"]
         self._head = scorer.fitted_head()
         self._features = scorer.compile_features()
 
-    def __call__(self, images):
+    def __call__(self, images: np.ndarray) -> np.ndarray:
         """Scores pictures.
 
         Args:
@@ -79,7 +108,83 @@ class PresetJudge:
         Returns:
             float32 array `(N,)`; higher is better.
         """
-        return ops.convert_to_numpy(self._head(self._features(images)))
+        scores: np.ndarray = ops.convert_to_numpy(self._head(self._features(images)))
+        return scores
+
+
+class Mean(TypedDict):
+    """A mean over photos with its interval; no interval of fewer than `metrics.MINIMUM_ROWS`."""
+
+    mean: float
+    low: float | None
+    high: float | None
+
+
+class DistortionFigures(TypedDict):
+    """What the scores of many photos say about one distortion.
+
+    - `ordered`, `unit`, `levels`: as in the bank;
+    - `means`: mean score at each of the five levels;
+    - `steps`: mean change of a photo's score from each level to the next;
+    - `means_fall`: whether the mean is lower at each level than at the one before;
+    - `tau`: Kendall's tau-b between level and falling score over the five levels of a photo, on
+      average over the photos: 1 where the score always falls, -1 where it always rises. A photo
+      whose score does not change counts 0;
+    - `tau_with_clean`: the same over six pictures, the clean photo below the mildest level;
+    - `falls_strictly`: share of photos whose score is lower at each level than at the one before.
+    """
+
+    ordered: bool
+    unit: str
+    levels: list[float]
+    means: list[Mean]
+    steps: list[Mean]
+    means_fall: bool
+    tau: Mean
+    tau_with_clean: Mean
+    falls_strictly: float
+
+
+class Falls(TypedDict):
+    """The mean score of the clean photos, and what is said of each distortion by its name."""
+
+    clean: Mean
+    distortions: dict[str, DistortionFigures]
+
+
+class PhotoScores(TypedDict):
+    """The scores of one photo: clean, and by distortion at each level."""
+
+    clean: float
+    distorted: dict[str, list[float]]
+
+
+class MeasuredPreset(TypedDict):
+    """The preset that was measured."""
+
+    name: str
+    fingerprint: Any
+    score_range: list[float]
+    working_size: int | None
+
+
+class SensitivityProtocol(TypedDict):
+    """How the figures came about."""
+
+    seed: int
+    resamples: int
+    confidence: float
+
+
+class SensitivityDocument(Falls):
+    """Everything that the result file holds."""
+
+    format: int
+    versions: dict[str, str]
+    preset: MeasuredPreset
+    protocol: SensitivityProtocol
+    photos: dict[str, PhotoScores]
+    problems: list[str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,11 +196,84 @@ class Sensitivity:
         problems: list of the errors of photos that were left out.
     """
 
-    document: dict
-    problems: list
+    document: SensitivityDocument
+    problems: list[ImageError]
 
 
-def choose(photos, limit, seed):
+def sensitivity(
+    photos: PathLike | Sequence[PathLike],
+    out: PathLike,
+    preset: PathLike = DEFAULT,
+    *,
+    split: str | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Sensitivity:
+    """Measures how a preset's score falls with distortions, and writes the results.
+
+    Args:
+        photos: good photos to distort: files, folders, patterns, or CSV files with a column
+            `image`; one or several.
+        out: folder that gets `DOCUMENT`, `PICTURE` and finished photos, from which an interrupted
+            call goes on.
+        preset: a folder or the name of a shipped preset.
+        split: of CSV files, the rows of this split: `train`, `val` or `test`.
+        limit: choose so many of the photos; None takes all.
+        seed: of choice, distortions and intervals, 0 up to `SEEDS`.
+        progress: shows how far the work is.
+
+    Returns:
+        `Sensitivity`.
+
+    Raises:
+        SensitivityError: if no photo can be read, or a number is out of its range.
+        PresetError: if the preset cannot be loaded.
+        OutputError: if something cannot be written.
+
+    Example:
+    ```text
+    from reiqa_tf.evaluation.sensitivity import sensitivity
+
+    found = sensitivity("holiday/", "fall", "content_lite0_biq2021", limit=1)
+    print(found.document["distortions"]["jpeg"]["tau"]["mean"])
+    ```
+    """
+    sources = [photos] if isinstance(photos, (str, os.PathLike)) else list(photos)
+    chosen = choose_photos(list_photos(sources, split), limit, seed)
+    found = measure_sensitivity(CompiledPreset(preset), chosen, out, seed=seed, progress=progress)
+    write_sensitivity(found, out)
+    return found
+
+
+def list_photos(sources: Sequence[PathLike], split: str | None = None) -> list[str]:
+    """Lists the photos of files, folders, patterns and CSV files.
+
+    Args:
+        sources: what people named.
+        split: of CSV files, the rows of this split; None takes all.
+
+    Returns:
+        list of paths.
+
+    Raises:
+        SensitivityError: if a split is asked for and there is no CSV file.
+        ScoredPhotosError: if a CSV file cannot be used.
+        ImageError: if nothing is there.
+    """
+    wanted = [split] if split else []
+    if wanted and not any(is_table(source) for source in sources):
+        raise SensitivityError("--split chooses rows of a CSV file. Received: none")
+    photos: list[str] = []
+    for source in sources:
+        if is_table(source):
+            photos += read_photo_list(source, *wanted, needs_split=bool(wanted))
+        else:
+            photos += find_photos(source)
+    return photos
+
+
+def choose_photos(photos: Sequence[str], limit: int | None, seed: int) -> list[str]:
     """Chooses some of many photos, the same for the same seed.
 
     Args:
@@ -119,12 +297,12 @@ def choose(photos, limit, seed):
     return [photos[index] for index in sorted(chosen)]
 
 
-def _check_seed(seed):
+def _check_seed(seed: int) -> None:
     if not 0 <= seed < SEEDS:
         raise SensitivityError(f"expected a seed from 0 to {SEEDS - 1}. Received: {seed}")
 
 
-def draw_seed(seed, digest, name):
+def draw_seed(seed: int, digest: str, name: str) -> tuple[int, int]:
     """The seed with which a distortion is drawn for a photo; one for all of its levels.
 
     Args:
@@ -139,11 +317,13 @@ def draw_seed(seed, digest, name):
     return seed, int.from_bytes(drawn[:4], "big") % SEEDS
 
 
-def score_versions(judge, image, digest, seed):
+def score_versions(
+    score: Callable[[np.ndarray], np.ndarray], image: np.ndarray, digest: str, seed: int
+) -> tuple[float, np.ndarray]:
     """Scores a photo, clean and in each distortion at each level.
 
     Args:
-        judge: function from uint8 `(N, H, W, 3)` to scores `(N,)`.
+        score: function from uint8 `(N, H, W, 3)` to scores `(N,)`.
         image: uint8 array `(H, W, 3)`, at least 32 px either way.
         digest: as in `draw_seed`.
         seed: as in `draw_seed`.
@@ -151,10 +331,12 @@ def score_versions(judge, image, digest, seed):
     Returns:
         pair of the clean photo's score, a float, and a float64 array `(26, 5)`.
     """
-    order, scores, waiting = [], {}, {}
+    order: list[bytes] = []
+    scores: dict[bytes, float] = {}
+    waiting: dict[bytes, np.ndarray] = {}
 
-    def judge_waiting():
-        found = judge(np.stack(list(waiting.values())))
+    def score_waiting() -> None:
+        found = score(np.stack(list(waiting.values())))
         scores.update(zip(waiting, found, strict=True))
         waiting.clear()
 
@@ -166,18 +348,18 @@ def score_versions(judge, image, digest, seed):
         if pixels not in scores:
             waiting[pixels] = picture
         if len(waiting) == BATCH_SIZE:
-            judge_waiting()
+            score_waiting()
     if waiting:
-        judge_waiting()
+        score_waiting()
     clean, *rest = (float(scores[pixels]) for pixels in order)
     return clean, np.reshape(rest, (len(DISTORTIONS), LEVELS))
 
 
-def _pictures(image, digest, seed):
+def _pictures(image: np.ndarray, digest: str, seed: int) -> Iterator[np.ndarray]:
     """The photo, then its distorted versions, made ahead in threads."""
     yield image
 
-    def versions_of(index):
+    def versions_of(index: int) -> np.ndarray:
         name = DISTORTIONS[index].name
         return ladder(image, name, draw_seed(seed, digest, name))
 
@@ -186,25 +368,25 @@ def _pictures(image, digest, seed):
 
 
 def measure_sensitivity(
-    judge,
-    photos,
-    out,
-    seed=0,
-    resamples=1000,
-    progress=lambda description, total: iter,  # noqa: ARG005
-):
+    scorer: PictureScorer,
+    photos: Sequence[str],
+    out: PathLike,
+    seed: int = 0,
+    resamples: int = 1000,
+    progress: Progress = silent,
+) -> Sensitivity:
     """Scores photos in every distortion at every level and says whether the scores fall.
 
     The scores of a photo are kept in `out/parts` as soon as they are known: after an interruption
     the same call goes on where it was and ends with the same numbers.
 
     Args:
-        judge: `PresetJudge`, or what has its attributes and is called like it.
+        scorer: `CompiledPreset`, or another `PictureScorer`.
         photos: list of paths.
-        out: folder for the parts, a `pathlib.Path`.
+        out: folder for the parts.
         seed: of the distortions' draws and of the bootstraps, 0 up to `SEEDS`.
         resamples: of the bootstraps over photos.
-        progress: function from a description and a total to a wrapper of iterators.
+        progress: shows how far the work is.
 
     Returns:
         `Sensitivity`.
@@ -214,20 +396,22 @@ def measure_sensitivity(
         OutputError: if a part cannot be written.
 
     Example:
-    ```python
-    judge = PresetJudge("content_lite0_biq2021")
-    document = measure_sensitivity(judge, ["a.jpg", "b.jpg"], pathlib.Path("out")).document
+    ```text
+    scorer = CompiledPreset("content_lite0_biq2021")
+    document = measure_sensitivity(scorer, ["a.jpg", "b.jpg"], "out").document
     print(document["distortions"]["jpeg"]["tau"])
     ```
     """
     _check_seed(seed)
-    parts = Parts(out / "parts")
-    names, found, problems = [], [], []
-    bar = progress("26 distortions at 5 levels", len(photos))
+    parts = Parts(pathlib.Path(out) / "parts")
+    names: list[str] = []
+    found: list[PhotoScores] = []
+    problems: list[ImageError] = []
+    title = f"{len(DISTORTIONS)} distortions at {LEVELS} levels"
     shown = short_names([os.path.abspath(photo) for photo in photos])
-    for name, path in bar(zip(shown, photos, strict=True)):
+    for name, path in progress(zip(shown, photos, strict=True), title, len(photos)):
         try:
-            found.append(_scores_of(judge, path, seed, parts))
+            found.append(_scores_of(scorer, path, seed, parts))
             names.append(name)
         except ImageError as problem:
             problems.append(problem)
@@ -237,51 +421,50 @@ def measure_sensitivity(
             if problems
             else "expected at least one photo. Received: none"
         )
-    clean = np.array([each["clean"] for each in found])
-    tables = np.array([list(each["distorted"].values()) for each in found])
-    bootstrap = {"seed": seed, "resamples": resamples}
-    document = {
+    clean = np.array([scores["clean"] for scores in found])
+    tables = np.array([list(scores["distorted"].values()) for scores in found])
+    falls = summarise_falls(clean, tables, seed, resamples)
+    document: SensitivityDocument = {
         "format": FORMAT,
         "versions": versions(),
         "preset": {
-            "name": judge.name,
-            "fingerprint": judge.fingerprint,
-            "score_range": list(judge.score_range),
-            "working_size": judge.working_size,
+            "name": scorer.name,
+            "fingerprint": scorer.fingerprint,
+            "score_range": list(scorer.score_range),
+            "working_size": scorer.working_size,
         },
-        "protocol": {**bootstrap, "confidence": metrics.CONFIDENCE},
-        **summarise(clean, tables, **bootstrap),
+        "protocol": {"seed": seed, "resamples": resamples, "confidence": metrics.CONFIDENCE},
+        **falls,
         "photos": dict(zip(names, found, strict=True)),
         "problems": [str(problem) for problem in problems],
     }
     return Sensitivity(document, problems)
 
 
-def _scores_of(judge, path, seed, parts):
+def _scores_of(scorer: PictureScorer, path: str, seed: int, parts: Parts) -> PhotoScores:
     contents = read_bytes(path)
     digest = photo_digest(contents)
     ingredients = {
         "photo": digest,
-        "judge": judge.fingerprint,
+        "judge": scorer.fingerprint,  # the name by which finished photos are found
         "seed": seed,
-        "distortions": [[each.name, *each.levels] for each in DISTORTIONS],
+        "distortions": [[distortion.name, *distortion.levels] for distortion in DISTORTIONS],
         "reiqa_tf": __version__,
     }
 
-    def make():
-        image = read_distortable(contents, judge.working_size, name=path)
-        clean, table = score_versions(judge, image, digest, seed)
-        return {
-            "clean": clean,
-            "distorted": {
-                each.name: row.tolist() for each, row in zip(DISTORTIONS, table, strict=True)
-            },
-        }
+    def make() -> PhotoScores:
+        image = read_distortable(contents, scorer.working_size, name=path)
+        clean, table = score_versions(scorer, image, digest, seed)
+        names = [distortion.name for distortion in DISTORTIONS]
+        return {"clean": clean, "distorted": dict(zip(names, table.tolist(), strict=True))}
 
-    return parts.get_or_make(ingredients, make)
+    scores: PhotoScores = parts.get_or_make(ingredients, make)
+    return scores
 
 
-def summarise(clean, tables, seed=0, resamples=1000):
+def summarise_falls(
+    clean: np.ndarray, tables: np.ndarray, seed: int = 0, resamples: int = 1000
+) -> Falls:
     """What the scores of many photos say about each distortion.
 
     Args:
@@ -291,37 +474,24 @@ def summarise(clean, tables, seed=0, resamples=1000):
         resamples: of the bootstraps.
 
     Returns:
-        dictionary with `clean` (mean score with its interval) and `distortions`, for each of them
-        by its name:
-
-        - `ordered`, `unit`, `levels`: as in the bank;
-        - `means`: mean score at each of the five levels, with intervals;
-        - `steps`: mean change of a photo's score from each level to the next, with intervals;
-        - `means_fall`: whether the mean is lower at each level than at the one before;
-        - `tau`: Kendall's tau-b between level and falling score over the five levels of a photo, on
-          average over the photos: 1 where the score always falls, -1 where it always rises. A photo
-          whose score does not change counts 0;
-        - `tau_with_clean`: the same over six pictures, the clean photo below the mildest level;
-        - `falls_strictly`: share of photos whose score is lower at each level than at the one
-          before.
-
-        Intervals are None for fewer than `metrics.MINIMUM_ROWS` photos.
+        `Falls`.
     """
 
-    def about(values):
+    def about(values: np.ndarray | list[float]) -> Mean:
         found = metrics.mean_interval(values, resamples, seed)
-        few = len(values) < metrics.MINIMUM_ROWS
-        return {name: None if few and name != "mean" else found[name] for name in found}
+        if len(values) < metrics.MINIMUM_ROWS:
+            return {"mean": found["mean"], "low": None, "high": None}
+        return {"mean": found["mean"], "low": found["low"], "high": found["high"]}
 
-    distortions = {}
-    for index, each in enumerate(DISTORTIONS):
+    distortions: dict[str, DistortionFigures] = {}
+    for index, distortion in enumerate(DISTORTIONS):
         scores = tables[:, index]
         with_clean = np.column_stack([clean, scores])
         means = scores.mean(axis=0)
-        distortions[each.name] = {
-            "ordered": each.ordered,
-            "unit": each.unit,
-            "levels": list(each.levels),
+        distortions[distortion.name] = {
+            "ordered": distortion.ordered,
+            "unit": distortion.unit,
+            "levels": list(distortion.levels),
             "means": [about(column) for column in scores.T],
             "steps": [about(column) for column in np.diff(scores).T],
             "means_fall": bool((np.diff(means) < 0).all()),
@@ -332,7 +502,7 @@ def summarise(clean, tables, seed=0, resamples=1000):
     return {"clean": about(clean), "distortions": distortions}
 
 
-def fall(scores):
+def fall(scores: Sequence[float] | np.ndarray) -> float:
     """How faithfully scores fall: Kendall's tau-b between their order and their negatives.
 
     Args:
@@ -345,17 +515,18 @@ def fall(scores):
     return 0.0 if np.isnan(tau) else tau
 
 
-def write_sensitivity(sensitivity, out):
+def write_sensitivity(found: Sensitivity, out: PathLike) -> None:
     """Writes `DOCUMENT` and `PICTURE`.
 
     Args:
-        sensitivity: `Sensitivity`.
-        out: folder, a `pathlib.Path`.
+        found: what was measured.
+        out: folder.
 
     Raises:
         OutputError: if one cannot be written.
     """
-    with written_whole(out / DOCUMENT) as scratch:
-        scratch.write_text(json.dumps(sensitivity.document, indent=1) + "\n")
-    with written_whole(out / PICTURE) as scratch:
-        charts.draw_sensitivity(sensitivity.document, scratch)
+    folder = pathlib.Path(out)
+    with written_whole(folder / DOCUMENT) as scratch:
+        scratch.write_text(json.dumps(found.document, indent=1) + "\n")
+    with written_whole(folder / PICTURE) as scratch:
+        charts.draw_sensitivity(found.document, scratch)

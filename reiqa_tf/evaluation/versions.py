@@ -13,7 +13,7 @@ from PIL import __version__ as pillow_version
 from reiqa_tf.version import __version__
 
 
-def versions():
+def versions() -> dict[str, str]:
     """Versions of the package and of what it leans on, by name; and the platform."""
     return {
         "reiqa_tf": __version__,

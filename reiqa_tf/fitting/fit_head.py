@@ -1,10 +1,14 @@
 """Fit the linear head on features of scored photos."""
 
+from __future__ import annotations
+
 import dataclasses
 
 import numpy as np
 
+from reiqa_tf.data.scored_photos import ScoredPhotos
 from reiqa_tf.errors import ReiqaError
+from reiqa_tf.fitting.regression import Regression, Steps
 from reiqa_tf.models.head import LinearHead
 from reiqa_tf.models.scorer import ReIQAScorer
 
@@ -19,9 +23,9 @@ class FitError(ReiqaError):
     """Scored photos on which no head can be fitted."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class FittedHead:
-    """What came of a fit.
+    """A head, and what was measured while it was fitted.
 
     Attributes:
         scorer: the `ReIQAScorer` with its new head.
@@ -37,7 +41,13 @@ class FittedHead:
     at_edge: bool
 
 
-def fit_head(scorer, features, scored, regressor, steps=None):
+def fit_head(
+    scorer: ReIQAScorer,
+    features: np.ndarray,
+    scored: ScoredPhotos,
+    regression: Regression | None = None,
+    steps: Steps | None = None,
+) -> FittedHead:
     """Fits a head: strength chosen on held-out rows, then the head on all of them.
 
     Rows of the split `val` are the held-out ones; without such rows, five folds are, with groups
@@ -47,7 +57,7 @@ def fit_head(scorer, features, scored, regressor, steps=None):
         scorer: `ReIQAScorer` whose encoders computed the features; its own head is not looked at.
         features: array `(N, feature_count)`.
         scored: `ScoredPhotos` of the same N photos, without test rows.
-        regressor: `RidgeRegressor` or `ElasticNetRegressor`, not fitted.
+        regression: `Regression`; None takes its defaults.
         steps: `Steps` of the same photos, which a ridge learns from beside their scores (see
             `reiqa_tf.fitting.ladders`), or None.
 
@@ -60,18 +70,27 @@ def fit_head(scorer, features, scored, regressor, steps=None):
 
     Example:
     ```python
+    import reiqa_tf
+    from reiqa_tf.data.scored_photos import read_scored_photos
+    from reiqa_tf.fitting.fit_head import fit_head
+    from reiqa_tf.scoring.features import feature_table
+
+    scorer = reiqa_tf.load_preset("content_lite0_biq2021")
+    scored = read_scored_photos("scores.csv").split("train", "val")
     features, _ = feature_table(scorer, scored.paths)
-    fitted = fit_head(scorer, features, scored, RidgeRegressor())
-    fitted.scorer.save_to_preset("my_preset")
+    fitted = fit_head(scorer, features, scored)
+    print(fitted.strength, fitted.scorer.score("photo.jpg"))
     ```
     """
     if len(scored) < FEWEST_ROWS:
         raise FitError(f"expected at least {FEWEST_ROWS} scored photos. Received: {len(scored)}")
     if np.ptp(scored.scores) == 0:
         raise FitError(f"expected different scores; all are {scored.scores[0]:g}.")
+    regression = regression or Regression()
+    regressor = regression.regressor()
     if scored.splits is not None and np.isin(("train", "val"), scored.splits).all():
-        rows = tuple(np.flatnonzero(scored.splits == name) for name in ("train", "val"))
-        regressor.set_params(cv=[rows])
+        train, val = (np.flatnonzero(scored.splits == name) for name in ("train", "val"))
+        regressor = regression.regressor(cv=[(train, val)])
     try:
         regressor.fit(features, scored.scores, groups=scored.groups, steps=steps)
     except ValueError as error:  # folds that cannot be made, features that are not finite
@@ -94,7 +113,8 @@ def fit_head(scorer, features, scored, regressor, steps=None):
     head.bias.assign(regressor.intercept_)
     head.feature_mean.assign(regressor.feature_mean_)
     head.feature_scale.assign(regressor.feature_scale_)
-    head.distance_limit = _distance_limit(np.asarray(head.distance(features)))
+    distances = np.asarray(head.distance(features))
+    head.distance_limit = _distance_limit(distances)
     fitted = ReIQAScorer(
         content=scorer.content,
         quality=scorer.quality,
@@ -105,7 +125,7 @@ def fit_head(scorer, features, scored, regressor, steps=None):
     return FittedHead(fitted, regressor.held_out_, regressor.strength_, regressor.at_edge_)
 
 
-def _distance_limit(distances):
+def _distance_limit(distances: np.ndarray) -> float:
     """A quarter farther out than all but a hundredth of the photos that the head is fitted on.
 
     Ours: of 590 other photos of the same database it flags none, and it does flag noise, flat

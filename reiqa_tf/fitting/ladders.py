@@ -6,26 +6,30 @@ distortion, with the demand that its score falls at every step: learning to rank
 known order, as in RankIQA (Liu, van de Weijer, Bagdanov, ICCV 2017), with a linear model.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 
+from reiqa_tf.data.scored_photos import ScoredPhotos
 from reiqa_tf.distortions.bank import DISTORTIONS, LEVELS
 from reiqa_tf.distortions.ladder import ladder, read_distortable
+from reiqa_tf.fitting.defaults import LADDER_WEIGHT
 from reiqa_tf.fitting.regression import Steps
 from reiqa_tf.image.reading import ImageError
-from reiqa_tf.scoring.cache import photo_digest
+from reiqa_tf.progress import Progress, silent
+from reiqa_tf.scoring.cache import FeatureCache, photo_digest
+from reiqa_tf.scoring.features import ComputeFeatures, FeatureScorer
 from reiqa_tf.scoring.reading_ahead import ahead
 
 FALL = 0.2
 """How far a score falls along a step, in standard deviations of the scores: one over the whole
 ladder. Ours."""
 
-WEIGHT = 0.2
-"""How much a step counts beside a scored photo. Ours: see docs/trials.md."""
-
-ORDERED = tuple(each.name for each in DISTORTIONS if each.ordered)
+ORDERED = tuple(distortion.name for distortion in DISTORTIONS if distortion.ordered)
 """The distortions that ladders are made of: a higher level is always a worse picture."""
 
 EMPHASIS = {
@@ -39,8 +43,8 @@ EMPHASIS = {
     "non_eccentricity": 3,
     "sharpen": 3,
 }
-"""How many times more the steps of some distortions count: of those whose neighbouring levels the
-features tell apart least. Ours, chosen on held-out training photos (docs/trials.md)."""
+"""How many times more the steps of some distortions count: of those between whose neighbouring
+levels the features differ least. Ours, chosen on held-out training photos (docs/trials.md)."""
 
 _DEPTH = 2  # ladders that are made before their features are asked for
 
@@ -60,8 +64,8 @@ class Ladder:
     seed: tuple[int, int]
 
 
-def choose_ladders(photo_count, count, seed=0):
-    """Deals distortions to photos: each as often as any other, photos in a random order.
+def choose_ladders(photo_count: int, count: int, seed: int = 0) -> list[Ladder]:
+    """Deals distortions to photos: all of them equally often, photos in a random order.
 
     Args:
         photo_count: number of photos; one is taken again when all have been taken.
@@ -80,7 +84,14 @@ def choose_ladders(photo_count, count, seed=0):
     ]
 
 
-def ladder_steps(scorer, scored, ladders, weight=WEIGHT, cache=None, progress=iter):
+def ladder_steps(
+    scorer: FeatureScorer,
+    scored: ScoredPhotos,
+    ladders: Sequence[Ladder],
+    weight: float = LADDER_WEIGHT,
+    cache: FeatureCache | None = None,
+    progress: Progress = silent,
+) -> tuple[Steps | None, list[ImageError]]:
     """Computes the steps of ladders: differences of features between levels that follow each other.
 
     The first step leads from the clean photo to the mildest level.
@@ -92,7 +103,7 @@ def ladder_steps(scorer, scored, ladders, weight=WEIGHT, cache=None, progress=it
         weight: how much a step counts beside a scored photo; `EMPHASIS` times as much for some
             distortions.
         cache: an open `FeatureCache`, or None.
-        progress: wraps the iterator over ladders, to show how far the work is.
+        progress: shows how far the work is.
 
     Returns:
         pair of `Steps` and a list of the `ImageError`s of ladders that could not be made. Steps are
@@ -100,51 +111,66 @@ def ladder_steps(scorer, scored, ladders, weight=WEIGHT, cache=None, progress=it
 
     Example:
     ```python
-    ladders = choose_ladders(len(scored), 460)
+    import reiqa_tf
+    from reiqa_tf.data.scored_photos import read_scored_photos
+    from reiqa_tf.fitting.ladders import Ladder, ladder_steps
+
+    scorer = reiqa_tf.load_preset("content_lite0_biq2021")
+    scored = read_scored_photos("scores.csv")
+    ladders = [Ladder(row=0, distortion="jpeg", seed=(0, 0))]
     steps, problems = ladder_steps(scorer, scored, ladders)
-    fitted = fit_head(scorer, features, scored, RidgeRegressor(), steps)
+    print(steps.differences.shape)  # a row for each of the five levels
     ```
     """
     compute = scorer.compile_features()
 
-    def make(index):
-        rung = ladders[index]
+    def make(index: int) -> np.ndarray | ImageError:
+        chosen = ladders[index]
         try:
-            return _pictures(scored.paths[rung.row], rung, scorer.working_size)
+            return _pictures(scored.paths[chosen.row], chosen, scorer.working_size)
         except ImageError as problem:
             return problem
 
     differences = np.empty((LEVELS * len(ladders), scorer.feature_count), np.float32)
-    rows, weights, problems = [], [], []
+    rows: list[int] = []
+    weights: list[float] = []
+    problems: list[ImageError] = []
     made = ahead(make, len(ladders), _DEPTH)
-    for rung, pictures in progress(zip(ladders, made, strict=True)):
+    for chosen, pictures in progress(zip(ladders, made, strict=True), "ladders", len(ladders)):
         if isinstance(pictures, ImageError):
             problems.append(pictures)
             continue
         features = _features(compute, pictures, cache)
         differences[len(rows) : len(rows) + LEVELS] = np.diff(features, axis=0)
-        rows += LEVELS * [rung.row]
-        weights += LEVELS * [weight * EMPHASIS.get(rung.distortion, 1)]
+        rows += LEVELS * [chosen.row]
+        weights += LEVELS * [weight * EMPHASIS.get(chosen.distortion, 1)]
     if not rows:
         return None, problems
     change = -FALL * float(np.std(scored.scores))
     return Steps(differences[: len(rows)], np.array(rows), change, np.array(weights)), problems
 
 
-def _pictures(path, rung, working_size):
+def _pictures(path: str, chosen: Ladder, working_size: int | None) -> np.ndarray:
     """The photo and its five levels, uint8 `(6, H, W, 3)`."""
     image = read_distortable(path, working_size, name=path)
-    return np.concatenate([image[None], ladder(image, rung.distortion, rung.seed)])
+    return np.concatenate([image[None], ladder(image, chosen.distortion, chosen.seed)])
 
 
-def _features(compute, pictures, cache):
-    """Features of each picture; equal pictures have equal ones, to the last bit."""
-    digests = [photo_digest(repr(each.shape).encode() + each.tobytes()) for each in pictures]
-    known = {} if cache is None else {digest: cache.get(digest) for digest in digests}
+def _features(
+    compute: ComputeFeatures, pictures: np.ndarray, cache: FeatureCache | None
+) -> np.ndarray:
+    """Features of every picture; equal pictures have equal ones, to the last bit."""
+    digests = [
+        photo_digest(repr(picture.shape).encode() + picture.tobytes()) for picture in pictures
+    ]
+    known = {}
+    if cache is not None:
+        found = {digest: cache.get(digest) for digest in digests}
+        known = {digest: row for digest, row in found.items() if row is not None}
     new = {
         digest: picture
         for digest, picture in zip(digests, pictures, strict=True)
-        if known.get(digest) is None
+        if digest not in known
     }
     if new:
         for digest, row in zip(new, compute(np.stack(list(new.values()))), strict=True):

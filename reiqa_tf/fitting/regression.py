@@ -17,9 +17,13 @@ Beside scored photos a ridge learns from `Steps`: pairs of versions of a photo o
 which one is worse, and by about how much, though nobody scored either.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import numbers
 import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from scipy.linalg import blas, lapack, solve_banded
@@ -31,8 +35,35 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_array, check_X_y
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
-STRENGTHS = tuple(np.geomspace(1e-3, 1e3, 100).tolist())
-"""The strengths that are tried by default: those of the Re-IQA authors' evaluation."""
+from reiqa_tf.errors import ReiqaError
+from reiqa_tf.fitting.defaults import (
+    ELASTIC_NET,
+    KINDS,
+    RIDGE,
+    SCALE_FLOOR,
+    STRENGTH_COUNT,
+    STRENGTH_RANGE,
+)
+
+Fold: TypeAlias = tuple[np.ndarray, np.ndarray]
+"""Training rows and validation rows."""
+
+
+def strengths_between(weakest: float, strongest: float) -> tuple[float, ...]:
+    """The strengths that are tried, `STRENGTH_COUNT` of them, evenly on a logarithmic scale.
+
+    Args:
+        weakest: the lowest, above 0.
+        strongest: the highest.
+
+    Returns:
+        tuple of floats, rising.
+    """
+    return tuple(np.geomspace(weakest, strongest, STRENGTH_COUNT).tolist())
+
+
+STRENGTHS = strengths_between(*STRENGTH_RANGE)
+"""The strengths that are tried by default."""
 
 _FLOATS = (np.float64, np.float32)
 """Types of features that are used as they lie; others are converted to the first."""
@@ -76,7 +107,7 @@ class Steps:
     change: float
     weight: float | np.ndarray = 1.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         differences = check_array(self.differences, dtype=_FLOATS, input_name="differences")
         object.__setattr__(self, "differences", differences)
         rows = np.asarray(self.rows)
@@ -115,7 +146,7 @@ class LinearPath:
     feature_mean: np.ndarray
     feature_scale: np.ndarray
 
-    def predict(self, features):
+    def predict(self, features: np.ndarray) -> np.ndarray:
         """Predicts with every strength at once.
 
         Args:
@@ -127,7 +158,14 @@ class LinearPath:
         return _apply(features, self.coefficients.T, self.intercepts)
 
 
-def ridge_path(features, scores, strengths=STRENGTHS, rows=None, steps=None, scale_floor=0.0):
+def ridge_path(
+    features: np.ndarray,
+    scores: np.ndarray,
+    strengths: Sequence[float] | np.ndarray = STRENGTHS,
+    rows: np.ndarray | None = None,
+    steps: Steps | None = None,
+    scale_floor: float = 0.0,
+) -> LinearPath:
     """Fits ridge regressors of many strengths by one decomposition.
 
     The smaller of the two Gram matrices (rows by rows, or features by features) is brought to
@@ -187,9 +225,22 @@ def ridge_path(features, scores, strengths=STRENGTHS, rows=None, steps=None, sca
 
 
 class _PathRegressor(RegressorMixin, BaseEstimator):
-    """Chooses a strength by cross-validation; subclasses fit the path of one set of rows."""
+    """What `RidgeRegressor` and `ElasticNetRegressor` share: a strength chosen by cross-validation.
 
-    def fit(self, features, scores, groups=None, steps=None):
+    Subclasses fit the path of one set of rows.
+    """
+
+    strengths: Sequence[float] | np.ndarray
+    cv: Any
+    scale_floor: float
+
+    def fit(
+        self,
+        features: np.ndarray,
+        scores: np.ndarray,
+        groups: np.ndarray | None = None,
+        steps: Steps | None = None,
+    ) -> Self:
         """Chooses the strength on held-out rows, then fits on all rows.
 
         Args:
@@ -242,7 +293,18 @@ class _PathRegressor(RegressorMixin, BaseEstimator):
         self.feature_scale_ = path.feature_scale
         return self
 
-    def predict(self, features):
+    def _fit_path(
+        self,
+        features: np.ndarray,
+        scores: np.ndarray,
+        strengths: np.ndarray,
+        rows: np.ndarray | None,
+        steps: Steps | None,
+    ) -> LinearPath:
+        """Fits some rows, or all of them, with each of the strengths."""
+        raise NotImplementedError
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
         """Predicts scores.
 
         Args:
@@ -268,8 +330,9 @@ class RidgeRegressor(_PathRegressor):
             groups, shuffled rows (always in the same order) if not. Otherwise a splitter of
             scikit-learn, or an iterable of pairs (training rows, validation rows).
         scale_floor: share of the median deviation below which no feature's own counts. 0 divides
-            each by its own, as `StandardScaler` does. But a channel that hardly ever fires has next
-            to none: where it does fire it is thousands of its deviations away, and so is the score.
+            every feature by its own, as `StandardScaler` does. But a channel that hardly ever fires
+            has next to none: where it does fire it is thousands of its deviations away, and so is
+            the score. So heads are fitted with `SCALE_FLOOR`: see `Regression`.
 
     Attributes:
         coef_: float64 `(D,)`, in raw feature units: the standardisation is folded in.
@@ -301,12 +364,24 @@ class RidgeRegressor(_PathRegressor):
     ```
     """
 
-    def __init__(self, strengths=STRENGTHS, cv=5, scale_floor=0.0):
+    def __init__(
+        self,
+        strengths: Sequence[float] | np.ndarray = STRENGTHS,
+        cv: Any = 5,
+        scale_floor: float = 0.0,
+    ) -> None:
         self.strengths = strengths
         self.cv = cv
         self.scale_floor = scale_floor
 
-    def _fit_path(self, features, scores, strengths, rows, steps):
+    def _fit_path(
+        self,
+        features: np.ndarray,
+        scores: np.ndarray,
+        strengths: np.ndarray,
+        rows: np.ndarray | None,
+        steps: Steps | None,
+    ) -> LinearPath:
         return ridge_path(features, scores, strengths, rows, steps, self.scale_floor)
 
 
@@ -315,8 +390,8 @@ class ElasticNetRegressor(_PathRegressor):
 
     Made of scikit-learn's coordinate descent, which goes from the strongest penalty to the weakest
     and starts each where the last one ended. It works on a standardised float64 copy of the
-    training rows. Where it has not converged after 1,000 sweeps it stays where it is: held-out rows
-    judge the result like any other.
+    training rows. Where it has not converged after 1,000 sweeps it stays where it is: the error on
+    held-out rows says what the result is worth, as for any other.
 
     A strength means what `alpha` means in `sklearn.linear_model.ElasticNet` on standardised
     features; see the module's docstring.
@@ -333,13 +408,26 @@ class ElasticNetRegressor(_PathRegressor):
     The other attributes are those of `RidgeRegressor`.
     """
 
-    def __init__(self, strengths=STRENGTHS, l1_ratio=0.5, cv=5, scale_floor=0.0):
+    def __init__(
+        self,
+        strengths: Sequence[float] | np.ndarray = STRENGTHS,
+        l1_ratio: float = 0.5,
+        cv: Any = 5,
+        scale_floor: float = 0.0,
+    ) -> None:
         self.strengths = strengths
         self.l1_ratio = l1_ratio
         self.cv = cv
         self.scale_floor = scale_floor
 
-    def _fit_path(self, features, scores, strengths, rows, steps):
+    def _fit_path(
+        self,
+        features: np.ndarray,
+        scores: np.ndarray,
+        strengths: np.ndarray,
+        rows: np.ndarray | None,
+        steps: Steps | None,
+    ) -> LinearPath:
         if steps is not None:
             raise ValueError("Expected a RidgeRegressor for `steps`; an elastic net takes none.")
         if not 0 < self.l1_ratio <= 1:
@@ -347,7 +435,7 @@ class ElasticNetRegressor(_PathRegressor):
                 "Expected `l1_ratio` above 0 and at most 1; for 0 use RidgeRegressor. "
                 f"Received: {self.l1_ratio}."
             )
-        training = _TrainingRows(features, scores, rows, scale_floor=self.scale_floor)
+        training = _TrainingRows(features, scores, rows, None, self.scale_floor)
         standardised = np.empty(training.shape, order="F")
         for columns, block in training.column_blocks():
             standardised[:, columns] = block
@@ -367,8 +455,68 @@ class ElasticNetRegressor(_PathRegressor):
         return training.fold_in(strengths, coefficients[:, order])
 
 
-REGRESSORS = {"ridge": RidgeRegressor, "elastic-net": ElasticNetRegressor}
-"""The regressors by the names that commands and reports give them."""
+Regressor: TypeAlias = RidgeRegressor | ElasticNetRegressor
+
+REGRESSORS: dict[str, type[Regressor]] = {
+    RIDGE: RidgeRegressor,
+    ELASTIC_NET: ElasticNetRegressor,
+}
+"""The regressors by the names that commands and reports give them; see `KINDS`."""
+
+
+class RegressionError(ReiqaError):
+    """Settings with which no regressor can be fitted."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Regression:
+    """How regressors are fitted for a head, or anew for every split of a benchmark.
+
+    `RidgeRegressor` and `ElasticNetRegressor` by themselves have scikit-learn's defaults; what is
+    good for heads is here.
+
+    Args:
+        kind: one of `KINDS`.
+        strengths: positive numbers; the best on held-out rows is taken.
+        scale_floor: as in `RidgeRegressor`.
+
+    Raises:
+        RegressionError: if there is no such kind, or a number is out of its range.
+
+    Example:
+    ```python
+    from reiqa_tf.fitting.regression import Regression, strengths_between
+
+    regression = Regression("elastic-net", strengths_between(1e-2, 1e2))
+    regressor = regression.regressor(cv=10)
+    ```
+    """
+
+    kind: str = RIDGE
+    strengths: tuple[float, ...] = STRENGTHS
+    scale_floor: float = SCALE_FLOOR
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise RegressionError(
+                f"kind: expected one of {', '.join(KINDS)}. Received: {self.kind!r}"
+            )
+        try:
+            _checked_strengths(self.strengths)
+            _check_scale_floor(self.scale_floor)
+        except ValueError as error:
+            raise RegressionError(str(error)) from error
+
+    def regressor(self, cv: Any = 5) -> Regressor:
+        """A regressor, not fitted.
+
+        Args:
+            cv: as in `RidgeRegressor`.
+
+        Returns:
+            `RidgeRegressor` or `ElasticNetRegressor`.
+        """
+        return REGRESSORS[self.kind](strengths=self.strengths, cv=cv, scale_floor=self.scale_floor)
 
 
 class _TrainingRows:
@@ -376,14 +524,18 @@ class _TrainingRows:
 
     Attributes:
         shape: number of rows, those of the steps included, and of columns.
-        targets: float64, centred scores of the rows, then what the steps' rows should answer.
+        targets: float64, centred scores of the rows, then how far the steps' rows should change it.
     """
 
-    def __init__(self, features, scores, rows=None, steps=None, scale_floor=0.0):
-        if not 0 <= scale_floor < np.inf:
-            raise ValueError(
-                f"Expected `scale_floor` to be 0 or a positive number. Received: {scale_floor}."
-            )
+    def __init__(
+        self,
+        features: np.ndarray,
+        scores: np.ndarray,
+        rows: np.ndarray | None,
+        steps: Steps | None,
+        scale_floor: float,
+    ) -> None:
+        _check_scale_floor(scale_floor)
         self._features = features
         self._rows = np.arange(len(features)) if rows is None else np.asarray(rows)
         self._centre = scores[self._rows].mean(dtype=np.float64)
@@ -402,7 +554,7 @@ class _TrainingRows:
             self._take(steps, len(features))
         self.shape = (len(self._rows) + len(self._steps), features.shape[1])
 
-    def _take(self, steps, row_count):
+    def _take(self, steps: Steps, row_count: int) -> None:
         differences = steps.differences
         if (
             differences.shape[1] != self._features.shape[1]
@@ -425,16 +577,16 @@ class _TrainingRows:
         self._factors = (root * stretch)[:, None]
         self.targets = np.concatenate([self.targets, root * steps.change])
 
-    def row_blocks(self):
+    def row_blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
         """Yields (slice of the rows, standardised float64 block), the block C-contiguous."""
-        bytes_each = 8 * self.shape[1]
-        for some in _slices(len(self._rows), bytes_each):
+        row_bytes = 8 * self.shape[1]
+        for some in _slices(len(self._rows), row_bytes):
             yield some, self._standardise(self._features[self._rows[some]], slice(None))
-        for some in _slices(len(self._steps), bytes_each):
+        for some in _slices(len(self._steps), row_bytes):
             below = slice(len(self._rows) + some.start, len(self._rows) + some.stop)
             yield below, self._stretch(self._differences[self._steps[some]], some, slice(None))
 
-    def column_blocks(self):
+    def column_blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
         """Yields (slice of the columns, standardised float64 block), the block C-contiguous."""
         for columns in _slices(self.shape[1], 8 * self.shape[0]):
             block = self._standardise(self._features[self._rows, columns], columns)
@@ -443,30 +595,32 @@ class _TrainingRows:
                 block = np.concatenate([block, self._stretch(below, slice(None), columns)])
             yield columns, block
 
-    def _standardise(self, block, columns):
+    def _standardise(self, block: np.ndarray, columns: slice) -> np.ndarray:
         block = block.astype(np.float64, order="C", copy=False)  # indexing made a copy
         block -= self._mean[columns]
         block /= self._scale[columns]
         return block
 
-    def _stretch(self, block, some, columns):
+    def _stretch(self, block: np.ndarray, some: slice, columns: slice) -> np.ndarray:
         block = block.astype(np.float64, order="C", copy=False)
         block /= self._scale[columns]
         block *= self._factors[some]
         return block
 
-    def fold_in(self, strengths, coefficients):
+    def fold_in(self, strengths: np.ndarray, coefficients: np.ndarray) -> LinearPath:
         """Turns coefficients `(D, S)` of standardised features into a path in raw units."""
         raw = (coefficients / self._scale[:, None]).T
         return LinearPath(strengths, raw, self._centre - raw @ self._mean, self._mean, self._scale)
 
 
-def _slices(count, bytes_each):
-    step = max(1, _BLOCK_BYTES // bytes_each)
+def _slices(count: int, item_bytes: int) -> list[slice]:
+    step = max(1, _BLOCK_BYTES // item_bytes)
     return [slice(start, min(start + step, count)) for start in range(0, count, step)]
 
 
-def _apply(features, coefficients, intercepts):
+def _apply(
+    features: np.ndarray, coefficients: np.ndarray, intercepts: np.ndarray | float
+) -> np.ndarray:
     """`features @ coefficients + intercepts` in float64, without a float64 copy of the features."""
     predicted = np.empty((len(features), *coefficients.shape[1:]))
     for some in _slices(len(features), 8 * features.shape[1]):
@@ -474,7 +628,7 @@ def _apply(features, coefficients, intercepts):
     return predicted
 
 
-def _add_gram(gram, block):
+def _add_gram(gram: np.ndarray, block: np.ndarray) -> None:
     """Adds `block @ block.T` to the lower triangle of a Fortran-ordered matrix, in place."""
     # BLAS wants columns contiguous: it gets the transpose of what NumPy holds, as a view.
     transposed = block.flags.c_contiguous
@@ -489,7 +643,7 @@ def _add_gram(gram, block):
     )
 
 
-def _solve_shifted(gram, right, strengths):
+def _solve_shifted(gram: np.ndarray, right: np.ndarray, strengths: np.ndarray) -> np.ndarray:
     """Solves `(gram + strength I) x = right` for many strengths; destroys `gram`.
 
     With `gram = Q T Q'`, Q orthogonal and T tridiagonal, all strengths share Q and each is a
@@ -514,7 +668,7 @@ def _solve_shifted(gram, right, strengths):
     reflections = packed.reshape(-1, order="F")[1 : 1 + size * (size - 1)]
     reflections = reflections.reshape((size, size - 1), order="F")
 
-    def turn(vectors, transposed):
+    def turn(vectors: np.ndarray, transposed: str) -> np.ndarray:
         work = 64 * (vectors.shape[1] + 65)  # what dormqr asks for at its largest block, 64
         turned, _, _ = lapack.dormqr("L", transposed, reflections, factors, vectors[1:], work)
         return np.concatenate([vectors[:1], turned])
@@ -529,7 +683,7 @@ def _solve_shifted(gram, right, strengths):
     return turn(solutions, "N")
 
 
-def _checked_strengths(strengths):
+def _checked_strengths(strengths: Sequence[float] | np.ndarray) -> np.ndarray:
     strengths = np.asarray(strengths, np.float64)
     if (
         strengths.ndim != 1
@@ -543,7 +697,16 @@ def _checked_strengths(strengths):
     return strengths
 
 
-def _checked_folds(cv, features, scores, groups):
+def _check_scale_floor(scale_floor: float) -> None:
+    if not 0 <= scale_floor < np.inf:
+        raise ValueError(
+            f"Expected `scale_floor` to be 0 or a positive number. Received: {scale_floor}."
+        )
+
+
+def _checked_folds(
+    cv: Any, features: np.ndarray, scores: np.ndarray, groups: np.ndarray | None
+) -> list[Fold]:
     """The folds as a list of (training rows, validation rows)."""
     check_consistent_length(features, scores, groups)
     if isinstance(cv, numbers.Integral):
@@ -573,7 +736,7 @@ def _checked_folds(cv, features, scores, groups):
     return folds
 
 
-def _checked_rows(rows, count):
+def _checked_rows(rows: Iterable[int] | np.ndarray, count: int) -> np.ndarray:
     rows = np.asarray(rows)
     if (
         rows.ndim != 1

@@ -149,6 +149,24 @@ class FeatureCache:
             ) from error
 
 
+def open_cache(
+    path: PathLike | None, fingerprint: str
+) -> contextlib.AbstractContextManager[FeatureCache | None]:
+    """A `FeatureCache` for a `with` statement, or None in its place where nothing is to be kept.
+
+    Args:
+        path: the SQLite file, or None.
+        fingerprint: as in `FeatureCache`.
+
+    Returns:
+        a context manager.
+
+    Raises:
+        CacheError: as `FeatureCache`, on entering.
+    """
+    return contextlib.nullcontext() if path is None else FeatureCache(path, fingerprint)
+
+
 def photo_digest(contents: bytes) -> str:
     """Names a photo by its contents.
 

@@ -106,8 +106,8 @@ def test_started_again_it_computes_nothing_and_ends_the_same(reiqa, asked, tmp_p
         raise AssertionError("computed again")
 
     monkeypatch.setattr(ReIQAScorer, "compile_features", lambda _: never)
-    monkeypatch.setattr("reiqa_tf.evaluation.protocol.Regression.fit", never)
-    monkeypatch.setattr("reiqa_tf.evaluation.photo_functions._answer", never)
+    monkeypatch.setattr("reiqa_tf.evaluation.protocol.fit_on_split", never)
+    monkeypatch.setattr("reiqa_tf.evaluation.photo_functions._values_of", never)
     assert reiqa(*asked, "--out", tmp_path).code == 0
     assert (tmp_path / "benchmark.json").read_text() == before
 

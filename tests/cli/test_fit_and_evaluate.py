@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from reiqa_tf.data.scored_photos import read_scored_photos
-from reiqa_tf.fitting import ladders
+from reiqa_tf.fitting import defaults
 from reiqa_tf.models.scorer import load_preset
 from reiqa_tf.presets.folders import read_metadata
 from reiqa_tf.scoring.features import feature_table
@@ -220,7 +220,7 @@ def test_ladders_change_the_head_and_are_in_its_metadata(
     fit = read_metadata(tmp_path / "with")["fit"]
     assert (fit["ladders"], fit["ladder_weight"], fit["seed"]) == (6, 2.0, 0)
     without = read_metadata(tmp_path / "without")["fit"]
-    assert without["ladder_weight"] == ladders.WEIGHT  # the command names it without importing it
+    assert without["ladder_weight"] == defaults.LADDER_WEIGHT
 
 
 @pytest.mark.parametrize(

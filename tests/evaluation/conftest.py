@@ -8,6 +8,7 @@ import pytest
 from reiqa_tf.data.scored_photos import ScoredPhotos
 from reiqa_tf.data.splits import seeded_splits
 from reiqa_tf.evaluation.contestants import WHOLE
+from reiqa_tf.progress import silent
 
 
 @dataclasses.dataclass
@@ -21,9 +22,10 @@ class Simulated:
 
     fingerprint = "simulated"
 
-    def table(self, photos, cache_file=None, progress=iter, workers=None):
+    def table(self, photos, cache_file=None, progress=silent, workers=None):
         self.asked += len(photos)
-        return np.stack([self.features[photo] for photo in progress(photos)]), {}
+        shown = progress(photos, "features", len(photos))
+        return np.stack([self.features[photo] for photo in shown]), {}
 
     def variants(self):
         width = len(next(iter(self.features.values())))

@@ -9,7 +9,7 @@ from PIL import Image, ImageFilter
 
 from reiqa_tf.data.near_duplicates import perceptual_hash
 from reiqa_tf.errors import ReiqaError
-from reiqa_tf.evaluation.baselines import BASELINES, baseline_named, entropy, hash_bits, sharpness
+from reiqa_tf.evaluation.baselines import baseline_named, brisque, entropy, hash_bits, sharpness
 from reiqa_tf.evaluation.photo_functions import FunctionError, PhotoFunction, value_table
 from reiqa_tf.scoring.cache import FeatureCache
 
@@ -44,7 +44,6 @@ def test_the_bits_of_a_hash_are_those_of_the_hash(photo):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the package itself
 @pytest.mark.filterwarnings("ignore::SyntaxWarning")
 def test_brisque_falls_with_blur_and_noise(photo):
-    brisque = BASELINES["brisque"][0]
     small = photo[:256, :256]
     blurred = np.asarray(Image.fromarray(small).filter(ImageFilter.GaussianBlur(3)))
     noise = np.random.default_rng(0).normal(scale=40, size=small.shape)

@@ -11,11 +11,12 @@ import pytest
 from reiqa_tf import metrics
 from reiqa_tf.data.splits import read_splits
 from reiqa_tf.evaluation import protocol
-from reiqa_tf.evaluation.benchmark import BenchmarkError, Entry
-from reiqa_tf.evaluation.benchmark import run_benchmark as run_with_options
+from reiqa_tf.evaluation.benchmark_report import benchmark_page, write_benchmark
+from reiqa_tf.evaluation.contest import BenchmarkError
+from reiqa_tf.evaluation.contest import run_benchmark as run_with_options
 from reiqa_tf.evaluation.contestants import WHOLE
-from reiqa_tf.evaluation.protocol import Regression
-from reiqa_tf.evaluation.report import render_page, write_report
+from reiqa_tf.evaluation.entries import Entry
+from reiqa_tf.fitting.regression import Regression
 from tests.evaluation.conftest import Simulated
 
 REGRESSION = Regression("ridge", (0.1, 10.0))
@@ -45,7 +46,7 @@ def _setting(simulated, patch):
     bits = generator.integers(0, 2, (200, 64)).astype(np.float32)
     bits[8] = bits[9]
     bits[10] = bits[150]
-    patch.setattr("reiqa_tf.evaluation.benchmark._hashes", lambda *_: (bits, {}))
+    patch.setattr("reiqa_tf.evaluation.contest._hashes", lambda *_: (bits, {}))
     return entries, contestants
 
 
@@ -65,7 +66,7 @@ def benchmark(simulated, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def page(benchmark):
-    return render_page(benchmark)
+    return benchmark_page(benchmark)
 
 
 def test_the_document_holds_every_figure_of_every_split(benchmark):
@@ -200,13 +201,13 @@ def test_the_page_is_whole_and_needs_no_other_file(benchmark, page):
 def test_names_are_escaped_on_the_page(setting, tmp_path):
     entries, contestants = setting
     contestants[0].name = "<script>alert(1)</script>"
-    page = render_page(run_benchmark(entries[:1], contestants[:1], tmp_path, REGRESSION))
+    page = benchmark_page(run_benchmark(entries[:1], contestants[:1], tmp_path, REGRESSION))
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
 
 
 def test_files_of_splits_and_predictions_lead_back_to_the_figures(benchmark, tmp_path):
-    write_report(benchmark, tmp_path)
+    write_benchmark(benchmark, tmp_path)
     document = json.loads((tmp_path / "benchmark.json").read_text())
     trial = benchmark.trials[1]
     again = read_splits(tmp_path / "splits" / "mine_scores.csv", trial.scored)
@@ -225,16 +226,16 @@ def test_killed_midway_and_started_again_it_computes_nothing_twice_and_ends_the_
     setting, benchmark, tmp_path, monkeypatch
 ):
     fits = []
-    fit = Regression.fit
+    fit = protocol.fit_on_split
 
-    def counted(self, features, scores, split):
+    def counted(regression, features, scores, split):
         if len(fits) in (3, 11, 26):  # as if killed, three times, before this fit
             fits.append(None)
             raise KeyboardInterrupt
         fits.append((features.tobytes(), scores.tobytes(), split.digest()))
-        return fit(self, features, scores, split)
+        return fit(regression, features, scores, split)
 
-    monkeypatch.setattr(Regression, "fit", counted)
+    monkeypatch.setattr(protocol, "fit_on_split", counted)
     for _ in range(3):
         with pytest.raises(KeyboardInterrupt):
             run_benchmark(*setting, tmp_path, REGRESSION, ablation=True)

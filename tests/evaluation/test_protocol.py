@@ -10,13 +10,14 @@ from reiqa_tf.data.splits import Split
 from reiqa_tf.evaluation.contestants import WHOLE, PresetContestant
 from reiqa_tf.evaluation.parts import Parts
 from reiqa_tf.evaluation.protocol import (
-    Regression,
     Trial,
     by_label,
-    judge,
-    predictions,
-    summarise,
+    fit_on_split,
+    lay_out_predictions,
+    median_figures,
+    run_protocol,
 )
+from reiqa_tf.fitting.regression import Regression
 from reiqa_tf.models.scorer import load_preset, save_preset
 from tests.evaluation.conftest import Simulated
 from tests.small_models import small_scorer
@@ -59,7 +60,7 @@ def test_every_split_is_judged_as_scikit_learn_would(trials, tmp_path, kind, mod
     (trial, _), contestant = trials
     variants = contestant.variants()
     regression = Regression(kind, STRENGTHS)
-    judged = judge(contestant, trial, [], regression, variants, Parts(tmp_path))
+    judged = run_protocol(contestant, trial, [], regression, variants, Parts(tmp_path))
     for name, columns in variants.items():
         features = trial.tables["ours"][:, columns].astype(float)
         for split, result in zip(trial.splits, judged[name], strict=True):
@@ -82,7 +83,8 @@ def test_a_feature_below_the_scale_floor_weighs_no_more_than_its_deviation_says(
     features = generator.normal(size=(60, 4)) * [1.0, 1.0, 1.0, 0.01]
     scores = features @ [0.1, 0.2, 0.0, 5.0]
     split = Split(np.arange(40), np.arange(40, 50), np.arange(50, 60))
-    fitted = Regression("ridge", (5.0,), scale_floor=0.5).fit(features, scores, split)
+    regression = Regression("ridge", (5.0,), scale_floor=0.5)
+    fitted = fit_on_split(regression, features, scores, split)
     known, unseen = features[:50], features[50:]
     deviations = known.std(axis=0)
     scale = np.maximum(deviations, 0.5 * np.median(deviations))
@@ -98,7 +100,7 @@ def test_another_database_is_judged_by_the_same_regressors_without_fitting(trial
     (one, two), contestant = trials
     variants = {WHOLE: contestant.variants()[WHOLE]}
     regression = Regression("ridge", STRENGTHS)
-    judged = judge(contestant, one, [two], regression, variants, Parts(tmp_path))
+    judged = run_protocol(contestant, one, [two], regression, variants, Parts(tmp_path))
     features = one.tables["ours"].astype(float)
     for split, result in zip(one.splits, judged[WHOLE], strict=True):
         best, _, both = _oracle(features, one.scored.scores, split, lambda s: Ridge(s))
@@ -113,9 +115,9 @@ def test_a_contestant_that_answers_scores_is_judged_as_it_is(trials, tmp_path):
     (trial, _), _ = trials
     values = trial.tables["ours"][:, :1]
     answering = Simulated("ours", dict(zip(trial.scored.paths, values, strict=True)), False)
-    judged = judge(answering, trial, [], Regression(), {WHOLE: np.arange(1)}, Parts(tmp_path))[
-        WHOLE
-    ]
+    judged = run_protocol(
+        answering, trial, [], Regression(), {WHOLE: np.arange(1)}, Parts(tmp_path)
+    )[WHOLE]
     for split, result in zip(trial.splits, judged, strict=True):
         assert result["predicted"] == values[split.test, 0].tolist()
         assert "strength" not in result
@@ -124,17 +126,17 @@ def test_a_contestant_that_answers_scores_is_judged_as_it_is(trials, tmp_path):
 def test_predictions_stand_in_the_rows_that_were_tested(trials, tmp_path):
     (trial, _), contestant = trials
     variants = {WHOLE: contestant.variants()[WHOLE]}
-    judged = judge(
+    judged = run_protocol(
         contestant, trial, [], Regression("ridge", STRENGTHS), variants, Parts(tmp_path)
     )[WHOLE]
-    table = predictions(trial.splits, judged, 200)
+    table = lay_out_predictions(trial.splits, judged, 200)
     for row, split, result in zip(table, trial.splits, judged, strict=True):
         np.testing.assert_array_equal(np.flatnonzero(~np.isnan(row)), split.test)
         np.testing.assert_array_equal(row[split.test], result["predicted"])
 
 
 def test_the_summary_is_the_median_over_the_splits():
-    summary = summarise([{"srcc": 0.7}, {"srcc": 0.9}, {"srcc": 0.8}])
+    summary = median_figures([{"srcc": 0.7}, {"srcc": 0.9}, {"srcc": 0.8}])
     assert summary["srcc"]["median"] == 0.8
     assert summary["srcc"]["low"] == 0.7
     assert summary["srcc"]["high"] == 0.9

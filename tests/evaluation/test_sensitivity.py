@@ -11,12 +11,12 @@ from reiqa_tf.distortions import DISTORTIONS, distort
 from reiqa_tf.evaluation import sensitivity
 from reiqa_tf.evaluation.sensitivity import (
     SensitivityError,
-    choose,
+    choose_photos,
     draw_seed,
     fall,
     measure_sensitivity,
     score_versions,
-    summarise,
+    summarise_falls,
     write_sensitivity,
 )
 
@@ -116,7 +116,7 @@ def test_the_summary_is_what_plain_numpy_says(few_distortions):
     generator = np.random.default_rng(1)
     clean, tables = generator.normal(size=9), generator.normal(size=(9, 4, 5))
     tables[:, 1] = np.sort(tables[:, 1])[:, ::-1]  # falls in every photo
-    summary = summarise(clean, tables, seed=4)
+    summary = summarise_falls(clean, tables, seed=4)
     assert summary["clean"]["mean"] == pytest.approx(clean.mean())
     for index, name in enumerate(few_distortions):
         about, scores = summary["distortions"][name], tables[:, index]
@@ -205,12 +205,12 @@ def test_photos_that_cannot_be_distorted_are_left_out_and_named(photos, photo, t
 
 def test_a_larger_choice_of_photos_adds_to_a_smaller_one():
     photos = [f"{i:02}.png" for i in range(40)]
-    few, more = choose(photos, 5, 1), choose(photos, 12, 1)
+    few, more = choose_photos(photos, 5, 1), choose_photos(photos, 12, 1)
     assert len(set(few)) == 5
     assert set(few) < set(more)
     assert more == sorted(more)
-    assert choose(photos, 12, 2) != more
-    assert choose([*photos, "./03.png"], None, 0) == [*photos[:3], "./03.png", *photos[4:]]
-    assert choose(photos, 100, 0) == photos
+    assert choose_photos(photos, 12, 2) != more
+    assert choose_photos([*photos, "./03.png"], None, 0) == [*photos[:3], "./03.png", *photos[4:]]
+    assert choose_photos(photos, 100, 0) == photos
     with pytest.raises(SensitivityError, match="at least 1 photo"):
-        choose(photos, 0, 0)
+        choose_photos(photos, 0, 0)

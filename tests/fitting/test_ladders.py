@@ -9,7 +9,7 @@ from reiqa_tf.distortions.bank import DISTORTIONS, distort
 from reiqa_tf.distortions.ladder import ladder
 from reiqa_tf.fitting.fit_head import fit_head
 from reiqa_tf.fitting.ladders import EMPHASIS, FALL, ORDERED, Ladder, choose_ladders, ladder_steps
-from reiqa_tf.fitting.regression import RidgeRegressor
+from reiqa_tf.fitting.regression import Regression
 from reiqa_tf.presets.storage import encoders_fingerprint
 from reiqa_tf.scoring.cache import FeatureCache
 from reiqa_tf.scoring.features import feature_table
@@ -73,8 +73,8 @@ def test_more_ladders_begin_with_the_same_ones():
 
 
 def test_steps_are_differences_of_the_features_of_neighbouring_levels(scorer, scored):
-    rungs = [Ladder(4, "jpeg", (0, 7)), Ladder(5, "darken", (0, 0))]
-    steps, problems = ladder_steps(scorer, scored, rungs, weight=0.5)
+    ladders = [Ladder(4, "jpeg", (0, 7)), Ladder(5, "darken", (0, 0))]
+    steps, problems = ladder_steps(scorer, scored, ladders, weight=0.5)
     image = np.asarray(Image.open(scored.paths[4]))
     pictures = np.concatenate([image[None], ladder(image, "jpeg", (0, 7))])
     features = np.asarray(scorer.features(pictures))
@@ -95,16 +95,16 @@ def test_a_head_that_climbed_ladders_ranks_the_levels_of_photos_it_has_not_seen(
     scorer, scored, photo
 ):
     features, _ = feature_table(scorer, scored.paths)
-    regressor = RidgeRegressor(strengths=[1.0])
+    regression = Regression(strengths=(1.0,), scale_floor=0)
     climbed = ("gaussian_noise", "impulse_noise", "color_block")
     ladders = [Ladder(i % 30, climbed[(i + i // 30) % 3], (1, i)) for i in range(60)]
     steps, _ = ladder_steps(scorer, scored, ladders, weight=3.0)
     unseen = photo[200 : 200 + SIDE, 300 : 300 + SIDE]
     falls = {}
     for kind, given in (("without", None), ("with", steps)):
-        judge = fit_head(scorer, features, scored, regressor, given).scorer
+        fitted = fit_head(scorer, features, scored, regression, given).scorer
         falls[kind] = [
-            np.mean(np.diff(np.ravel(judge(ladder(unseen, name, (9, draw))))) < 0)
+            np.mean(np.diff(np.ravel(fitted(ladder(unseen, name, (9, draw))))) < 0)
             for name in climbed
             for draw in range(8)
         ]

@@ -308,7 +308,7 @@ def test_statistics_import_neither_tensorflow_nor_keras_nor_each_other():
         "import sys, reiqa_tf.{}; "
         "print(*{{'tensorflow', 'keras', 'reiqa_tf.{}'}} & set(sys.modules))"
     )
-    for one, other in (("metrics", "regression"), ("regression", "metrics")):
+    for one, other in (("metrics", "fitting.regression"), ("fitting.regression", "metrics")):
         command = [sys.executable, "-c", code.format(one, other)]
         found = subprocess.run(command, capture_output=True, text=True, check=True)
         assert found.stdout.strip() == ""

@@ -1,21 +1,30 @@
 """A benchmark as files: a page for people, a document for programs, splits and predictions."""
 
+from __future__ import annotations
+
 import base64
 import csv
 import io
 import json
 import math
+import pathlib
+from collections.abc import Mapping
+from typing import Any, TypedDict
 
 import numpy as np
 from PIL import Image
 
 from reiqa_tf.data.splits import photo_names, write_splits
 from reiqa_tf.evaluation import charts
+from reiqa_tf.evaluation.contest import Benchmark
 from reiqa_tf.evaluation.contestants import WHOLE
+from reiqa_tf.evaluation.document import Account, DatabaseAbout, NamedDifference
+from reiqa_tf.evaluation.protocol import Trial
 from reiqa_tf.files import written_whole
 from reiqa_tf.image.reading import read_image
 from reiqa_tf.metrics import MINIMUM_ROWS, fit_logistic, srcc
 from reiqa_tf.pages import page_template
+from reiqa_tf.typing import PathLike
 
 PAGE, DOCUMENT = "report.html", "benchmark.json"
 
@@ -23,7 +32,38 @@ _THUMBNAIL = 240  # px
 _MOST_BOXES = 40
 
 
-def write_report(benchmark, out, worst=0):
+class WorstPhoto(TypedDict):
+    """A photo that a contestant scored badly; the score is on people's scale once `mapped`."""
+
+    name: str
+    score: float
+    mapped: float
+    picture: str
+
+
+class ContestantCharts(TypedDict):
+    """What the page shows of one contestant on one database; charts are SVG texts."""
+
+    name: str
+    scatter: str
+    residuals: str | None
+    worst: list[WorstPhoto]
+
+
+class Section(TypedDict):
+    """What the page shows of one database."""
+
+    name: str
+    about: DatabaseAbout
+    order: list[str]
+    results: Mapping[str, Account]
+    published: Mapping[str, tuple[float, float | None]]
+    splits: str
+    contestants: list[ContestantCharts]
+    differences: list[NamedDifference]
+
+
+def write_benchmark(benchmark: Benchmark, out: PathLike, worst: int = 0) -> None:
     """Writes everything that came of a benchmark.
 
     `report.html`, which needs no other file; `benchmark.json`; for every database its splits
@@ -32,29 +72,30 @@ def write_report(benchmark, out, worst=0):
     Args:
         benchmark: `Benchmark`.
         out: folder.
-        worst: number of the worst judged photos to show for each contestant. They are embedded in
-            the page: publish it only if the database's terms allow that.
+        worst: number of the photos to show whose score is farthest off, for each contestant. They
+            are embedded in the page: publish it only if the database's terms allow that.
 
     Raises:
         OutputError: if something cannot be written.
     """
+    folder = pathlib.Path(out)
     document = _without_nan(benchmark.document)
-    with written_whole(out / DOCUMENT) as scratch:
+    with written_whole(folder / DOCUMENT) as scratch:
         scratch.write_text(json.dumps(document, indent=1) + "\n")
     for trial in benchmark.trials:
         name = trial.name.replace("/", "_")
-        write_splits(out / "splits" / f"{name}.csv", trial.scored, trial.splits)
-        _write_predictions(out / "predictions" / f"{name}.csv", trial, benchmark)
-    with written_whole(out / PAGE) as scratch:
-        scratch.write_text(render_page(benchmark, worst), encoding="utf-8")
+        write_splits(folder / "splits" / f"{name}.csv", trial.scored, trial.splits)
+        _write_predictions(folder / "predictions" / f"{name}.csv", trial, benchmark)
+    with written_whole(folder / PAGE) as scratch:
+        scratch.write_text(benchmark_page(benchmark, worst), encoding="utf-8")
 
 
-def render_page(benchmark, worst=0):
+def benchmark_page(benchmark: Benchmark, worst: int = 0) -> str:
     """Makes the page.
 
     Args:
         benchmark: `Benchmark`.
-        worst: as in `write_report`.
+        worst: as in `write_benchmark`.
 
     Returns:
         HTML text without links to anything.
@@ -65,15 +106,15 @@ def render_page(benchmark, worst=0):
     return template.render(document=benchmark.document, sections=sections, whole=WHOLE)
 
 
-def _section(benchmark, trial, worst):
+def _section(benchmark: Benchmark, trial: Trial, worst: int) -> Section:
     """What the page shows of one database, the best contestant first."""
     results = benchmark.document["results"][trial.name]
-    order = sorted(results, key=lambda name: -_median(results[name]["variants"][WHOLE], "srcc"))
+    order = sorted(results, key=lambda name: -_median_srcc(results[name]))
     rows = [
         (name, [split["figures"]["srcc"] for split in results[name]["variants"][WHOLE]["splits"]])
         for name in order
     ]
-    contestants = []
+    contestants: list[ContestantCharts] = []
     for name in order:
         table = benchmark.predicted[trial.name][name]
         residuals = _residuals(table, trial.scored.scores)
@@ -94,17 +135,19 @@ def _section(benchmark, trial, worst):
         "splits": charts.splits_chart(rows),
         "contestants": contestants,
         "differences": [
-            each for each in benchmark.document["differences"] if each["database"] == trial.name
+            difference
+            for difference in benchmark.document["differences"]
+            if difference["database"] == trial.name
         ],
     }
 
 
-def _median(account, name):
-    value = account["summary"][name]["median"]
+def _median_srcc(account: Account) -> float:
+    value = account["variants"][WHOLE]["summary"]["srcc"]["median"]
     return -math.inf if math.isnan(value) else value
 
 
-def _scatter(table, trial, name):
+def _scatter(table: np.ndarray, trial: Trial, name: str) -> str:
     """The split whose SRCC is nearest to the median stands for all."""
     figures = []
     for row in table:
@@ -120,7 +163,7 @@ def _scatter(table, trial, name):
     )
 
 
-def _residuals(table, scores):
+def _residuals(table: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Mapped prediction minus score, array `(S, N)`, NaN where a split does not test a row."""
     residuals = np.full(table.shape, np.nan)
     for row, predicted in zip(residuals, table, strict=True):
@@ -130,7 +173,7 @@ def _residuals(table, scores):
     return residuals
 
 
-def _boxes(residuals, labels):
+def _boxes(residuals: np.ndarray, labels: np.ndarray | None) -> str | None:
     if labels is None:
         return None
     groups = []
@@ -145,11 +188,12 @@ def _boxes(residuals, labels):
     return charts.residuals_chart(groups, "predicted (mapped) minus people's score")
 
 
-def _worst(residuals, trial, count):
+def _worst(residuals: np.ndarray, trial: Trial, count: int) -> list[WorstPhoto]:
     """The photos with the largest residuals, averaged over the splits that test them."""
     tested = np.flatnonzero(~np.isnan(residuals).all(axis=0))
-    mean = np.nanmean(residuals[:, tested], axis=0)
+    errors = np.nanmean(residuals[:, tested], axis=0)
     names = photo_names(trial.scored)
+    by_size = sorted(zip(errors, tested, strict=True), key=lambda pair: -abs(pair[0]))
     return [
         {
             "name": names[row],
@@ -157,19 +201,17 @@ def _worst(residuals, trial, count):
             "mapped": trial.scored.scores[row] + error,
             "picture": _thumbnail(trial.scored.paths[row]),
         }
-        for error, row in sorted(zip(mean, tested, strict=True), key=lambda each: -abs(each[0]))[
-            :count
-        ]
+        for error, row in by_size[:count]
     ]
 
 
-def _thumbnail(path):
+def _thumbnail(path: str) -> str:
     contents = io.BytesIO()
     Image.fromarray(read_image(path, fit=_THUMBNAIL)).save(contents, "JPEG", quality=80)
     return "data:image/jpeg;base64," + base64.b64encode(contents.getvalue()).decode()
 
 
-def _write_predictions(path, trial, benchmark):
+def _write_predictions(path: pathlib.Path, trial: Trial, benchmark: Benchmark) -> None:
     names = photo_names(trial.scored)
     with written_whole(path) as scratch, open(scratch, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -182,8 +224,8 @@ def _write_predictions(path, trial, benchmark):
                 )
 
 
-def _figure(value, digits=3):
-    if isinstance(value, dict):
+def _figure(value: Mapping[str, float] | float | None, digits: int = 3) -> str:
+    if isinstance(value, Mapping):
         if math.isnan(value["median"]):
             return "–"  # noqa: RUF001 (a dash of the page's typography)
         text = f"{value['median']:.{digits}f}"
@@ -191,10 +233,10 @@ def _figure(value, digits=3):
     return "–" if value is None or math.isnan(value) else f"{value:.{digits}f}"  # noqa: RUF001
 
 
-def _without_nan(value):
+def _without_nan(value: Any) -> Any:
     """JSON knows no NaN: a figure that is not defined is null."""
     if isinstance(value, dict):
-        return {key: _without_nan(each) for key, each in value.items()}
+        return {key: _without_nan(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_nan(each) for each in value]
+        return [_without_nan(item) for item in value]
     return None if isinstance(value, float) and math.isnan(value) else value

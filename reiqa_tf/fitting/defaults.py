@@ -1,0 +1,24 @@
+"""How heads are fitted unless a person says otherwise.
+
+Plain Python, so that commands can show these numbers in their help before anything heavy is
+imported.
+"""
+
+RIDGE, ELASTIC_NET = "ridge", "elastic-net"
+
+KINDS = (RIDGE, ELASTIC_NET)
+"""The regressors by the names that commands and reports give them; the first is the default."""
+
+STRENGTH_RANGE = (1e-3, 1e3)
+"""The weakest and the strongest regulariser that are tried: those of the Re-IQA authors'
+evaluation."""
+
+STRENGTH_COUNT = 100
+"""How many are tried between them, evenly on a logarithmic scale; theirs too."""
+
+SCALE_FLOOR = 0.3
+"""Share of the median deviation below which no feature's own deviation counts. Ours: without it a
+channel that no fitted photo had made fire gave one test photo the score -2.7 (README, Results)."""
+
+LADDER_WEIGHT = 0.2
+"""How much a step of a ladder counts beside a scored photo. Ours: see docs/trials.md."""
