@@ -32,7 +32,7 @@ each in the layout in which it is distributed (docs/databases.md), and csv: any 
 `reiqa fit --help`, its scores higher is better unless --lower-is-better is given; its columns
 `distortion` and `level` make tables of their own.
 
-Features are computed once. On each of 10 seeded splits (70 % training, 10 % validation, 20 % test;
+Features are computed once. On every seeded split (70 % training, 10 % validation, 20 % test;
 references and groups whole) a regressor is fitted; its strength is chosen on the validation rows.
 The folder gets report.html, benchmark.json, the splits and all predictions. Finished parts are
 kept: after Ctrl-C or a power cut the same command goes on where it was."""
@@ -46,7 +46,7 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
         subparsers,
         "benchmark",
         run,
-        "Judge presets and baselines on the field's databases.",
+        "Measure presets and baselines on the field's databases.",
         _EXAMPLES.format(databases=_DATABASES),
     )
     parser.add_argument(
@@ -59,7 +59,7 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
     parser.add_argument(
         "--preset",
         action="append",
-        help="whose encoders are judged: a folder or the name of a shipped preset; may be given "
+        help="whose encoders take part: a folder or the name of a shipped preset; may be given "
         f"several times (default: {presets.DEFAULT})",
     )
     parser.add_argument(
@@ -94,15 +94,15 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
     parser.add_argument(
         "--ablation",
         action="store_true",
-        help="also judge each expert and each size by itself",
+        help="also measure each expert and each size by itself",
     )
     parser.add_argument(
         "--worst",
         type=int,
         default=0,
         metavar="N",
-        help="show the N worst judged photos in the report (default: none, for the databases' "
-        "terms)",
+        help="show the N photos whose score is farthest off in the report (default: none, for "
+        "the databases' terms)",
     )
     parser.add_argument(
         "--partial",

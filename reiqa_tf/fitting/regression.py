@@ -256,7 +256,7 @@ class _PathRegressor(RegressorMixin, BaseEstimator):
 
         Raises:
             ValueError: if inputs are not finite or do not fit each other, if strengths are not
-                positive, or if a fold is empty, overlaps itself or tears a group apart; if an
+                positive, or if a fold is empty, overlaps itself or divides a group; if an
                 elastic net is given steps.
         """
         features, scores = validate_data(
