@@ -66,7 +66,7 @@ def test_the_commands_run_one_after_the_other(folder, monkeypatch, tmp_path, cap
 
 
 # Examples that wait for a minute of compiling: all 26 distortions, and gradients of EfficientNet.
-COMPILED = ("QualityViews", ".fit(")
+COMPILED = ("QualityViews", "scorer.fit(")
 
 
 @pytest.mark.parametrize(
