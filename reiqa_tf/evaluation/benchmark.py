@@ -200,16 +200,17 @@ def _require_packages() -> None:
 
 def _contestants(presets: Sequence[Preset], baselines: Sequence[str]) -> list[Contestant]:
     """Presets by short names, the whole path where two end alike; then the baselines."""
+    different = list(dict.fromkeys(presets))  # one that is named twice takes part once
     whole = [
-        preset.name if isinstance(preset, ReIQAScorer) else os.fspath(preset) for preset in presets
+        preset.name if isinstance(preset, ReIQAScorer) else os.fspath(preset)
+        for preset in different
     ]
     short = [pathlib.Path(name).name or name for name in whole]
     names = [
         name if short.count(name) == 1 else path for name, path in zip(short, whole, strict=True)
     ]
-    named = dict(zip(names, presets, strict=True))  # one that is named twice takes part once
     return [
-        *(PresetContestant(name, preset) for name, preset in named.items()),
+        *(PresetContestant(name, preset) for name, preset in zip(names, different, strict=True)),
         *(FunctionContestant(baseline_named(name)) for name in baselines),
     ]
 
