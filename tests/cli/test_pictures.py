@@ -67,7 +67,11 @@ def test_views_show_the_pairs_of_the_seed(small, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "command", [("distort", "--name", "jpeg", "--level", 2), ("views", "--kind", "content")]
+    "command",
+    [
+        ("distort", "--name", "jpeg", "--level", 2),
+        pytest.param(("views", "--kind", "content"), marks=pytest.mark.slow),
+    ],
 )
 def test_tensorflow_keeps_its_remarks_to_itself(small, tmp_path, command):
     name, *options = map(str, command)

@@ -76,12 +76,14 @@ def two_replicas(tmp_path_factory):
     return lambda synchronized: dict(np.load(out / f"synchronized_{synchronized}.npz"))
 
 
+@pytest.mark.slow  # in another process, which trains twice
 def test_two_synchronised_replicas_are_one_replica_with_the_whole_batch(two_replicas):
     one = train(tf.distribute.get_strategy(), synchronized=True, parts=1)
     _close(one, two_replicas(True))
     assert one["losses"][1:, 0].min() > 1  # from the second step on there are real keys
 
 
+@pytest.mark.slow  # in another process, which trains twice
 def test_two_shuffled_replicas_are_one_replica_with_two_parts(two_replicas):
     one = train(tf.distribute.get_strategy(), synchronized=False, parts=2)
     _close(one, two_replicas(False))
@@ -115,7 +117,7 @@ def _two_workers(folder, epochs):
             worker.wait()
 
 
-@pytest.mark.slow  # two more processes that start TensorFlow and compile
+@pytest.mark.slow  # two more processes, which start TensorFlow and compile a run
 def test_two_worker_processes_are_one_process(tmp_path):
     with _two_workers(tmp_path, epochs=1) as workers:
         one = train_encoder(worker_config(), StandIn(), tmp_path / "one")
