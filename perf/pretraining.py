@@ -13,6 +13,8 @@ each one thread (`--threads 1`) and look at the CPU seconds: PyTorch's idle thre
     python perf/pretraining.py step --pairs 8 --steps 8
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 import os
@@ -21,6 +23,8 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))  # the PyTorch step is in tests/oracles
@@ -28,10 +32,13 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))  # the PyTorch step i
 import numpy as np
 
 from reiqa_tf.cli.terminal import print_table
-from reiqa_tf.pretraining.config import load_config, override
+from reiqa_tf.pretraining.config import PretrainConfig, load_config, override
+
+if TYPE_CHECKING:
+    from reiqa_tf.pretraining.step import TrainingStep
 
 
-def medians(advance, steps):
+def medians(advance: Callable[[], object], steps: int) -> tuple[float, float, float]:
     """Seconds of the first step, which compiles, and medians after it: wall clock and CPU."""
     taken, computed = [], []
     for _ in range(steps + 1):
@@ -42,7 +49,7 @@ def medians(advance, steps):
     return taken[0], statistics.median(taken[1:]), statistics.median(computed[1:])
 
 
-def means(advance, steps):
+def means(advance: Callable[[], object], steps: int) -> tuple[float, float]:
     """Seconds of a step, wall clock and CPU, on average: what runs beside counts as well."""
     start, start_computed = time.perf_counter(), time.process_time()
     for _ in range(steps):
@@ -51,7 +58,7 @@ def means(advance, steps):
     return taken / steps, computed / steps
 
 
-def make_step(config):
+def make_step(config: PretrainConfig) -> TrainingStep:
     """A step of a configuration, with fresh weights."""
     import tensorflow as tf
 
@@ -66,7 +73,7 @@ def make_step(config):
     return TrainingStep(moco, optimizer, tf.distribute.get_strategy(), config.parts)
 
 
-def measure_data(arguments):
+def measure_data(arguments: argparse.Namespace) -> None:
     """Prints pairs a second of data and step, of the step alone, and of the data alone."""
     from reiqa_tf.pretraining.from_config import make_pipeline
     from reiqa_tf.pretraining.pipelines import training_photos
@@ -100,14 +107,14 @@ def measure_data(arguments):
     print_table(None, [(f"{arguments.config}", "left"), ("value", "right")], rows)
 
 
-def images_of(pairs):
+def images_of(pairs: int) -> dict[str, np.ndarray]:
     """Queries and keys of the published size."""
     generator = np.random.default_rng(0)
     shape = (pairs, 160, 160, 3)
     return {name: generator.uniform(size=shape).astype(np.float32) for name in ("query", "key")}
 
 
-def measure_step(arguments):
+def measure_step(arguments: argparse.Namespace) -> None:
     """Prints seconds of the ResNet-50 step, ours and PyTorch's, and their ratio."""
     # In processes of their own, one after the other, so that the threads of one do not stand in
     # the other's way.
@@ -137,7 +144,7 @@ def measure_step(arguments):
     )
 
 
-def measure_tensorflow(arguments):
+def measure_tensorflow(arguments: argparse.Namespace) -> None:
     """Prints the figures of our step as JSON."""
     import tensorflow as tf
 
@@ -149,7 +156,7 @@ def measure_tensorflow(arguments):
     print(json.dumps(_figures(names, first, median, computed)))
 
 
-def measure_pytorch(arguments):
+def measure_pytorch(arguments: argparse.Namespace) -> None:
     """Prints the figures of PyTorch's step as JSON; always float32."""
     try:
         import torch
@@ -167,7 +174,7 @@ def measure_pytorch(arguments):
         for name, batch in images_of(arguments.pairs).items()
     }
 
-    def advance():
+    def advance() -> None:
         networks[0].zero_grad()
         torch_contrast.training_step(*networks, images, queue, 0.2, 0.999, 0.01)
 
@@ -177,7 +184,7 @@ def measure_pytorch(arguments):
     print(json.dumps(_figures(names, first, median, computed)))
 
 
-def _figures(devices, first, median, computed):
+def _figures(devices: str, first: float, median: float, computed: float) -> dict[str, str | float]:
     return {
         "devices": devices,
         "first step, s": first,
@@ -186,7 +193,7 @@ def _figures(devices, first, median, computed):
     }
 
 
-def main():
+def main() -> None:
     """Reads the arguments and measures."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -127,9 +127,9 @@ def pretrain(
     ```text
     import reiqa_tf
 
-    run = reiqa_tf.pretrain("photos/", "run", "quality_lite0", ["batch_size=16"])
-    print(run.loss, run.accuracy)
-    scores = run.scorer.features(images)
+    run = reiqa_tf.pretrain("holiday/", "run", "smoke", ["schedule.epochs=4"])
+    print(run.step, run.loss, run.accuracy)
+    features = run.scorer.features(reiqa_tf.read_image("photo.jpg")[None])
     ```
     """
     if not isinstance(config, PretrainConfig):
