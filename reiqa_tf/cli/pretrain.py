@@ -38,7 +38,7 @@ own (of all parts and replicas the keys are shuffled among them)."""
 
 def add_parser(subparsers: terminal.Subparsers) -> None:
     """Adds the subcommand."""
-    from reiqa_tf.pretraining.shipped_configs import shipped_configs
+    from reiqa_tf.pretraining.shipped_configs import DEFAULT, shipped_configs
 
     parser = terminal.add_parser(
         subparsers, "pretrain", run, "Train an encoder on photos without scores.", _EXAMPLES
@@ -47,7 +47,7 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
     parser.add_argument("--out", required=True, metavar="RUN", help="folder of the run")
     parser.add_argument(
         "--config",
-        default="quality_lite0",
+        default=DEFAULT,
         metavar="NAME",
         help=f"a shipped configuration ({', '.join(shipped_configs())}) or a Python file of "
         "yours (default: %(default)s)",

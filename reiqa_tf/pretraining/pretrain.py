@@ -21,6 +21,7 @@ from reiqa_tf.pretraining.pipelines import training_photos
 from reiqa_tf.pretraining.probe import LinearProbe, Probed, read_probes
 from reiqa_tf.pretraining.retrieval import RetrievalProbe, RetrievalRow, read_retrievals
 from reiqa_tf.pretraining.run_report import write_run_report
+from reiqa_tf.pretraining.shipped_configs import DEFAULT
 from reiqa_tf.pretraining.views_picture import ViewsPicture, mosaic
 from reiqa_tf.training.history import read_history
 from reiqa_tf.training.replicas import worker_count, worker_index
@@ -72,7 +73,7 @@ class Pretrained:
 def pretrain(
     photos: PathLike | Sequence[PathLike],
     out: PathLike,
-    config: PathLike | PretrainConfig = "quality_lite0",
+    config: PathLike | PretrainConfig = DEFAULT,
     settings: Iterable[str] = (),
     *,
     probe: PathLike | ScoredPhotos | None = None,
@@ -99,7 +100,7 @@ def pretrain(
             `train` are taken where there is a column `split`), or a list of paths.
         out: folder of the run.
         config: name of a shipped configuration, path of a Python file of your own, or a
-            `PretrainConfig`.
+            `PretrainConfig`; `quality_lite0` unless another one is named.
         settings: changes of it, such as `optimizer.rate=0.3`.
         probe: scored photos, or their CSV file; the SRCC of a ridge on the features is measured
             meanwhile.

@@ -6,6 +6,9 @@ import pkgutil
 HOME = "reiqa_tf.configs"
 """The package that they are modules of."""
 
+DEFAULT = "quality_lite0"
+"""The configuration of a run that names none."""
+
 
 def shipped_configs() -> list[str]:
     """Names of the configurations that the package ships.

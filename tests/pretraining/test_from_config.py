@@ -1,14 +1,22 @@
 """What a configuration describes: the weights that a run starts from."""
 
 import dataclasses
+import inspect
 
 import numpy as np
 import pytest
 
+from reiqa_tf.models import designs
+from reiqa_tf.models.efficientnet_lite import EfficientNetLiteBackbone
 from reiqa_tf.models.encoder import ReIQAEncoder
 from reiqa_tf.models.resnet import ResNetBackbone
 from reiqa_tf.pretraining import config as configuration
+from reiqa_tf.pretraining.content_views import ContentViews
 from reiqa_tf.pretraining.from_config import make_moco
+from reiqa_tf.pretraining.moco import MoCo
+from reiqa_tf.pretraining.quality_views import QualityViews
+from reiqa_tf.training.optimizers import LARS, MomentumSGD
+from reiqa_tf.training.schedules import WarmupCosine
 from tests.oracles.stand_in import tiny_config
 from tests.small_models import small_scorer
 
@@ -51,6 +59,31 @@ def test_a_run_starts_from_the_first_stages_of_a_preset(tmp_path, experts, sourc
         assert 0 < len(ours) < len(theirs)
         for weight, start in zip(ours, theirs, strict=False):
             np.testing.assert_array_equal(weight, start)
+
+
+@pytest.mark.parametrize(
+    ("design", "made"),
+    [
+        (designs.ResNet, ResNetBackbone),
+        (designs.EfficientNetLite, EfficientNetLiteBackbone),
+        (designs.Encoder, ReIQAEncoder),
+        (configuration.QualityPairs, QualityViews),
+        (configuration.ContentPairs, ContentViews),
+        (configuration.Contrast, MoCo),
+        (configuration.Lars, LARS),
+        (configuration.Sgd, MomentumSGD),
+        (configuration.Schedule, WarmupCosine),
+    ],
+)
+def test_what_is_made_has_the_defaults_of_what_describes_it(design, made):
+    arguments = inspect.signature(made).parameters
+    defaults = {
+        field.name: field.default
+        for field in dataclasses.fields(design)
+        if field.default is not dataclasses.MISSING
+    }
+    assert defaults
+    assert {name: arguments[name].default for name in defaults} == defaults
 
 
 def test_a_preset_with_another_backbone_is_refused_by_name(tmp_path):
