@@ -1,4 +1,4 @@
-"""A whole benchmark: complete, the same after an interruption, and written for people."""
+"""Contestants on databases: complete, the same after an interruption, and written for people."""
 
 import csv
 import html.parser
