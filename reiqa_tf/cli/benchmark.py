@@ -18,7 +18,7 @@ from reiqa_tf.evaluation.splitting import Splitting
 
 if TYPE_CHECKING:
     from reiqa_tf.data.scored_photos import ScoredPhotos
-    from reiqa_tf.evaluation.document import BenchmarkDocument
+    from reiqa_tf.evaluation.benchmark_document import BenchmarkDocument
     from reiqa_tf.typing import PathLike
 
 _EXAMPLES = """\

@@ -12,7 +12,7 @@ from reiqa_tf.cli import terminal
 from reiqa_tf.cli.startup import start_tensorflow
 
 if TYPE_CHECKING:
-    from reiqa_tf.evaluation.sensitivity import Mean, SensitivityDocument
+    from reiqa_tf.evaluation.sensitivity_document import Mean, SensitivityDocument
 
 _EXAMPLES = """\
   reiqa sensitivity photos/ --out fall

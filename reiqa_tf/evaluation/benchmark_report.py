@@ -16,9 +16,9 @@ from PIL import Image
 
 from reiqa_tf.data.splits import photo_names, write_splits
 from reiqa_tf.evaluation import charts
+from reiqa_tf.evaluation.benchmark_document import Account, DatabaseAbout, NamedDifference
 from reiqa_tf.evaluation.contest import Benchmark
 from reiqa_tf.evaluation.contestants import WHOLE
-from reiqa_tf.evaluation.document import Account, DatabaseAbout, NamedDifference
 from reiqa_tf.evaluation.protocol import Trial
 from reiqa_tf.files import written_whole
 from reiqa_tf.image.reading import read_image

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure  # without pyplot: no window system is asked for
 
 from reiqa_tf import metrics
+from reiqa_tf.evaluation.sensitivity_document import DistortionFigures, SensitivityDocument
 from reiqa_tf.typing import PathLike
-
-if TYPE_CHECKING:
-    from reiqa_tf.evaluation.sensitivity import DistortionFigures, SensitivityDocument
 
 BLUE, RED, GREY = "#2a6f97", "#c8553d", "#8a939b"
 

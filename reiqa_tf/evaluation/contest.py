@@ -17,8 +17,7 @@ from reiqa_tf.data.scored_photos import ScoredPhotos
 from reiqa_tf.data.splits import SHARES, Split, photo_names
 from reiqa_tf.errors import ReiqaError
 from reiqa_tf.evaluation.baselines import hash_bits
-from reiqa_tf.evaluation.contestants import WHOLE, Contestant
-from reiqa_tf.evaluation.document import (
+from reiqa_tf.evaluation.benchmark_document import (
     Account,
     BenchmarkDocument,
     CrossFigures,
@@ -28,6 +27,7 @@ from reiqa_tf.evaluation.document import (
     SplitFigures,
     SplitResult,
 )
+from reiqa_tf.evaluation.contestants import WHOLE, Contestant
 from reiqa_tf.evaluation.entries import Entry
 from reiqa_tf.evaluation.parts import Parts
 from reiqa_tf.evaluation.photo_functions import PhotoFunction, value_table

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from reiqa_tf.errors import ReiqaError
-from reiqa_tf.evaluation.document import ContestantAbout
+from reiqa_tf.evaluation.benchmark_document import ContestantAbout
 from reiqa_tf.evaluation.photo_functions import PhotoFunction, value_table
 from reiqa_tf.fitting.encoders import Preset, loaded
 from reiqa_tf.presets.storage import encoders_fingerprint

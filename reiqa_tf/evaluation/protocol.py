@@ -11,8 +11,8 @@ import numpy as np
 from reiqa_tf import metrics
 from reiqa_tf.data.scored_photos import ScoredPhotos
 from reiqa_tf.data.splits import Split
+from reiqa_tf.evaluation.benchmark_document import Figures, LabelFigures, SplitResult, Summary
 from reiqa_tf.evaluation.contestants import WHOLE, Contestant
-from reiqa_tf.evaluation.document import Figures, LabelFigures, SplitResult, Summary
 from reiqa_tf.evaluation.parts import Parts
 from reiqa_tf.fitting.regression import Regression, Regressor
 from reiqa_tf.progress import Progress, silent
