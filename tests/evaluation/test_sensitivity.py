@@ -190,7 +190,7 @@ def test_photos_that_cannot_be_distorted_are_left_out_and_named(photos, photo, t
     assert list(found.document["photos"]) == ["1.png"]
     broken, too_narrow = map(str, found.problems)
     assert "broken.png: not a picture" in broken
-    assert "narrow.png: too narrow to distort" in too_narrow
+    assert "narrow.png: too small once shrunk to fit 64 px" in too_narrow
     assert "received 64 x 9 px" in too_narrow
     assert found.document["problems"] == [broken, too_narrow]
     # Of one photo there is no interval.

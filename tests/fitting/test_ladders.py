@@ -134,5 +134,5 @@ def test_photos_too_narrow_to_distort_are_left_out_and_named(scorer, tmp_path):
     steps, problems = ladder_steps(scorer, scored, ladders)
     assert set(steps.rows) == {1}
     assert len(problems) == 1
-    assert "0.png: too narrow to distort" in str(problems[0])
+    assert "0.png: too small once shrunk to fit 96 px" in str(problems[0])
     assert ladder_steps(scorer, scored, ladders[:1])[0] is None
