@@ -22,8 +22,8 @@ from PIL import ImageFilter
 from rich.console import Console
 from rich.table import Table
 
-from reiqa_tf.distortions.bank import DISTORTIONS, LEVELS
-from reiqa_tf.distortions.windows import Photo, Windows
+from reiqa_tf.distortions import DISTORTIONS, LEVELS
+from reiqa_tf.distortions.engine.windows import Photo, Windows
 from reiqa_tf.image.decoding import decode_jpeg
 from reiqa_tf.image.reading import open_image
 from reiqa_tf.pretraining.halving import source_span
@@ -69,7 +69,7 @@ def operator_times(path, patch):
             photo = Photo(tf.ensure_shape(image, (None, None, 3)))
             full = Windows.of(photo, (64, 64 + 120), (64, 64 + 80), patch, patch)
             half = Windows.of(photo, (0, far), (0, far), span, span)
-            return distortion.on_all((full, half), level, seed)
+            return distortion.distort((full, half), level, seed)
 
         return apply
 

@@ -1,189 +1,130 @@
 """Blurs: Gaussian, of a lens out of focus, of motion."""
 
 import functools
-import itertools
-import operator
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import tensorflow as tf
 
-from reiqa_tf.distortions.filters import gaussian_kernel
-from reiqa_tf.distortions.fusing import fused, kept_whole
-from reiqa_tf.distortions.planar_filters import filter_both, filter_columns, filter_rows
-from reiqa_tf.distortions.windows import MARGIN, around, trimmed
-from reiqa_tf.image.scaling import to_unit_range
-
-_LARGEST_RADIUS = 8
-_SUBPIXELS = 16
-
-
-def narrow_gaussian_blur(pixels, sigma):
-    """Gaussian blur of standard deviation `sigma` px, at most 2."""
-    return filter_both(around(pixels, _NARROW), gaussian_kernel(sigma, _NARROW))
+from reiqa_tf.distortions.distortion import Distortion, Tensors
+from reiqa_tf.distortions.engine.filters import (
+    COLUMNS,
+    ROWS,
+    correlate_both,
+    gaussian_kernel,
+    shifted,
+)
+from reiqa_tf.distortions.engine.fours import four_columns, four_rows, in_fours
+from reiqa_tf.distortions.engine.programs import fused, kept_whole
+from reiqa_tf.distortions.engine.windows import MARGIN, Photo, Windows, around
 
 
-def wide_gaussian_blur(pixels, sigma):
-    """Gaussian blur of standard deviation `sigma` px, at most 5."""
-    return filter_both(around(pixels, _WIDE), gaussian_kernel(sigma, _WIDE))
+class GaussianBlur(Distortion):
+    """Gaussian blur, cut off at three standard deviations or more, edges replicated."""
+
+    name = "gaussian_blur"
+    levels = (0.1, 0.5, 1, 2, 5)
+    unit = "px, standard deviation"
+    sizes = neighbourhood = (8, 8, 8, 8, 15)
+
+    def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
+        return correlate_both(around(pixels, self.size), gaussian_kernel(value, self.size))
 
 
-_NARROW, _WIDE = 8, 15
-GAUSSIAN_REACHES = (*(_NARROW,) * 4, _WIDE)
-"""Where the Gaussian of each level is cut off: at least three standard deviations."""
+class LensBlur(Distortion):
+    """Convolution with a disk, as of a lens out of focus, edges replicated."""
 
+    name = "lens_blur"
+    levels = sizes = neighbourhood = (1, 2, 4, 6, 8)
+    unit = "px, radius"
 
-@functools.cache
-def small_lens_blur(radius):
-    """Convolution with a small disk.
+    _SMALLEST_IN_FOURS = 6
 
-    Args:
-        radius: pixels, an integer.
+    def prepare(self, windows: Windows, value: tf.Tensor, drawn: Tensors) -> Tensors:
+        if self.size < self._SMALLEST_IN_FOURS:
+            return ()
+        return four_columns(windows.inside(self.size))
 
-    Returns:
-        an operator, always the same one for a radius.
-    """
-    places = _places(radius)
-
-    def blur(pixels, value):  # noqa: ARG001
-        shifted = _shifts(around(pixels, radius), 2 * radius, 2 * radius)
+    def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
         # Pixels of one weight are summed before they are weighed: the few weights then stay in
         # the processor's registers.
-        return sum(weight * sum(shifted(i, j) for i, j in at) for weight, at in places.items())
-
-    return blur
-
-
-@functools.cache
-def large_lens_blur(radius):
-    """The same for a large disk: inside of it, four pixels side by side are read as one.
-
-    Args:
-        radius: pixels, an integer.
-
-    Returns:
-        an operator that takes what `cut_fours` of this radius cuts.
-    """
-    places = _places(radius)
-    inside = max(places)
-    fours, ones = _in_fours(places.pop(inside))
-
-    def blur(pixels, value, sums):  # noqa: ARG001
-        shifted = _shifts(around(pixels, radius), 2 * radius, 2 * radius)
-        shifted_sums = _shifts(sums, 2 * radius, 2 * radius - 3)
-        whole = sum(shifted_sums(i, j) for i, j in fours) + sum(shifted(i, j) for i, j in ones)
-        return inside * whole + sum(
-            weight * sum(shifted(i, j) for i, j in at) for weight, at in places.items()
-        )
-
-    return blur
+        disk = disk_kernel(self.size)
+        places = {weight: np.argwhere(disk == weight) for weight in np.unique(disk[disk > 0])}
+        inside = max(places)
+        fours, ones = places[inside][:0], places.pop(inside)
+        if self.size >= self._SMALLEST_IN_FOURS:
+            fours, ones = in_fours(ones)
+        image = around(pixels, self.size)
+        whole = _sum_at(prepared, fours, self.size, 3) + _sum_at(image, ones, self.size)
+        rim = (weight * _sum_at(image, at, self.size) for weight, at in places.items())
+        return inside * whole + sum(rim)
 
 
-@functools.cache
-def cut_fours(radius):
-    """How windows are cut for `large_lens_blur`.
-
-    Args:
-        radius: pixels, an integer.
-
-    Returns:
-        function of windows, the radius again and what was drawn.
-    """
-    return lambda windows, value, drawn: (  # noqa: ARG005
-        _fours_of_columns(trimmed(windows.pixels, MARGIN - radius)),
+def _sum_at(
+    planes: tf.Tensor, places: Iterable[np.ndarray], radius: int, fewer: int = 0
+) -> tf.Tensor:
+    """Sums planes as read at rows and columns of a kernel, or at so many fewer columns."""
+    return sum(
+        planes[:, :, i : i - 2 * radius or None, j : j - 2 * radius + fewer or None]
+        for i, j in places
     )
 
 
-@fused
-def _fours_of_columns(pixels):
-    """Sums of four columns side by side, in [0, 4]: of `(T, 3, H, W)`, `(T, 3, H, W - 3)`."""
-    return filter_columns(to_unit_range(pixels), tf.ones((4,)))
-
-
-@fused
-def _fours_of_rows(pixels):
-    """Sums of four rows, likewise: `(T, 3, H - 3, W)`."""
-    return filter_rows(to_unit_range(pixels), tf.ones((4,)))
-
-
-def _shifts(image, down, right):
-    """Function of a row and a column of a kernel: the image as read there, `down` rows smaller."""
-    return lambda i, j: image[:, :, i : i - down or None, j : j - right or None]
-
-
-def _places(radius):
-    """Rows and columns of a disk's kernel that have a weight, for each weight."""
-    middle = slice(_LARGEST_RADIUS - radius, _LARGEST_RADIUS + radius + 1)
-    disk = disk_kernels()[radius, middle, middle]
-    return {weight: np.argwhere(disk == weight).tolist() for weight in np.unique(disk[disk > 0])}
-
-
-def _in_fours(places):
-    """Splits places into those where four begin that stand side by side, and the others."""
-    fours, ones = [], []
-    for row, begun in itertools.groupby(places, key=operator.itemgetter(0)):
-        columns = [column for _, column in begun]
-        whole = len(columns) // 4 * 4
-        fours += [(row, column) for column in columns[:whole:4]]
-        ones += [(row, column) for column in columns[whole:]]
-    return fours, ones
+_SUBPIXELS = 16
 
 
 @functools.cache
-def disk_kernels():
-    """Disks of radius 0 to 8 px; each pixel weighs the part of its area that the disk covers.
-
-    Returns:
-        float32 array `(9, 17, 17)`, each kernel in the middle and of sum 1.
-    """
-    centres = (np.arange(_SUBPIXELS) + 0.5) / _SUBPIXELS - 0.5
-    pixels = np.arange(-_LARGEST_RADIUS, _LARGEST_RADIUS + 1)
-    position = (pixels[:, np.newaxis] + centres).ravel()
-    squared = position[:, np.newaxis] ** 2 + position**2
-    kernels = []
-    for radius in range(_LARGEST_RADIUS + 1):
-        covered = (squared <= radius**2).reshape(pixels.size, _SUBPIXELS, pixels.size, _SUBPIXELS)
-        area = covered.mean(axis=(1, 3))
-        # A disk that reaches one pixel into a neighbour is cut there, as in the published bank.
-        area[np.abs(pixels) > radius] = 0
-        area[:, np.abs(pixels) > radius] = 0
-        kernels.append(area / max(area.sum(), 1e-9))
-    return np.float32(kernels)
-
-
-def draw_axis(seed, value, photo):  # noqa: ARG001
-    """A fair coin: whether to blur along columns (up and down) instead of along rows."""
-    return tf.random.stateless_uniform((), seed) < 0.5
-
-
-@functools.cache
-def cut_motion_blurred(length):
-    """How windows are cut whose pixels are means of pixels in a line.
+def disk_kernel(radius: int) -> np.ndarray:
+    """A disk; each pixel weighs the part of its area that the disk covers.
 
     Args:
-        length: pixels in a line, a multiple of 4: four side by side are summed once for all lines.
+        radius: pixels.
 
     Returns:
-        function of windows, the length again and whether to blur along columns, that makes float32
-        planes `(T, 3, rows, columns)`.
+        float32 array `(2 radius + 1, 2 radius + 1)` of sum 1. What the disk reaches into further
+        pixels is cut off, as in the published bank.
     """
-    half = length // 2
-    starts, last = range(0, length, 4), length - 4
-    # An even length has one neighbour more before a pixel than after it.
-    reach, window = slice(MARGIN - half, half - 1 - MARGIN), slice(MARGIN, -MARGIN)
+    side = 2 * radius + 1
+    position = (np.arange(side * _SUBPIXELS) + 0.5) / _SUBPIXELS - radius - 0.5
+    covered = position[:, np.newaxis] ** 2 + position**2 <= radius**2
+    area = covered.reshape(side, _SUBPIXELS, side, _SUBPIXELS).mean(axis=(1, 3))
+    return np.asarray(area / area.sum(), np.float32)
 
-    def mean(shifted):
-        return tf.minimum(sum(shifted(i) for i in starts) * (1 / length), 1.0)
 
-    mean_of_rows = fused(lambda fours: mean(lambda i: fours[:, :, i : i - last or None]))
-    mean_of_columns = fused(lambda fours: mean(lambda i: fours[..., i : i - last or None]))
+class MotionBlur(Distortion):
+    """Means of pixels in a line, along rows or along columns by a fair coin, edges replicated."""
 
-    def cut(windows, value, upright):  # noqa: ARG001
-        pixels = windows.pixels
-        blurred = tf.cond(
-            upright,
-            kept_whole(lambda: mean_of_rows(_fours_of_rows(pixels[:, :, reach, window]))),
-            kept_whole(lambda: mean_of_columns(_fours_of_columns(pixels[:, :, window, reach]))),
+    name = "motion_blur"
+    levels = sizes = (12, 16, 20, 24, 28)
+    unit = "px"
+    random = True
+    neighbourhood = (6, 8, 10, 12, 14)
+
+    def draw(self, seed: tf.Tensor, value: tf.Tensor, photo: Photo) -> Tensors:
+        return tf.random.stateless_uniform((), seed) < 0.5
+
+    def prepare(self, windows: Windows, value: tf.Tensor, drawn: Tensors) -> Tensors:
+        # An even length has one neighbour more before a pixel than after it.
+        half = self.size // 2
+        reach, inside = slice(MARGIN - half, half - 1 - MARGIN), slice(MARGIN, -MARGIN)
+        down, right = windows.pixels[:, :, reach, inside], windows.pixels[:, :, inside, reach]
+        return tf.cond(
+            drawn,
+            kept_whole(lambda: _mean_of_fours(self.size, ROWS)(four_rows(down))),
+            kept_whole(lambda: _mean_of_fours(self.size, COLUMNS)(four_columns(right))),
         )
-        return (blurred,)
 
-    return cut
+    def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
+        return prepared
+
+
+@functools.cache
+def _mean_of_fours(length: int, axis: int) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A compiled mean of so many pixels in a line, of sums of four of them."""
+
+    @fused
+    def mean(fours: tf.Tensor) -> tf.Tensor:
+        total = sum(shifted(fours, axis, length - 3)[::4])
+        return tf.minimum(total * (1 / length), 1.0)
+
+    return mean

@@ -5,109 +5,104 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from reiqa_tf.distortions.coarse_blur import GRID_REACH, blur_coarsely, enlarge
-from reiqa_tf.distortions.color_spaces import (
+from reiqa_tf.distortions.distortion import LEVELS, WHOLE_PHOTO, Distortion, Tensors
+from reiqa_tf.distortions.engine.coarse_blur import (
+    GRID_REACH,
+    CoarseGrid,
+    blur_coarsely,
+    enlarge_columns,
+)
+from reiqa_tf.distortions.engine.color_spaces import (
     differences_from_rgb,
     lightness_from_rgb,
     mix,
     rgb_from_roots,
     roots_from_rgb,
 )
-from reiqa_tf.distortions.filters import gaussian_radius
-from reiqa_tf.distortions.fusing import fused, in_chunks
-from reiqa_tf.distortions.resampling import fill_windows
-from reiqa_tf.distortions.windows import MARGIN, RIM, around, extend, trimmed
+from reiqa_tf.distortions.engine.programs import fused, in_chunks
+from reiqa_tf.distortions.engine.resampling import fill_windows
+from reiqa_tf.distortions.engine.windows import RIM, Photo, Windows, around, extend
 from reiqa_tf.image.scaling import to_unit_range
-
-_LARGEST_SHIFT = 12
-_EDGE_SIGMA = 4.0
-_LUMA = np.array([[0.2989, 0.5870, 0.1140]])
-_DIFFUSION_RADIUS = 80
-"""Where the blur of `color_diffusion` is cut off: four standard deviations of the widest."""
-
-DIFFUSION_REACH = _DIFFUSION_RADIUS + GRID_REACH
-
-
-def _diffusion_sigma(amount):
-    return 1.5 * amount + 2.0
-
-
-def draw_diffusion(seed, amount, photo):  # noqa: ARG001
-    """The blurred colours of a photo, on a coarse grid: measured once for all windows.
-
-    Args:
-        seed: not used, nothing is random.
-        amount: of the diffusion.
-        photo: the `Photo`.
-
-    Returns:
-        the `CoarseGrid` of a / 500 and -b / 200 of Lab.
-    """
-    start = tf.maximum(photo.first_row - DIFFUSION_REACH, 0)
-    stop = tf.minimum(photo.first_row + photo.rows + DIFFUSION_REACH, photo.height)
-    colors = in_chunks(_color_differences, photo.planes[:, start:stop], 2)
-    return blur_coarsely(colors, start, _diffusion_sigma(amount), _DIFFUSION_RADIUS)
-
-
-def _color_differences(pixels):
-    return differences_from_rgb(pixels[:, tf.newaxis])[:, 0]
-
-
-def cut_diffusion(windows, amount, drawn):  # noqa: ARG001
-    """Windows of f(Y) and of the blurred colours."""
-    lightness = lightness_from_rgb(trimmed(windows.pixels, MARGIN))
-    return lightness, _filled(windows.pixels, *enlarge(drawn, windows))
-
 
 _filled = fused(fill_windows)
 """A program of its own: each of three channels reads all that is filled."""
 
 
-def color_diffusion(pixels, amount, lightness, blurred):  # noqa: ARG001
-    """Blurs a and b of Lab and multiplies them by `amount`; L is kept."""
-    return rgb_from_roots(lightness + amount * mix(blurred, _FROM_DIFFERENCES))
+class ColorDiffusion(Distortion):
+    """Colours that run: a and b of Lab are blurred and multiplied, L is kept.
 
-
-_FROM_DIFFERENCES = np.array([[1, 0], [0, 0], [0, 1]])
-"""What these add to f(X), f(Y), f(Z) if f(Y) stays."""
-
-
-def cut_roots(windows, value, drawn):  # noqa: ARG001
-    """Windows of the cube roots of Lab."""
-    return (roots_from_rgb(trimmed(windows.pixels, MARGIN)),)
-
-
-def lab_saturation(pixels, factor, roots):  # noqa: ARG001
-    """Multiplies a and b of Lab by `factor`."""
-    lightness = roots[:, 1:2]
-    return rgb_from_roots(lightness + factor * (roots - lightness))
-
-
-def hsv_saturation(pixels, factor):
-    """S of HSV multiplied by `factor`: each channel's distance below the largest is."""
-    image = around(pixels, 0)
-    value = tf.maximum(tf.maximum(image[:, :1], image[:, 1:2]), image[:, 2:])
-    return tf.clip_by_value(value - factor * (value - image), 0.0, 1.0)
-
-
-def draw_shift(seed, amount, photo):
-    """Where green moves, and the photo's edge map, which takes all of the photo to make.
-
-    Args:
-        seed: int32 tensor `(2,)`.
-        amount: length of the shift in pixels.
-        photo: the `Photo`.
-
-    Returns:
-        int32 shifts downwards and to the right, and the edge map as `CoarseGrid` in [0, 1].
+    The Gaussian has a standard deviation of 1.5 times the level's value plus 2 px.
     """
-    angle = tf.random.stateless_uniform((), seed, 0.0, math.pi / 2)
-    down = tf.cast(tf.round(amount * tf.sin(angle)), tf.int32)
-    right = tf.cast(tf.round(amount * tf.cos(angle)), tf.int32)
-    return down, right, edge_map(photo)
+
+    name = "color_diffusion"
+    levels = (1, 3, 6, 8, 12)
+    unit = "times the colour, blurred"
+
+    _RADIUS = 80  # where the blur is cut off: four standard deviations of the widest
+    _REACH = _RADIUS + GRID_REACH
+    neighbourhood = (_REACH,) * LEVELS
+
+    def draw(self, seed: tf.Tensor, value: tf.Tensor, photo: Photo) -> Tensors:
+        start = tf.maximum(photo.first_row - self._REACH, 0)
+        stop = tf.minimum(photo.first_row + photo.rows + self._REACH, photo.height)
+        colors = in_chunks(
+            lambda pixels: differences_from_rgb(pixels[:, tf.newaxis])[:, 0],
+            photo.planes[:, start:stop],
+            2,
+        )
+        return blur_coarsely(colors, start, 1.5 * value + 2.0, self._RADIUS)
+
+    def prepare(self, windows: Windows, value: tf.Tensor, drawn: Tensors) -> Tensors:
+        lightness = lightness_from_rgb(windows.inside())
+        return lightness, _filled(windows.pixels, *enlarge_columns(drawn, windows))
+
+    def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
+        lightness, blurred = prepared
+        # What is added to f(X), f(Y), f(Z) if f(Y) stays.
+        colors = mix(blurred, np.array([[1, 0], [0, 0], [0, 1]]))
+        return rgb_from_roots(lightness + value * colors)
 
 
-def edge_map(photo):
+class ColorShift(Distortion):
+    """Green moved in a random direction, at the photo's edges alone."""
+
+    name = "color_shift"
+    levels = (1, 3, 6, 8, 12)
+    unit = "px"
+    random = True
+    neighbourhood = WHOLE_PHOTO
+
+    def draw(self, seed: tf.Tensor, value: tf.Tensor, photo: Photo) -> Tensors:
+        angle = tf.random.stateless_uniform((), seed, 0.0, math.pi / 2)
+        down = tf.cast(tf.round(value * tf.sin(angle)), tf.int32)
+        right = tf.cast(tf.round(value * tf.cos(angle)), tf.int32)
+        return down, right, edge_map(photo)
+
+    def prepare(self, windows: Windows, value: tf.Tensor, drawn: Tensors) -> Tensors:
+        down, right, edges = drawn
+        margin = self.levels[-1] + RIM
+        green = extend(windows.photo.planes[1], (margin,) * 4, "mirror")
+        size = windows.rows, windows.columns
+        moved = [
+            tf.slice(green, (top + margin - down, left + margin - right), size)
+            for top, left in windows.places
+        ]
+        return tf.stack(moved)[:, tf.newaxis], *enlarge_columns(edges, windows)
+
+    def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
+        moved, lines, weights = prepared
+        image = around(pixels)
+        green = image[:, 1:2]
+        blend = tf.clip_by_value(fill_windows(pixels, lines, weights), 0.0, 1.0)
+        shifted = green + blend * (to_unit_range(moved) - green)
+        return tf.concat([image[:, :1], shifted, image[:, 2:]], axis=1)
+
+
+_LUMA = np.array([[0.2989, 0.5870, 0.1140]])
+_EDGE_SIGMA, _EDGE_RADIUS = 4.0, 12
+
+
+def edge_map(photo: Photo) -> CoarseGrid:
     """Where a photo has edges: blurred gradient magnitude of its luma, stretched to [0, 1].
 
     Args:
@@ -116,55 +111,48 @@ def edge_map(photo):
     Returns:
         the `CoarseGrid` of the map, one channel in [0, 1].
     """
-    luma = mix(to_unit_range(photo.planes), _LUMA)[0]
-    down, right = _central_difference(luma, 0), _central_difference(luma, 1)
-    magnitude = tf.sqrt(down * down + right * right)[tf.newaxis]
-    grid = blur_coarsely(magnitude, 0, _EDGE_SIGMA, gaussian_radius(_EDGE_SIGMA))
+    luma = mix(to_unit_range(photo.planes), _LUMA)
+    replicated = extend(luma, (1,) * 4, "edge", axes=(1, 2))
+    down = replicated[:, 2:, 1:-1] - replicated[:, :-2, 1:-1]
+    right = replicated[:, 1:-1, 2:] - replicated[:, 1:-1, :-2]
+    magnitude = tf.sqrt(down * down + right * right)
+    grid = blur_coarsely(magnitude, 0, _EDGE_SIGMA, _EDGE_RADIUS)
     edges = _stretch(tf.maximum(_stretch(grid.values), 0.1))
-    low, high = -_upper_end(-edges, 0.01), _upper_end(edges, 0.01)
-    return grid._replace(values=_stretch(tf.clip_by_value(edges, low, high)))
+    ordered = tf.sort(tf.reshape(edges, (-1,)))
+    rest = tf.cast(tf.round(0.01 * tf.cast(tf.size(edges) - 1, tf.float32)), tf.int32)
+    edges = tf.clip_by_value(edges, ordered[rest], ordered[-1 - rest])
+    return grid._replace(values=_stretch(edges))
 
 
-def _stretch(values):
+def _stretch(values: tf.Tensor) -> tf.Tensor:
     lowest, highest = tf.reduce_min(values), tf.reduce_max(values)
     return tf.math.divide_no_nan(values - lowest, highest - lowest)
 
 
-def _upper_end(values, part):
-    """The value from which on this part of all values lies. No others need be sorted for that."""
-    last = tf.cast(tf.size(values) - 1, tf.float32)
-    count = tf.cast(tf.round(last * part), tf.int32) + 1
-    return tf.math.top_k(tf.reshape(values, (-1,)), count).values[-1]
+class HsvSaturation(Distortion):
+    """S of HSV multiplied: each channel's distance below the largest is."""
+
+    name = "hsv_saturation"
+    levels = (0.4, 0.2, 0.1, 0, -0.4)
+    unit = "times S of HSV"
+    ordered = False
+
+    def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
+        image = around(pixels)
+        largest = tf.maximum(tf.maximum(image[:, :1], image[:, 1:2]), image[:, 2:])
+        return tf.clip_by_value(largest - value * (largest - image), 0.0, 1.0)
 
 
-def _central_difference(plane, axis):
-    """Next pixel minus the one before, edges replicated."""
-    size = tf.shape(plane)[axis]
-    before, first = tf.split(plane, (size - 1, 1), axis)[0], tf.split(plane, (1, size - 1), axis)[0]
-    after, last = tf.split(plane, (1, size - 1), axis)[1], tf.split(plane, (size - 1, 1), axis)[1]
-    return tf.concat([after, last], axis) - tf.concat([first, before], axis)
+class LabSaturation(Distortion):
+    """a and b of Lab multiplied."""
 
+    name = "lab_saturation"
+    levels = (1, 2, 3, 6, 9)
+    unit = "times a and b of Lab"
 
-def cut_shift(windows, amount, drawn):  # noqa: ARG001
-    """Green from where it moves, and how much of it: float32 `(T, 1, rows, columns)` each."""
-    down, right, edges = drawn
-    margin = _LARGEST_SHIFT + RIM
-    green = extend(windows.photo.planes[1], (margin,) * 4, "mirror")
-    moved = tf.stack(
-        [
-            tf.slice(
-                green, (top + margin - down, left + margin - right), (windows.rows, windows.columns)
-            )
-            for top, left in zip(windows.tops, windows.lefts, strict=True)
-        ]
-    )
-    return moved[:, tf.newaxis], *enlarge(edges, windows)
+    def prepare(self, windows: Windows, value: tf.Tensor, drawn: Tensors) -> Tensors:
+        return roots_from_rgb(windows.inside())
 
-
-def color_shift(pixels, amount, moved, lines, weights):  # noqa: ARG001
-    """Green moved by `amount` px in a drawn direction, at the photo's edges alone."""
-    image = around(pixels, 0)
-    green = image[:, 1:2]
-    blend = tf.clip_by_value(fill_windows(pixels, lines, weights), 0.0, 1.0)
-    shifted = green + blend * (to_unit_range(moved) - green)
-    return tf.concat([image[:, :1], shifted, image[:, 2:]], axis=1)
+    def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
+        lightness = prepared[:, 1:2]
+        return rgb_from_roots(lightness + value * (prepared - lightness))

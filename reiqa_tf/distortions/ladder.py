@@ -1,15 +1,20 @@
-"""One photo, one distortion, level by level: what is ranked without asking anybody."""
+"""One photo, one distortion, level by level: pictures whose order is known without asking."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from reiqa_tf.distortions.bank import LEVELS, SMALLEST_SIDE, distort
+from reiqa_tf.distortions.bank import distort
+from reiqa_tf.distortions.distortion import LEVELS
+from reiqa_tf.distortions.engine.windows import SMALLEST_SIDE
 from reiqa_tf.image.reading import ImageError, read_image
 from reiqa_tf.image.scaling import to_levels
+from reiqa_tf.typing import PathLike
 
 
-def read_distortable(source, fit, name):
-    """Reads a photo that can be distorted at the size at which it is judged.
+def read_distortable(source: PathLike | bytes, fit: int, name: str) -> np.ndarray:
+    """Reads a photo that can be distorted at the size at which it is scored.
 
     Args:
         source: path of the file, or its `bytes`.
@@ -31,7 +36,7 @@ def read_distortable(source, fit, name):
     return image
 
 
-def ladder(image, name, seed):
+def ladder(image: np.ndarray, name: str, seed: Sequence[int]) -> np.ndarray:
     """Distorts a photo at every level of a distortion, to the pixels that files would hold.
 
     The distortion draws once, so the levels differ in their strength alone: the same grain, the
@@ -47,6 +52,9 @@ def ladder(image, name, seed):
 
     Example:
     ```python
+    from reiqa_tf import read_image
+    from reiqa_tf.distortions.ladder import ladder
+
     pictures = ladder(read_image("photo.jpg"), "jpeg", seed=(0, 0))
     ```
     """

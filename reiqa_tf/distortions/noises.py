@@ -3,145 +3,125 @@
 import numpy as np
 import tensorflow as tf
 
-from reiqa_tf.distortions.color_spaces import mix
-from reiqa_tf.distortions.filters import gaussian_kernel
-from reiqa_tf.distortions.planar_filters import filter_both
-from reiqa_tf.distortions.random_fields import (
-    GROUP,
+from reiqa_tf.distortions.distortion import LEVELS, Distortion, Tensors
+from reiqa_tf.distortions.engine.color_spaces import mix
+from reiqa_tf.distortions.engine.filters import correlate_both, gaussian_kernel
+from reiqa_tf.distortions.engine.random_fields import (
     NORMAL_STEP,
-    codebook,
-    normal_codes,
-    normal_steps,
+    NormalNoise,
     uniform_field,
     uniform_quantile,
 )
-from reiqa_tf.distortions.windows import RIM, around
+from reiqa_tf.distortions.engine.windows import RIM, Photo, Windows, around
+
+
+class _WithNoise(Distortion):
+    """What operators share that add Gaussian white noise of the variance that a level says."""
+
+    unit = "variance"
+    random = True
+
+    def draw(self, seed: tf.Tensor, value: tf.Tensor, photo: Photo) -> Tensors:
+        return NormalNoise.draw(seed, photo, channels=3)
+
+    def prepare(self, windows: Windows, value: tf.Tensor, drawn: Tensors) -> Tensors:
+        return drawn.of(windows)
+
+
+def _noise(variance: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
+    """What `NormalNoise.of` cuts out, as float32 planes of this variance."""
+    planes = tf.transpose(steps, (0, 2, 1, 3))
+    return NORMAL_STEP * tf.sqrt(variance) * tf.cast(planes, tf.float32)
+
+
+class GaussianNoise(_WithNoise):
+    """White noise added to each channel."""
+
+    name = "gaussian_noise"
+    levels = (0.001, 0.002, 0.003, 0.005, 0.01)
+
+    def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
+        return tf.clip_by_value(around(pixels) + _noise(value, prepared), 0.0, 1.0)
+
 
 _YCBCR_FROM_RGB = np.array(
     [[65.481, 128.553, 24.966], [-37.797, -74.203, 112.0], [112.0, -93.786, -18.214]]
 )
 """ITU-R BT.601, studio range: RGB in [0, 1] to levels of 0 to 255, without the offsets."""
 
-_BOX_RADIUS = 2
-_GAUSSIAN_SIGMA = 3.0
 
-
-def draw_normal(seed, variance, photo, margin=0):  # noqa: ARG001
-    """Draws Gaussian white noise of variance 1.
-
-    Args:
-        seed: int32 tensor `(2,)`.
-        variance: not used: noise is scaled where it is added, in the same pass over memory.
-        photo: the `Photo`.
-        margin: pixels by which the noise goes on around the photo's wanted rows.
-
-    Returns:
-        int32 tensor `(photo.rows + 2 margin, 3, groups)` of `normal_codes`, from `RIM` + margin px
-        before the photo's first column, and the codebook, once for all windows.
-    """
-    rows = photo.rows + 2 * margin
-    codes = normal_codes(seed, photo.first_row - margin, rows, _columns(photo, margin), 3)
-    return codes, tf.constant(codebook())
-
-
-def _columns(photo, margin=0):
-    return photo.width + 2 * (RIM + margin)
-
-
-def cut_normal(windows, value, drawn, margin=0):  # noqa: ARG001
-    """The noise of windows: T int8 tensors `(rows, 3, columns)`, as of `normal_steps`."""
-    codes, book = drawn
-    rows, columns = windows.rows + 2 * margin, windows.columns + 2 * margin
-    groups = -(-(columns - 1) // GROUP) + 1
-    noise = []
-    for top, left in zip(windows.tops, windows.lefts, strict=True):
-        first = left + RIM
-        begin = top - windows.photo.first_row, 0, first // GROUP
-        steps = normal_steps(tf.slice(codes, begin, (rows, 3, groups)), book)
-        # Not left to the program, which XLA would compile again for each place to begin at.
-        noise.append(tf.slice(steps, (0, 0, first % GROUP), (rows, 3, columns)))
-    return tuple(noise)
-
-
-def _planes(field):
-    return tf.transpose(field, (0, 2, 1, 3))
-
-
-def _of(variance, noise):
-    """What `cut_normal` cuts, as float32 planes of this variance."""
-    return NORMAL_STEP * tf.sqrt(variance) * tf.cast(_planes(tf.stack(noise)), tf.float32)
-
-
-def gaussian_noise(pixels, variance, *noise):
-    """White noise added to each channel."""
-    return tf.clip_by_value(around(pixels, 0) + _of(variance, noise), 0.0, 1.0)
-
-
-def ycbcr_noise(pixels, variance, *noise):
+class YcbcrNoise(_WithNoise):
     """White noise added to Y, Cb and Cr.
 
     The conversion is linear, so that the noise alone is converted and added to RGB.
     """
-    mixed = mix(_of(variance, noise), 255.0 * np.linalg.inv(_YCBCR_FROM_RGB))
-    return tf.clip_by_value(around(pixels, 0) + mixed, 0.0, 1.0)
+
+    name = "ycbcr_noise"
+    levels = (0.0001, 0.0005, 0.001, 0.002, 0.003)
+
+    def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
+        mixed = mix(_noise(value, prepared), 255.0 * np.linalg.inv(_YCBCR_FROM_RGB))
+        return tf.clip_by_value(around(pixels) + mixed, 0.0, 1.0)
 
 
-def multiplicative_noise(pixels, variance, *noise):
-    """White noise times the photo, added to it."""
-    image = around(pixels, 0)
-    return tf.clip_by_value(image + image * _of(variance, noise), 0.0, 1.0)
-
-
-def draw_uniform(seed, probability, photo):  # noqa: ARG001
-    """One random whole number a pixel: int16 `(photo.rows, 1, W + 2 RIM)` of `uniform_field`."""
-    return uniform_field(seed, photo.first_row, photo.rows, _columns(photo))
-
-
-def cut_uniform(windows, value, drawn):  # noqa: ARG001
-    """The random numbers of windows: an int16 tensor `(T, rows, 1, columns)`."""
-    return (windows.field(drawn),)
-
-
-def impulse_noise(pixels, probability, chance):
+class ImpulseNoise(Distortion):
     """Pixels turned black or white, each with half of the probability."""
-    chance = _planes(chance)
-    kept = tf.where(chance < uniform_quantile(probability), 0.0, around(pixels, 0))
-    return tf.where(chance < uniform_quantile(0.5 * probability), 1.0, kept)
+
+    name = "impulse_noise"
+    levels = (0.001, 0.005, 0.01, 0.02, 0.03)
+    unit = "of the pixels"
+    random = True
+
+    def draw(self, seed: tf.Tensor, value: tf.Tensor, photo: Photo) -> Tensors:
+        return uniform_field(seed, photo.first_row, photo.rows, photo.width + 2 * RIM)
+
+    def prepare(self, windows: Windows, value: tf.Tensor, drawn: Tensors) -> Tensors:
+        size, first_row = (windows.rows, windows.columns), windows.photo.first_row
+        parts = [
+            tf.slice(drawn, (top - first_row, left + RIM), size) for top, left in windows.places
+        ]
+        return tf.stack(parts)[:, tf.newaxis]
+
+    def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
+        kept = tf.where(prepared < uniform_quantile(value), 0.0, around(pixels))
+        return tf.where(prepared < uniform_quantile(0.5 * value), 1.0, kept)
 
 
-def draw_denoise(seed, variance, photo):
-    """The noise, and by a fair coin the kernel that is to remove it.
+class MultiplicativeNoise(_WithNoise):
+    """White noise times the photo, added to it."""
 
-    Args:
-        seed: int32 tensor `(2,)`.
-        variance: of the noise.
-        photo: the `Photo`.
+    name = "multiplicative_noise"
+    levels = (0.001, 0.005, 0.01, 0.02, 0.05)
 
-    Returns:
-        what `draw_normal` makes, with a margin of 9 px, and the kernel `(19,)`: a Gaussian of
-        sigma 3, or 5 px of a box.
-    """
-    seeds = tf.random.split(seed, 2)
-    gaussian = gaussian_kernel(_GAUSSIAN_SIGMA, DENOISE_RADIUS)
-    middle = tf.abs(tf.range(-DENOISE_RADIUS, DENOISE_RADIUS + 1)) <= _BOX_RADIUS
-    box = tf.cast(middle, tf.float32) / (2 * _BOX_RADIUS + 1)
-    kernel = tf.where(tf.random.stateless_uniform((), seeds[1]) < 0.5, gaussian, box)
-    return draw_normal(seeds[0], variance, photo, DENOISE_RADIUS), kernel
+    def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
+        image = around(pixels)
+        return tf.clip_by_value(image + image * _noise(value, prepared), 0.0, 1.0)
 
 
-DENOISE_RADIUS = 9
-"""Three standard deviations of the wider of the two kernels."""
+class Denoise(Distortion):
+    """White noise, 8 bits, then a blur: a Gaussian of 3 px or a box of 5 px, by a fair coin."""
 
+    name = "denoise"
+    levels = (0.001, 0.002, 0.003, 0.005, 0.01)
+    unit = "variance"
+    random = True
 
-def cut_denoise(windows, variance, drawn):
-    """The kernel, and the noise of windows as `cut_normal` makes it."""
-    noise_drawn, kernel = drawn
-    noise = cut_normal(windows, variance, noise_drawn, DENOISE_RADIUS)
-    return tf.ensure_shape(kernel, (2 * DENOISE_RADIUS + 1,)), *noise
+    _RADIUS = 9  # three standard deviations of the Gaussian
+    neighbourhood = (_RADIUS,) * LEVELS
 
+    def draw(self, seed: tf.Tensor, value: tf.Tensor, photo: Photo) -> Tensors:
+        seeds = tf.random.split(seed, 2)
+        gaussian = gaussian_kernel(3.0, self._RADIUS)
+        box = tf.cast(tf.abs(tf.range(-self._RADIUS, self._RADIUS + 1)) <= 2, tf.float32) / 5
+        kernel = tf.where(tf.random.stateless_uniform((), seeds[1]) < 0.5, gaussian, box)
+        return NormalNoise.draw(seeds[0], photo, 3, self._RADIUS), kernel
 
-def denoise(pixels, variance, kernel, *noise):
-    """White noise, 8 bits, then a blur."""
-    noisy = around(pixels, DENOISE_RADIUS) + _of(variance, noise)
-    levels = tf.floor(tf.clip_by_value(noisy * 255.0 + 0.5, 0.0, 255.0)) * (1 / 255)
-    return filter_both(levels, kernel)
+    def prepare(self, windows: Windows, value: tf.Tensor, drawn: Tensors) -> Tensors:
+        noise, kernel = drawn
+        return noise.of(windows, self._RADIUS), kernel
+
+    def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
+        steps, kernel = prepared
+        noisy = around(pixels, self._RADIUS) + _noise(value, steps)
+        levels = tf.floor(tf.clip_by_value(noisy * 255.0 + 0.5, 0.0, 255.0)) * (1 / 255)
+        return correlate_both(levels, kernel)

@@ -3,85 +3,125 @@
 import numpy as np
 import tensorflow as tf
 
-from reiqa_tf.distortions.color_spaces import rgb_from_roots, roots_from_rgb
-from reiqa_tf.distortions.fusing import fused
-from reiqa_tf.distortions.windows import MARGIN, around, trimmed
-
-_CONTRAST_POINTS = np.array([0.0, 0.3, 0.5, 0.7, 1.0])
-_CUBIC_FIT = np.linalg.pinv(np.vander(_CONTRAST_POINTS, 4))
-"""From values at the points to the coefficients of the least-squares cubic, highest first."""
+from reiqa_tf.distortions.distortion import LEVELS, Distortion, Tensors
+from reiqa_tf.distortions.engine.color_spaces import rgb_from_roots, roots_from_rgb
+from reiqa_tf.distortions.engine.filters import COLUMNS, ROWS, shifted
+from reiqa_tf.distortions.engine.programs import fused
+from reiqa_tf.distortions.engine.windows import Size, Windows, around, trimmed
 
 
-def _parabola(x, bend):
+def _parabola(x: tf.Tensor, bend: tf.Tensor) -> tf.Tensor:
     """The parabola through (0, 0), (.5, .5 + bend / 2) and (1, 1), clipped to [0, 1]."""
     return tf.clip_by_value(x * (1.0 + 2.0 * bend - 2.0 * bend * x), 0.0, 1.0)
 
 
-def brighten(pixels, amount, roots):
-    """Two thirds of a bent tone curve on RGB, one third of the same on L of Lab."""
-    lightness = (116.0 * roots[:, 1:2] - 16.0) * 0.01
-    raised = (_parabola(lightness, amount) - lightness) * (100 / 116)
-    bent = rgb_from_roots(roots + raised)
-    return (2.0 * _parabola(around(pixels, 0), amount) + bent) * (1 / 3)
+class Brighten(Distortion):
+    """A tone curve bent upwards: two thirds on RGB, one third on L of Lab."""
+
+    name = "brighten"
+    levels = (0.1, 0.2, 0.4, 0.7, 1.1)
+    unit = "bend of the tone curve"
+
+    def prepare(self, windows: Windows, value: tf.Tensor, drawn: Tensors) -> Tensors:
+        return roots_from_rgb(windows.inside())
+
+    def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
+        lightness = (116.0 * prepared[:, 1:2] - 16.0) * 0.01
+        raised = (_parabola(lightness, value) - lightness) * (100 / 116)
+        bent = rgb_from_roots(prepared + raised)
+        return (2.0 * _parabola(around(pixels), value) + bent) * (1 / 3)
 
 
-def darken(pixels, amount):
+class Darken(Distortion):
     """A tone curve bent downwards."""
-    return _parabola(around(pixels, 0), -amount)
+
+    name = "darken"
+    levels = (0.05, 0.1, 0.2, 0.4, 0.8)
+    unit = "bend of the tone curve"
+
+    def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
+        return _parabola(around(pixels), -value)
 
 
-def mean_shift(pixels, shift):
+class MeanShift(Distortion):
     """A constant added."""
-    return tf.clip_by_value(around(pixels, 0) + shift, 0.0, 1.0)
+
+    name = "mean_shift"
+    levels = (0.15, 0.08, 0, -0.08, -0.15)
+    unit = "added"
+    ordered = False
+
+    def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
+        return tf.clip_by_value(around(pixels) + value, 0.0, 1.0)
 
 
-def contrast(pixels, strength):
+_CUBIC_FIT = np.linalg.pinv(np.vander([0.0, 0.3, 0.5, 0.7, 1.0], 4))
+"""From values at these points to the coefficients of the least-squares cubic, highest first."""
+
+
+class Contrast(Distortion):
     """The least-squares cubic through an S of the given strength."""
-    bent = np.array([0.0, -0.25, 0.0, 0.25, 0.0])
-    straight = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
-    coefficients = np.float32(_CUBIC_FIT @ straight) + strength * np.float32(_CUBIC_FIT @ bent)
-    third, second, first, constant = tf.unstack(tf.convert_to_tensor(coefficients))
-    image = around(pixels, 0)
-    curve = ((third * image + second) * image + first) * image + constant
-    return tf.clip_by_value(curve, 0.0, 1.0)
+
+    name = "contrast"
+    levels = (0.3, 0.15, 0, -0.4, -0.6)
+    unit = "bend of the tone curve"
+    ordered = False
+
+    def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
+        straight = np.float32(_CUBIC_FIT @ [0.0, 0.25, 0.5, 0.75, 1.0])
+        bent = np.float32(_CUBIC_FIT @ [0.0, -0.25, 0.0, 0.25, 0.0])
+        third, second, first, constant = tf.unstack(straight + value * bent)
+        image = around(pixels)
+        curve = ((third * image + second) * image + first) * image + constant
+        return tf.clip_by_value(curve, 0.0, 1.0)
 
 
-def cut_sharpened(windows, amount, drawn):  # noqa: ARG001
-    """Windows of the cube roots of Lab, and what is to be added to all three.
+_REACH = 2
 
-    Returns:
-        float32 tensors `(T, 3, rows, columns)` and `(T, 1, rows, columns)`.
+
+class Sharpen(Distortion):
+    """L of Lab minus its Laplacian times the level's value, L clipped to 0 to 100.
+
+    The published code feeds 0 to 255 to a conversion that expects 0 to 1, which turns every picture
+    into flat false colours. This is the operator that was meant.
     """
-    roots = roots_from_rgb(trimmed(windows.pixels, MARGIN - _LAPLACIAN_REACH))
-    rows, columns = zip(*windows.coordinates(), strict=True)
-    change = _sharpening(
-        roots,
-        amount,
-        _second_difference_taps(tf.stack(rows), windows.photo.height),
-        _second_difference_taps(tf.stack(columns), windows.photo.width),
-    )
-    return trimmed(roots, _LAPLACIAN_REACH), change
 
+    name = "sharpen"
+    levels = (1, 2, 3, 6, 12)
+    unit = "times the Laplacian"
+    neighbourhood = (_REACH,) * LEVELS
 
-_LAPLACIAN_REACH = 2
+    def prepare(self, windows: Windows, value: tf.Tensor, drawn: Tensors) -> Tensors:
+        roots = roots_from_rgb(windows.inside(_REACH))
+        rows = tf.stack([top + tf.range(windows.rows) for top in windows.tops])
+        columns = tf.stack([left + tf.range(windows.columns) for left in windows.lefts])
+        change = _sharpening(
+            roots,
+            value,
+            _second_difference_weights(rows, windows.photo.height),
+            _second_difference_weights(columns, windows.photo.width),
+        )
+        return trimmed(roots, _REACH), change
 
-
-def sharpen(pixels, amount, roots, change):  # noqa: ARG001
-    """L of Lab minus `amount` times its Laplacian, L clipped to 0 to 100."""
-    return rgb_from_roots(roots + change)
+    def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
+        roots, change = prepared
+        return rgb_from_roots(roots + change)
 
 
 @fused
-def _sharpening(roots, amount, row_taps, column_taps):
+def _sharpening(
+    roots: tf.Tensor, amount: tf.Tensor, row_weights: tf.Tensor, column_weights: tf.Tensor
+) -> tf.Tensor:
+    """What is to be added to f(X), f(Y) and f(Z) alike. A program of its own: all three read it."""
     lightness = roots[:, 1:2]
-    upright = lightness[..., _LAPLACIAN_REACH:-_LAPLACIAN_REACH]
-    across = lightness[:, :, _LAPLACIAN_REACH:-_LAPLACIAN_REACH]
+    up_and_down = shifted(lightness[..., _REACH:-_REACH], ROWS, 5)
+    left_and_right = shifted(lightness[:, :, _REACH:-_REACH], COLUMNS, 5)
     curvature = sum(
-        row_taps[:, tf.newaxis, :, i, tf.newaxis] * upright[:, :, i : i - 4 or None]
-        + column_taps[:, tf.newaxis, tf.newaxis, :, i] * across[..., i : i - 4 or None]
+        row_weights[:, tf.newaxis, :, i, tf.newaxis] * up_and_down[i]
+        + column_weights[:, tf.newaxis, tf.newaxis, :, i] * left_and_right[i]
         for i in range(5)
     )
-    here = trimmed(lightness, _LAPLACIAN_REACH)
+    here = trimmed(lightness, _REACH)
     # In units of f(Y), where L is 0 at 16 / 116 and 100 at 1.
     return tf.clip_by_value(here - amount * curvature, 16 / 116, 1.0) - here
 
@@ -101,7 +141,8 @@ central differences: at the first pixel of a photo, the second, in between, the 
 last. At the border they are one-sided."""
 
 
-def _second_difference_taps(positions, size):
+def _second_difference_weights(positions: tf.Tensor, size: Size) -> tf.Tensor:
     """Of int32 positions `(T, N)` along an axis of a photo, the weights `(T, N, 5)`."""
-    behind, ahead = (tf.clip_by_value(each, 0, 2) for each in (positions, size - 1 - positions))
-    return tf.gather(_SECOND_DIFFERENCES, behind - ahead + 2)
+    before = tf.clip_by_value(positions, 0, 2)
+    after = tf.clip_by_value(size - 1 - positions, 0, 2)
+    return tf.gather(_SECOND_DIFFERENCES, before - after + 2)

@@ -8,11 +8,12 @@ p .8, grey with p .2, blur of sigma .1 to 2 with p .5, flip with p .5.
 import dataclasses
 import math
 import typing
+from collections.abc import Sequence
 
 import tensorflow as tf
 
-from reiqa_tf.distortions.filters import filter_both, gaussian_kernel
-from reiqa_tf.distortions.windows import extend
+from reiqa_tf.distortions.engine.filters import correlate_both, gaussian_kernel
+from reiqa_tf.distortions.engine.windows import Size, extend
 from reiqa_tf.image.scaling import to_levels, to_unit_range
 from reiqa_tf.pretraining.config import ContentPairs
 
@@ -65,21 +66,26 @@ class ContentViews(ContentPairs):
 
     Example:
     ```python
+    from reiqa_tf import read_image
+    from reiqa_tf.pretraining.content_views import ContentViews
+
     views = ContentViews(patch=224)
-    queries, keys = views(photo, seed=(0, 1))      # each (1, 224, 224, 3), levels 0 to 255
+    query, key = views(read_image("photo.jpg"), seed=(0, 1))  # (1, 224, 224, 3), levels 0 to 255
     ```
     """
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.patch < 32:
             raise ValueError(f"Expected a side of a view of at least 32 px. Received: {self.patch}")
 
     @property
-    def pairs(self):
+    def pairs(self) -> int:
         """Pairs that one photo gives."""
         return 1
 
-    def __call__(self, photo, seed):
+    def __call__(
+        self, photo: tf.Tensor, seed: Sequence[int] | tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Makes the pair of one photo.
 
         Args:
@@ -91,7 +97,7 @@ class ContentViews(ContentPairs):
         """
         return self.apply(photo, self.draw(seed, tf.shape(photo)[0], tf.shape(photo)[1]))
 
-    def draw(self, seed, height, width):
+    def draw(self, seed: Sequence[int] | tf.Tensor, height: Size, width: Size) -> ContentPlan:
         """Draws what is random in the pair of one photo.
 
         Args:
@@ -103,10 +109,10 @@ class ContentViews(ContentPairs):
             the `ContentPlan`.
         """
         seeds = tf.random.split(tf.convert_to_tensor(seed, tf.int32), VIEWS)
-        views = [_draw_view(each, height, width) for each in tf.unstack(seeds)]
+        views = [_draw_view(of_view, height, width) for of_view in tf.unstack(seeds)]
         return ContentPlan(*(tf.stack(part) for part in zip(*views, strict=True)))
 
-    def apply(self, photo, plan):
+    def apply(self, photo: tf.Tensor, plan: ContentPlan) -> tuple[tf.Tensor, tf.Tensor]:
         """Makes the pair that a plan says. Pixels depend on the photo and the plan alone.
 
         Args:
@@ -116,12 +122,13 @@ class ContentViews(ContentPairs):
         Returns:
             as `__call__`.
         """
-        return tuple(
+        query, key = (
             self._view(photo, ContentPlan(*(part[i] for part in plan)))[tf.newaxis]
             for i in range(VIEWS)
         )
+        return query, key
 
-    def _view(self, photo, view):
+    def _view(self, photo: tf.Tensor, view: ContentPlan) -> tf.Tensor:
         top, left, height, width = tf.unstack(view.boxes)
         image = to_unit_range(tf.slice(photo, (top, left, 0), (height, width, 3)))
         image = tf.image.resize(image, (self.patch, self.patch), "bilinear", antialias=True)
@@ -135,7 +142,7 @@ class ContentViews(ContentPairs):
         return tf.ensure_shape(image, (self.patch, self.patch, 3))
 
 
-def _draw_view(seed, height, width):
+def _draw_view(seed: tf.Tensor, height: Size, width: Size) -> ContentPlan:
     seeds = tf.unstack(tf.random.split(seed, 8))
     uniform = tf.random.stateless_uniform
     spread = tf.constant([_BRIGHTNESS, _CONTRAST, _SATURATION, _HUE])
@@ -153,7 +160,7 @@ def _draw_view(seed, height, width):
     )
 
 
-def _draw_box(seed, height, width):
+def _draw_box(seed: tf.Tensor, height: Size, width: Size) -> tf.Tensor:
     """A part of the photo's area of some aspect ratio; the first of ten tries that fits in.
 
     If none does, the largest part from the middle whose aspect ratio is allowed.
@@ -180,7 +187,7 @@ def _draw_box(seed, height, width):
     return tf.stack([top, left, box_height, box_width])
 
 
-def _jitter(image, order, amounts):
+def _jitter(image: tf.Tensor, order: tf.Tensor, amounts: tf.Tensor) -> tf.Tensor:
     changes = [
         lambda image: image * amounts[0],
         lambda image: _blend(tf.reduce_mean(_grey(image)), image, amounts[1]),
@@ -198,14 +205,14 @@ def _jitter(image, order, amounts):
     return image
 
 
-def _grey(image):
+def _grey(image: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(image * tf.constant(_LUMA), axis=-1, keepdims=True)
 
 
-def _blend(grey, image, amount):
+def _blend(grey: tf.Tensor, image: tf.Tensor, amount: tf.Tensor) -> tf.Tensor:
     return grey + amount * (image - grey)
 
 
-def _blur(image, sigma):
-    padded = extend(image, (_RADIUS,) * 4, "mirror")
-    return filter_both(padded[tf.newaxis], gaussian_kernel(sigma, _RADIUS))[0]
+def _blur(image: tf.Tensor, sigma: tf.Tensor) -> tf.Tensor:
+    planes = tf.transpose(extend(image, (_RADIUS,) * 4, "mirror"), (2, 0, 1))
+    return tf.transpose(correlate_both(planes, gaussian_kernel(sigma, _RADIUS)), (1, 2, 0))

@@ -10,6 +10,8 @@ import typing
 
 import tensorflow as tf
 
+from reiqa_tf.distortions.engine.windows import Size
+
 LEAST_OVERLAP = 0.1
 MOST_OVERLAP = 0.3
 """Overlap of a pair as a part of a crop's area (Re-IQA, section 3.1)."""
@@ -31,7 +33,7 @@ class CropPair(typing.NamedTuple):
     lefts: tf.Tensor
 
 
-def smallest_sides(height, width, patch):
+def smallest_sides(height: Size, width: Size, patch: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Size that a photo must have for a pair of crops, no smaller than it is.
 
     A pair fits where both offsets that the photo leaves, put together, keep the overlap at 30 % or
@@ -58,7 +60,7 @@ def smallest_sides(height, width, patch):
     return tf.where(upright, longer, shorter), tf.where(upright, shorter, longer)
 
 
-def draw_crop_pair(seed, height, width, patch):
+def draw_crop_pair(seed: tf.Tensor, height: Size, width: Size, patch: int) -> CropPair:
     """Draws the places of two overlapping crops.
 
     The vertical offset y is uniform in [.7 p, .9 p), the horizontal offset uniform among those that
@@ -93,13 +95,13 @@ def draw_crop_pair(seed, height, width, patch):
     return CropPair(tf.stack([top, top + down]), tf.stack([left, left + right]))
 
 
-def _least_offset(other, patch):
+def _least_offset(other: tf.Tensor, patch: int) -> tf.Tensor:
     """Least offset along one axis that, with the other, overlaps in no more than 30 %."""
     overlapped = tf.cast(patch - other, tf.float32)
     most = tf.cast(tf.floor(MOST_OVERLAP * patch * patch / overlapped), tf.int32)
     return tf.maximum(patch - most, 0)
 
 
-def _uniform(seed, lowest, highest):
+def _uniform(seed: tf.Tensor, lowest: Size, highest: Size) -> tf.Tensor:
     """A uniform integer from `lowest` to `highest`, both included."""
     return tf.random.stateless_uniform((), seed, lowest, highest + 1, tf.int32)

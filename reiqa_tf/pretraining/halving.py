@@ -5,8 +5,9 @@
 
 import tensorflow as tf
 
-from reiqa_tf.distortions.fusing import fused
-from reiqa_tf.distortions.planar_filters import reduced_columns, reduced_rows
+from reiqa_tf.distortions.engine.filters import COLUMNS, ROWS, reduce
+from reiqa_tf.distortions.engine.programs import fused
+from reiqa_tf.distortions.engine.windows import Size
 
 _CUBIC = -0.75
 """The free parameter of the cubic convolution kernel, as in PyTorch's `interpolate`."""
@@ -18,7 +19,7 @@ _PLACES = 6
 to the next is a little more than two, which adds up to two pixels at most over the whole photo."""
 
 
-def source_span(patch):
+def source_span(patch: int) -> int:
     """Pixels of a photo, along one axis, that hold all that a crop of the half-size photo needs.
 
     Args:
@@ -30,7 +31,7 @@ def source_span(patch):
     return 2 * (patch - 1) + _PLACES
 
 
-def first_source(offset, size):
+def first_source(offset: tf.Tensor, size: Size) -> tf.Tensor:
     """First pixel of such a span. It may lie one pixel before the photo, and the last three behind.
 
     Args:
@@ -43,7 +44,7 @@ def first_source(offset, size):
     return offset * (size - 1) // (size // 2 - 1) - 1
 
 
-def tap_weights(offsets, size, patch):
+def tap_weights(offsets: tf.Tensor, size: Size, patch: int) -> tf.Tensor:
     """How much each pixel of a span weighs in the pixels of its crop.
 
     Args:
@@ -52,8 +53,9 @@ def tap_weights(offsets, size, patch):
         patch: side of a crop.
 
     Returns:
-        float32 tensor `(T, patch, 6)`: pixel i of a crop is the sum of these weights times pixels
-        2 i to 2 i + 5 of its span. What lies beyond the photo weighs nothing.
+        float32 tensor `(6, T, patch)`, as `engine.filters.reduce` takes it: pixel i of a crop is
+        the sum of these weights times pixels 2 i to 2 i + 5 of its span. What lies beyond the photo
+        weighs nothing.
     """
     steps = size // 2 - 1
     position = (offsets[:, tf.newaxis] + tf.range(patch)) * (size - 1)
@@ -66,11 +68,12 @@ def tap_weights(offsets, size, patch):
     places = tf.clip_by_value(first[..., tf.newaxis] + tf.range(-1, _TAPS - 1), 0, size - 1)
     spans = first_source(offsets, size)[:, tf.newaxis] + 2 * tf.range(patch)
     is_here = (places - spans[..., tf.newaxis])[..., tf.newaxis] == tf.range(_PLACES)
-    return tf.reduce_sum(weights[..., tf.newaxis] * tf.cast(is_here, tf.float32), axis=2)
+    weights = tf.reduce_sum(weights[..., tf.newaxis] * tf.cast(is_here, tf.float32), axis=2)
+    return tf.transpose(weights, (2, 0, 1))
 
 
 @fused
-def halved_rows(sources, row_weights):
+def halved_rows(sources: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
     """Every other row of what crops of a photo's half-size version are made from.
 
     Rows first: neighbours in memory are then summed alike, in vectors. A program of its own: XLA
@@ -78,22 +81,22 @@ def halved_rows(sources, row_weights):
 
     Args:
         sources: float32 tensor `(T, 3, source_span(patch), source_span(patch))` in [0, 1].
-        row_weights: of `tap_weights`, `(T, patch, 6)`.
+        weights: of `tap_weights`.
 
     Returns:
         float32 tensor `(T, 3, patch, source_span(patch))`.
     """
-    return reduced_rows(sources, row_weights, 2)
+    return reduce(sources, weights, 2, ROWS)
 
 
-def halved_columns(rows, column_weights):
+def halved_columns(rows: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
     """Crops of a photo's half-size version, made from no more of the photo than they need.
 
     Args:
         rows: of `halved_rows`.
-        column_weights: of `tap_weights`, with the weights first: `(6, T, patch)`.
+        weights: of `tap_weights`.
 
     Returns:
         float32 tensor `(T, 3, patch, patch)` in [0, 1].
     """
-    return tf.clip_by_value(reduced_columns(rows, column_weights, 2), 0.0, 1.0)
+    return tf.clip_by_value(reduce(rows, weights, 2, COLUMNS), 0.0, 1.0)

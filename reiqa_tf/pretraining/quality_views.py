@@ -9,13 +9,15 @@ on to an accelerator.
 """
 
 import dataclasses
+import functools
 import typing
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from reiqa_tf.distortions.bank import DISTORTIONS, LEVELS
-from reiqa_tf.distortions.fusing import fused, kept_whole
-from reiqa_tf.distortions.windows import Photo, Windows, around, extend
+from reiqa_tf.distortions import DISTORTIONS, LEVELS, around
+from reiqa_tf.distortions.engine.programs import fused, kept_whole
+from reiqa_tf.distortions.engine.windows import Photo, Size, Windows, extend
 from reiqa_tf.image.scaling import to_levels
 from reiqa_tf.pretraining.config import QualityPairs
 from reiqa_tf.pretraining.crops import draw_crop_pair, smallest_sides
@@ -28,15 +30,15 @@ from reiqa_tf.pretraining.halving import (
 )
 
 SCALES = 2
-CLEAN = len(DISTORTIONS)
-"""Number of the clean version in a plan: one past the distortions."""
+CLEAN = -1
+"""Stands for the clean version in a plan, however many distortions there are."""
 
 
 class QualityPlan(typing.NamedTuple):
     """What is random in the views of one photo; V versions.
 
     Attributes:
-        distortions: int32 `(V,)`: indices in `DISTORTIONS`, `CLEAN` first.
+        distortions: int32 `(V,)`: places in `DISTORTIONS`, `CLEAN` first.
         levels: int32 `(V,)`, 0 to 4.
         seeds: int32 `(V, 2)`.
         tops: int32 `(2, 2)`: first rows of both crops at full and at half size.
@@ -62,13 +64,16 @@ class QualityViews(QualityPairs):
         ValueError: if a number is out of its range.
 
     Example:
-    ```python
+    ```text
+    from reiqa_tf import read_image
+    from reiqa_tf.pretraining.quality_views import QualityViews
+
     views = QualityViews()
-    queries, keys = views(photo, seed=(0, 1))      # each (24, 160, 160, 3), levels 0 to 255
+    queries, keys = views(read_image("photo.jpg"), seed=(0, 1))  # (24, 160, 160, 3), 0 to 255
     ```
     """
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 1 <= self.levels_each <= LEVELS:
             raise ValueError(
                 f"Expected 1 to {LEVELS} levels of each distortion. Received: {self.levels_each}"
@@ -84,16 +89,18 @@ class QualityViews(QualityPairs):
             )
 
     @property
-    def versions(self):
+    def versions(self) -> int:
         """Versions of a photo, the clean one included."""
         return self.distorted + 1
 
     @property
-    def pairs(self):
+    def pairs(self) -> int:
         """Pairs that one photo gives."""
         return SCALES * self.versions
 
-    def __call__(self, photo, seed):
+    def __call__(
+        self, photo: tf.Tensor, seed: Sequence[int] | tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
         """Makes all pairs of one photo.
 
         Args:
@@ -107,7 +114,7 @@ class QualityViews(QualityPairs):
         photo = self.enlarged(photo)
         return self.apply(photo, self.draw(seed, tf.shape(photo)[0], tf.shape(photo)[1]))
 
-    def enlarged(self, photo):
+    def enlarged(self, photo: tf.Tensor) -> tf.Tensor:
         """Mirrors a photo that is too small at its borders, as little as the crops need.
 
         Args:
@@ -129,7 +136,7 @@ class QualityViews(QualityPairs):
             lambda: photo,
         )
 
-    def draw(self, seed, height, width):
+    def draw(self, seed: Sequence[int] | tf.Tensor, height: Size, width: Size) -> QualityPlan:
         """Draws what is random in the pairs of one photo.
 
         Args:
@@ -159,7 +166,7 @@ class QualityViews(QualityPairs):
             swapped=swapped,
         )
 
-    def apply(self, photo, plan):
+    def apply(self, photo: tf.Tensor, plan: QualityPlan) -> tuple[tf.Tensor, tf.Tensor]:
         """Makes the pairs that a plan says. Pixels depend on the photo and the plan alone.
 
         Only the crops and the neighbourhoods that the operators declare are distorted.
@@ -183,11 +190,13 @@ class QualityViews(QualityPairs):
             ),
         )
         row_weights = tap_weights(half_tops, source.height, self.patch)
-        column_weights = tf.transpose(tap_weights(half_lefts, source.width, self.patch), (2, 0, 1))
+        column_weights = tap_weights(half_lefts, source.width, self.patch)
 
-        def pairs_of_version(version):
+        def pairs_of_version(version: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, tf.Tensor]:
             distortion, level, seed, swapped = version
-            full, sources = tf.switch_case(distortion, _branches(groups, level, seed))
+            full, sources = tf.switch_case(
+                distortion % (len(DISTORTIONS) + 1), _branches(groups, level, seed)
+            )
             return _pairs(full, halved_rows(sources, row_weights), column_weights, swapped)
 
         queries, keys = tf.map_fn(
@@ -200,22 +209,25 @@ class QualityViews(QualityPairs):
         return tf.reshape(queries, shape), tf.reshape(keys, shape)
 
 
-def _windows(source, tops, lefts, side):
+def _windows(source: Photo, tops: tf.Tensor, lefts: tf.Tensor, side: int) -> Windows:
     return Windows.of(source, tf.unstack(tops, 2), tf.unstack(lefts, 2), side, side)
 
 
-def _branches(groups, level, seed):
-    """For each distortion, and for the clean version, a function that makes its planes."""
-    branches = [
-        lambda distortion=distortion: distortion.on_all(groups, level, seed)
-        for distortion in DISTORTIONS
+def _branches(
+    groups: Sequence[Windows], level: tf.Tensor, seed: tf.Tensor
+) -> list[Callable[[], list[tf.Tensor]]]:
+    """For each distortion, and last for the clean version, a function that makes its planes."""
+    branches: list[Callable[[], list[tf.Tensor]]] = [
+        functools.partial(distortion.distort, groups, level, seed) for distortion in DISTORTIONS
     ]
-    branches.append(lambda: [around(windows.pixels, 0) for windows in groups])
+    branches.append(lambda: [around(windows.pixels) for windows in groups])
     return [kept_whole(branch) for branch in branches]
 
 
 @fused
-def _pairs(full, rows, column_weights, swapped):
+def _pairs(
+    full: tf.Tensor, rows: tf.Tensor, column_weights: tf.Tensor, swapped: tf.Tensor
+) -> tuple[tf.Tensor, ...]:
     """Query and key at both scales, channels last, 8-bit levels."""
     half = halved_columns(rows, column_weights)
     ordered = [
@@ -227,6 +239,6 @@ def _pairs(full, rows, column_weights, swapped):
     )
 
 
-def _shuffled(seed, shape):
+def _shuffled(seed: tf.Tensor, shape: int | tuple[int, ...]) -> tf.Tensor:
     """The integers from 0 to n - 1 in random orders along the last axis, n long."""
     return tf.argsort(tf.random.stateless_uniform(tf.TensorShape(shape), seed))

@@ -7,13 +7,15 @@ from PIL import Image
 
 from reiqa_tf.files import written_whole
 from reiqa_tf.training.callbacks import BatchCallback
+from reiqa_tf.training.objective import Batch
+from reiqa_tf.typing import PathLike
 
 _PAIRS = 12
 _COLUMNS = 6
 _GAP = 8
 
 
-def mosaic(pairs):
+def mosaic(pairs: Batch) -> np.ndarray:
     """Lays the first dozen pairs out, each query above its key.
 
     Args:
@@ -44,11 +46,11 @@ class ViewsPicture(BatchCallback):
         folder: folder of the run; gets `views.png`.
     """
 
-    def __init__(self, folder):
+    def __init__(self, folder: PathLike) -> None:
         super().__init__()
         self.path = pathlib.Path(folder) / "views.png"
 
-    def on_batch(self, step, batch):  # noqa: ARG002 -- of `BatchCallback`
+    def on_batch(self, step: int, batch: Batch) -> None:  # noqa: ARG002
         """Draws the pairs of the first step, or of the first one after a run without a picture."""
         if not self.path.exists():
             with written_whole(self.path) as scratch:

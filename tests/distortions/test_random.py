@@ -5,20 +5,16 @@ import pytest
 import tensorflow as tf
 from scipy import special
 
-from reiqa_tf.distortions import DISTORTIONS, distort
-from reiqa_tf.distortions.bank import distortion_named
-from reiqa_tf.distortions.displacements import JITTER_REACHES, copies, draw_jitter
-from reiqa_tf.distortions.random_fields import (
+from reiqa_tf.distortions import DISTORTIONS, distort, distortion_named, reference
+from reiqa_tf.distortions.engine.random_fields import (
     LARGEST_NORMAL,
     NORMAL_STEP,
+    NormalNoise,
     codebook,
-    normal_field,
-    normal_steps,
     uniform_field,
     uniform_quantile,
 )
-from reiqa_tf.distortions.windows import RIM, Photo
-from tests.oracles import distortions as oracles
+from reiqa_tf.distortions.engine.windows import RIM, Photo
 
 GREY = np.full((256, 320, 3), 0.5, np.float32)
 RANDOM = [distortion for distortion in DISTORTIONS if distortion.random]
@@ -30,10 +26,16 @@ def drawn(name, level, image, seed):
     return distortion.draw(tf.constant(seed), value, Photo(tf.constant(image)))
 
 
+def normal_steps(seed, first_row, rows, columns, channels):
+    """The noise of some rows of a photo, in steps."""
+    photo = Photo(tf.zeros((rows, columns, 3)))
+    photo.first_row = first_row
+    return NormalNoise.draw(seed, photo, channels).steps().numpy()[..., RIM : RIM + columns]
+
+
 def normal_numbers(*arguments):
     """A normal field as numbers of variance 1, channels last."""
-    columns = arguments[3]
-    return NORMAL_STEP * np.moveaxis(normal_field(*arguments).numpy()[..., :columns], 1, -1)
+    return NORMAL_STEP * np.moveaxis(normal_steps(*arguments), 1, -1)
 
 
 def correlation(a, b):
@@ -98,7 +100,7 @@ def test_normal_numbers_have_the_distribution_of_normal_numbers():
 def test_rows_of_a_field_do_not_depend_on_where_drawing_begins():
     seed = tf.constant([3, 4])
     for draw in (
-        lambda first, rows: normal_field(seed, first, rows, 37, 3),
+        lambda first, rows: normal_steps(seed, first, rows, 37, 3),
         lambda first, rows: uniform_field(seed, first, rows, 37),
     ):
         np.testing.assert_array_equal(draw(0, 40)[13:33], draw(13, 20))
@@ -110,7 +112,7 @@ def test_a_quantile_of_uniform_numbers_has_its_part_of_them_below():
         below = (numbers < uniform_quantile(tf.constant(probability)).numpy()).mean()
         assert abs(below - probability) <= 0.5 / 2**16, probability
     field = uniform_field(tf.constant([5, 6]), 0, 300, 401).numpy()
-    assert field.shape == (300, 1, 401)
+    assert field.shape == (300, 401)
     for probability in (0.03, 0.5):
         below = (field < uniform_quantile(tf.constant(probability)).numpy()).mean()
         error = np.sqrt(probability * (1 - probability) / field.size)
@@ -164,7 +166,7 @@ def test_denoise_blurs_its_noise_with_one_of_two_kernels_by_a_fair_coin():
 def test_denoise_is_noise_eight_bits_and_a_blur(photo, seed):
     image = photo[:80, :90] / np.float32(255)
     noise_drawn, kernel = drawn("denoise", 3, image, seed)
-    noise = NORMAL_STEP * normal_steps(*noise_drawn).numpy()[..., RIM : RIM + 90 + 18]
+    noise = NORMAL_STEP * noise_drawn.steps().numpy()[..., RIM : RIM + 90 + 18]
     noise = 0.005**0.5 * np.moveaxis(noise, 1, -1)
     padded = np.pad(image, ((9, 9), (9, 9), (0, 0)), mode="edge")
     noisy = np.floor(np.clip(255 * (padded + noise) + 0.5, 0, 255)) / 255
@@ -182,7 +184,7 @@ def test_color_shift_moves_green_at_edges(photo, level):
         down, right, _ = drawn("color_shift", level, image, seed)
         assert min(down, right) >= 0
         assert abs(np.hypot(down, right) - length) <= 0.75
-        expected = oracles.color_shift(image, int(down), int(right))
+        expected = reference.color_shift(image, (int(down), int(right)))
         difference = 255 * np.abs(distort(image, "color_shift", level, seed).numpy() - expected)
         assert difference.mean() < 0.3
         assert np.percentile(difference, 99) < 4
@@ -217,6 +219,7 @@ def test_non_eccentricity_copies_patches_one_after_the_other(level, size):
     image = np.random.default_rng(0).uniform(size=(*size, 3)).astype(np.float32)
     seed = (level, 2)
     expected = image.copy()
+    copies = distortion_named("non_eccentricity").copies
     places = [part.numpy() for part in copies(tf.constant(seed), *size)]
     count = distortion_named("non_eccentricity").levels[level]
     for row, column, new_row, new_column in list(zip(*places, strict=True))[:count]:
@@ -228,6 +231,7 @@ def test_non_eccentricity_copies_patches_one_after_the_other(level, size):
 
 
 def test_non_eccentricity_copies_from_anywhere_to_anywhere_near():
+    copies = distortion_named("non_eccentricity").copies
     rows, columns, new_rows, new_columns = (
         np.concatenate([copies(tf.constant([i, 1]), 116, 316)[part] for i in range(20)])
         for part in range(4)
@@ -258,9 +262,8 @@ def test_jitter_displaces_by_white_noise_of_its_deviation(level):
 def test_jitter_is_five_rounds_of_cubic_lookup(photo, level):
     image = photo[40:117, 300:401] / np.float32(255)
     deviation = distortion_named("jitter").levels[level]
-    source = Photo(tf.constant(image))
-    field = draw_jitter(tf.constant([level, 0]), deviation, source).numpy()
-    outer = JITTER_REACHES[-1]
+    field = drawn("jitter", level, image, (level, 0)).numpy()
+    outer = distortion_named("jitter").neighbourhood[-1]
     reach = outer // 5
     field = deviation * NORMAL_STEP * field[..., RIM : RIM + 101 + 2 * outer]
     known = np.pad(image, ((outer, outer), (outer, outer), (0, 0)), mode="symmetric")
@@ -269,7 +272,7 @@ def test_jitter_is_five_rounds_of_cubic_lookup(photo, level):
         rows, columns = np.indices((77 + 2 * left, 101 + 2 * left)) + float(reach)
         cut = slice(outer - left, left - outer or None)
         down, right = np.moveaxis(field[cut, 2 * number : 2 * number + 2, cut], 1, 0)
-        known = oracles.cubic_lookup(known, rows + down, columns + right)
+        known = reference.cubic_lookup(known, rows + down, columns + right)
     ours = distort(image, "jitter", level, (level, 0)).numpy()
     np.testing.assert_allclose(ours, np.clip(known, 0, 1), atol=2e-4)
 
@@ -281,8 +284,8 @@ def test_motion_blur_runs_along_rows_or_columns_by_a_fair_coin(photo):
         level = i % 5
         length = distortion_named("motion_blur").levels[level]
         ours = distort(image, "motion_blur", level, (i, 1)).numpy()
-        expected = [oracles.motion_blur(image, length, along) for along in (False, True)]
-        distances = [np.abs(ours - each).max() for each in expected]
+        expected = [reference.motion_blur(image, length, along) for along in (False, True)]
+        distances = [np.abs(ours - theirs).max() for theirs in expected]
         assert min(distances) < 1e-4
         directions.append(int(np.argmin(distances)))
     coins = [bool(drawn("motion_blur", 0, image, (i, 1))) for i in range(80)]

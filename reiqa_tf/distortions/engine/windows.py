@@ -9,12 +9,19 @@ Inside the bank pictures are planes, `(T, 3, rows, columns)`: neighbours along a
 by side in memory, which is what makes loops over them fast.
 """
 
+from __future__ import annotations
+
 import copy
 import dataclasses
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import tensorflow as tf
 
 from reiqa_tf.image.scaling import to_unit_range
+
+Size: TypeAlias = int | tf.Tensor
+"""A number of pixels: known when compiled, or a scalar int32 tensor."""
 
 MARGIN = 16
 """Pixels around a window that operators are given, the photo's edge replicated."""
@@ -22,12 +29,11 @@ MARGIN = 16
 RIM = 4
 """Pixels by which a window may reach beyond the photo. What is there is finite, and no more."""
 
-
 SMALLEST_SIDE = 32
 """Smallest width and height of a photo in pixels: a square of `color_block` fits in."""
 
 
-def edge_index(index, size):
+def edge_index(index: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     """Brings positions outside of `0 .. size - 1` to the nearest pixel inside.
 
     Args:
@@ -40,7 +46,7 @@ def edge_index(index, size):
     return tf.clip_by_value(index, 0, size - 1)
 
 
-def mirror_index(index, size):
+def mirror_index(index: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     """Reflects positions outside of `0 .. size - 1` at the border (`c b a | a b c | c b a`).
 
     Args:
@@ -58,7 +64,9 @@ BORDERS = {"edge": edge_index, "mirror": mirror_index}
 """How a photo goes on beyond its border: the last pixel repeated, or the photo reflected."""
 
 
-def extend(image, margins, border, axes=(0, 1)):
+def extend(
+    image: tf.Tensor, margins: Sequence[Size], border: str, axes: Sequence[int] = (0, 1)
+) -> tf.Tensor:
     """Continues a picture beyond its border.
 
     Args:
@@ -85,12 +93,17 @@ def extend(image, margins, border, axes=(0, 1)):
     return image
 
 
-def around(pixels, margin):
-    """What an operator reads of the pixels it is given.
+def trimmed(planes: tf.Tensor, border: int) -> tf.Tensor:
+    """Planes without their outermost `border` rows and columns."""
+    return planes[:, :, border:-border, border:-border] if border else planes
+
+
+def around(pixels: tf.Tensor, margin: int = 0) -> tf.Tensor:
+    """What an operator reads of the pixels that it is given.
 
     Args:
         pixels: tensor `(T, 3, rows + 2 MARGIN, columns + 2 MARGIN)`, levels or floats.
-        margin: pixels on each side of the windows, an integer of at most `MARGIN`.
+        margin: pixels on each side of the windows, at most `MARGIN`.
 
     Returns:
         float32 tensor `(T, 3, rows + 2 margin, columns + 2 margin)` in [0, 1].
@@ -98,37 +111,33 @@ def around(pixels, margin):
     return to_unit_range(trimmed(pixels, MARGIN - margin))
 
 
-def trimmed(planes, border):
-    """Planes without their outermost `border` rows and columns, an integer."""
-    if not border:
-        return planes
-    return planes[:, :, border:-border, border:-border]
-
-
 class Photo:
     """A photo and the rows of it that are wanted.
 
     Attributes:
         image: tensor `(H, W, 3)`, 8-bit levels or float32 in [0, 1].
-        height: H, an integer or a scalar int32 tensor.
+        height: H, a `Size`.
         width: W, likewise.
         planes: tensor `(3, H, W)`, the same pixels.
         canvas: the planes and `MARGIN` + `RIM` px around them, the edge replicated.
         first_row: first row for which random fields are drawn; may lie above the photo.
         rows: number of rows for which random fields are drawn; may reach below the photo.
+
+    Args:
+        image: as the attribute.
     """
 
-    def __init__(self, image, first_row=0, rows=None):
+    def __init__(self, image: tf.Tensor) -> None:
         self.image = image
         shape = tf.shape(image)
         self.height = shape[0] if image.shape[0] is None else image.shape[0]
         self.width = shape[1] if image.shape[1] is None else image.shape[1]
         self.planes = tf.stack([image[..., channel] for channel in range(3)])
         self.canvas = self.beyond(MARGIN + RIM, "edge")
-        self.first_row = first_row
-        self.rows = self.height if rows is None else rows
+        self.first_row: Size = 0
+        self.rows = self.height
 
-    def beyond(self, margin, border):
+    def beyond(self, margin: int, border: str) -> tf.Tensor:
         """The planes continued beyond the photo's border.
 
         Args:
@@ -140,18 +149,19 @@ class Photo:
         """
         return extend(self.planes, (margin,) * 4, border, axes=(1, 2))
 
-    def with_rows(self, first_row, rows):
-        """The same photo with other rows wanted.
+    def with_rows_of(self, groups: Sequence[Windows]) -> Photo:
+        """The same photo, with those rows wanted that windows show.
 
         Args:
-            first_row: first row wanted.
-            rows: number of rows wanted.
+            groups: windows of the photo.
 
         Returns:
             a `Photo`.
         """
         photo = copy.copy(self)
-        photo.first_row, photo.rows = first_row, rows
+        photo.first_row = tf.reduce_min([top for windows in groups for top in windows.tops])
+        stops = [top + windows.rows for windows in groups for top in windows.tops]
+        photo.rows = tf.reduce_max(stops) - photo.first_row
         return photo
 
 
@@ -161,7 +171,7 @@ class Windows:
 
     Attributes:
         photo: the `Photo`.
-        tops: first row of each window, a sequence of T integers or scalar int32 tensors.
+        tops: first row of each of T windows, integers or scalar int32 tensors.
         lefts: first column of each window, likewise.
         rows: height of the windows in pixels.
         columns: width of the windows in pixels.
@@ -170,30 +180,47 @@ class Windows:
     """
 
     photo: Photo
-    tops: tuple
-    lefts: tuple
-    rows: int
-    columns: int
-    pixels: tf.Tensor
+    tops: tuple[Size, ...]
+    lefts: tuple[Size, ...]
+    rows: Size
+    columns: Size
+    pixels: tf.Tensor = None
 
     @classmethod
-    def of(cls, photo, tops, lefts, rows, columns):
+    def of(
+        cls,
+        photo: Photo,
+        tops: Sequence[Size],
+        lefts: Sequence[Size],
+        rows: Size,
+        columns: Size,
+    ) -> Windows:
         """Cuts windows out of a photo. Args are the attributes."""
-        windows = cls(photo, tuple(tops), tuple(lefts), rows, columns, None)
+        windows = cls(photo, tuple(tops), tuple(lefts), rows, columns)
         return dataclasses.replace(windows, pixels=windows.cut(photo.canvas, MARGIN))
 
     @classmethod
-    def whole(cls, photo):
+    def whole(cls, photo: Photo) -> Windows:
         """One window that is the whole photo."""
         return cls.of(photo, (0,), (0,), photo.height, photo.width)
 
     @property
-    def smallest_photo(self):
-        """Pixels that a photo with such windows has, at least, along each axis: an integer."""
-        sides = (side for side in (self.rows, self.columns) if isinstance(side, int))
-        return max(SMALLEST_SIDE, min(sides, default=0) - 2 * RIM)
+    def places(self) -> list[tuple[Size, Size]]:
+        """First row and first column of each window."""
+        return list(zip(self.tops, self.lefts, strict=True))
 
-    def cut(self, planes, margin):
+    @property
+    def longer_side(self) -> Size:
+        """The larger one of rows and columns."""
+        if isinstance(self.rows, int) and isinstance(self.columns, int):
+            return max(self.rows, self.columns)
+        return tf.maximum(self.rows, self.columns)
+
+    def inside(self, margin: int = 0) -> tf.Tensor:
+        """The pixels of the windows and `margin` px around, levels or floats as the photo."""
+        return trimmed(self.pixels, MARGIN - margin)
+
+    def cut(self, planes: tf.Tensor, margin: int) -> tf.Tensor:
         """Cuts the windows out of planes that go on around the photo by `margin` + `RIM`.
 
         Args:
@@ -205,36 +232,5 @@ class Windows:
         """
         size = (planes.shape[0], self.rows + 2 * margin, self.columns + 2 * margin)
         return tf.stack(
-            [
-                tf.slice(planes, (0, top + RIM, left + RIM), size)
-                for top, left in zip(self.tops, self.lefts, strict=True)
-            ]
+            [tf.slice(planes, (0, top + RIM, left + RIM), size) for top, left in self.places]
         )
-
-    def field(self, field):
-        """Cuts the windows out of a random field that was drawn for the photo's wanted rows.
-
-        Args:
-            field: tensor `(photo.rows, C, W + 2 RIM)`.
-
-        Returns:
-            tensor `(T, rows, C, columns)`.
-        """
-        size = (self.rows, field.shape[1], self.columns)
-        return tf.stack(
-            [
-                tf.slice(field, (top - self.photo.first_row, 0, left + RIM), size)
-                for top, left in zip(self.tops, self.lefts, strict=True)
-            ]
-        )
-
-    def coordinates(self):
-        """Rows and columns of the photo that the windows show.
-
-        Returns:
-            list of T pairs of int32 tensors, rows `(rows,)` and columns `(columns,)`.
-        """
-        return [
-            (top + tf.range(self.rows), left + tf.range(self.columns))
-            for top, left in zip(self.tops, self.lefts, strict=True)
-        ]

@@ -5,14 +5,14 @@ is that of the photo, so that windows of it agree with the whole.
 """
 
 import typing
+from collections.abc import Sequence
 
 import tensorflow as tf
 
-from reiqa_tf.distortions.filters import gaussian_kernel
-from reiqa_tf.distortions.fusing import fused
-from reiqa_tf.distortions.planar_filters import enlarged_columns, multiply_both
-from reiqa_tf.distortions.resampling import cubic
-from reiqa_tf.distortions.windows import edge_index
+from reiqa_tf.distortions.engine.filters import COLUMNS, enlarge, gaussian_kernel, multiply_both
+from reiqa_tf.distortions.engine.programs import fused
+from reiqa_tf.distortions.engine.resampling import cubic
+from reiqa_tf.distortions.engine.windows import Size, Windows, edge_index
 
 _STEP = 4
 _AROUND = 3
@@ -36,44 +36,39 @@ class CoarseGrid(typing.NamedTuple):
     first_column: tf.Tensor
 
 
-def blur_coarsely(planes, first_row, sigma, largest_radius):
+def blur_coarsely(planes: tf.Tensor, first_row: Size, sigma: tf.Tensor, radius: int) -> CoarseGrid:
     """Blurs planes of a photo with a Gaussian, edges replicated.
 
     Args:
         planes: float32 tensor `(C, rows, W)`, some rows of the photo.
         first_row: row of the photo that the first of them is.
         sigma: standard deviation in pixels, at least 3.5.
-        largest_radius: where the Gaussian is cut off, at least 3 sigma, an integer.
+        radius: where the Gaussian is cut off, at least 3 sigma.
 
     Returns:
-        the `CoarseGrid`, right wherever `largest_radius` px around are in `planes` or beyond the
-        photo.
+        the `CoarseGrid`, right wherever `radius` px around are in `planes` or beyond the photo.
     """
-    kernel = gaussian_kernel(sigma, largest_radius)
-    top, row_matrix = _sampling(kernel, first_row, tf.shape(planes)[1])
-    left, column_matrix = _sampling(kernel, 0, tf.shape(planes)[2])
-    return CoarseGrid(multiply_both(planes, row_matrix, column_matrix), top, left)
+    kernel = gaussian_kernel(sigma, radius)
+    top, rows = _sampling(kernel, first_row, tf.shape(planes)[1])
+    left, columns = _sampling(kernel, 0, tf.shape(planes)[2])
+    return CoarseGrid(multiply_both(planes, rows, columns), top, left)
 
 
-def _sampling(kernel, first, size):
+def _sampling(kernel: tf.Tensor, first: Size, size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Grid lines around `size` pixels from `first`, and the matrix that blurs onto them."""
-    start = first // _STEP * _STEP - _AROUND * _STEP
+    start = first // _STEP * _STEP - GRID_REACH
     count = size // _STEP + 2 * _AROUND + 2
-    centres = start + _STEP * tf.range(count)
     radius = tf.shape(kernel)[0] // 2
     # One row a grid line, one column a tap: where it reads, and with what weight.
-    places = edge_index(
-        centres[:, tf.newaxis] + tf.range(-radius, radius + 1)[tf.newaxis] - first, size
-    )
-    lines = tf.broadcast_to(tf.range(count)[:, tf.newaxis], tf.shape(places))
-    weights = tf.broadcast_to(kernel[tf.newaxis], tf.shape(places))
-    matrix = tf.math.unsorted_segment_sum(
-        tf.reshape(weights, (-1,)), tf.reshape(lines * size + places, (-1,)), count * size
-    )
+    centres = (start - first + _STEP * tf.range(count))[:, tf.newaxis]
+    places = edge_index(centres + tf.range(-radius, radius + 1), size)
+    places += size * tf.range(count)[:, tf.newaxis]
+    weights = tf.broadcast_to(kernel, tf.shape(places))
+    matrix = tf.math.unsorted_segment_sum(weights, places, count * size)
     return start, tf.reshape(matrix, (count, size))
 
 
-def enlarge(grid, windows):
+def enlarge_columns(grid: CoarseGrid, windows: Windows) -> tuple[tf.Tensor, tf.Tensor]:
     """Interpolates windows of a grid by cubic convolution: columns here, rows by `fill_windows`.
 
     Args:
@@ -86,25 +81,21 @@ def enlarge(grid, windows):
     """
     first_lines, row_weights = _interpolation(windows.tops, grid.first_row)
     first_columns, column_weights = _interpolation(windows.lefts, grid.first_column)
-    taps = row_weights.shape[-1]
-    rows, columns = (-(-length // _STEP) + taps - 1 for length in (windows.rows, windows.columns))
-    parts = tf.stack(
-        [
-            tf.slice(
-                grid.values,
-                (0, first_lines[i], first_columns[i]),
-                (grid.values.shape[0], rows, columns),
-            )
-            for i in range(len(windows.tops))
-        ]
-    )
-    return _enlarged_columns(parts, column_weights), row_weights
+    size = [-(-side // _STEP) + _TAPS - 1 for side in (windows.rows, windows.columns)]
+    size = [grid.values.shape[0], *size]
+    parts = [
+        tf.slice(grid.values, (0, first_lines[i], first_columns[i]), size)
+        for i in range(len(windows.tops))
+    ]
+    return _enlarged_columns(tf.stack(parts), column_weights), row_weights
 
 
-_enlarged_columns = fused(enlarged_columns)
+_enlarged_columns = fused(lambda parts, weights: enlarge(parts, weights, COLUMNS))
+
+_TAPS = 5
 
 
-def _interpolation(starts, first_line):
+def _interpolation(starts: Sequence[Size], first_line: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """First grid lines that windows need, and what lines weigh in a block of four pixels.
 
     Args:
@@ -114,9 +105,9 @@ def _interpolation(starts, first_line):
     Returns:
         int32 tensor `(T,)` and float32 tensor `(T, 1, 4, 5)`, the same weights for all blocks.
     """
-    starts = tf.stack(starts) - first_line
-    first = starts // _STEP - 1
+    beyond = tf.stack(starts) - first_line
+    first = beyond // _STEP - 1
     # In quarters of a pixel of the grid, exact as whole numbers.
-    offset = (starts - _STEP * first)[:, tf.newaxis, tf.newaxis, tf.newaxis]
-    distance = offset + tf.range(_STEP)[:, tf.newaxis] - _STEP * tf.range(5)
+    offset = (beyond - _STEP * first)[:, tf.newaxis, tf.newaxis, tf.newaxis]
+    distance = offset + tf.range(_STEP)[:, tf.newaxis] - _STEP * tf.range(_TAPS)
     return first, cubic(tf.cast(distance, tf.float32) * (1 / _STEP))

@@ -1,0 +1,1 @@
+"""What makes the operators of the bank fast: windows, compiled programs, sums, random fields."""

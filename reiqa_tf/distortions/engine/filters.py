@@ -1,0 +1,135 @@
+"""Sums of pixels at fixed places, written as sums of shifted planes.
+
+The problem: `tf.nn.conv2d` of a few channels leaves most of a processor's vector unused. Planes
+that are shifted as a whole are added in vectors, and a compiler fuses all sums into one loop.
+
+Planes are tensors `(..., rows, columns)`. `ROWS` and `COLUMNS` name the axis along which is summed.
+"""
+
+import tensorflow as tf
+
+ROWS, COLUMNS = -2, -1
+
+
+def gaussian_kernel(sigma: tf.Tensor, radius: int) -> tf.Tensor:
+    """Samples of a Gaussian that sum to 1.
+
+    Args:
+        sigma: standard deviation in pixels, above 0.
+        radius: samples on each side of the middle one.
+
+    Returns:
+        float32 tensor `(2 radius + 1,)`.
+    """
+    # Not divided: a graph's optimiser rewrites a division by what it finds to be constant.
+    inverse = tf.math.reciprocal(tf.cast(sigma, tf.float32))
+    distance = tf.cast(tf.range(-radius, radius + 1), tf.float32) * inverse
+    weights = tf.exp(-0.5 * distance * distance)
+    return weights / tf.reduce_sum(weights)
+
+
+def shifted(planes: tf.Tensor, axis: int, count: int, step: int = 1) -> list[tf.Tensor]:
+    """What each of `count` weights, side by side, is multiplied by.
+
+    Args:
+        planes: tensor `(..., rows, columns)`.
+        axis: `ROWS` or `COLUMNS`.
+        count: number of weights.
+        step: pixels from one sum to the next.
+
+    Returns:
+        `count` tensors, `count - 1` pixels shorter along the axis (and then every `step`-th).
+    """
+    parts = [slice(place, place + 1 - count or None, step) for place in range(count)]
+    return [planes[..., part, :] if axis == ROWS else planes[..., part] for part in parts]
+
+
+def correlate(planes: tf.Tensor, kernel: tf.Tensor, axis: int) -> tf.Tensor:
+    """Correlates along an axis, without padding.
+
+    Args:
+        planes: float32 tensor `(..., rows, columns)`.
+        kernel: float32 tensor `(K,)`, K known.
+        axis: `ROWS` or `COLUMNS`.
+
+    Returns:
+        float32 tensor, K - 1 pixels shorter along the axis.
+    """
+    parts = shifted(planes, axis, kernel.shape[0])
+    return sum(kernel[i] * part for i, part in enumerate(parts))
+
+
+def correlate_both(planes: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+    """Correlates along both axes, without padding.
+
+    To be compiled with kernels of 16 samples and more: XLA for CPUs computes what is read at up to
+    fifteen places again at each of them, here the first pass, and writes it to memory once if it is
+    read at more.
+
+    Args:
+        planes: float32 tensor `(..., rows, columns)`.
+        kernel: float32 tensor `(K,)`, K known.
+
+    Returns:
+        float32 tensor, K - 1 pixels shorter along both axes.
+    """
+    return correlate(correlate(planes, kernel, ROWS), kernel, COLUMNS)
+
+
+def multiply_both(planes: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
+    """Replaces rows by weighted sums of rows, then columns by weighted sums of columns.
+
+    Args:
+        planes: float32 tensor `(..., H, W)`.
+        rows: float32 matrix `(N, H)`.
+        columns: float32 matrix `(M, W)`.
+
+    Returns:
+        float32 tensor `(..., N, M)`.
+    """
+    return tf.matmul(tf.matmul(rows, planes), columns, transpose_b=True)
+
+
+def reduce(planes: tf.Tensor, weights: tf.Tensor, step: int, axis: int) -> tf.Tensor:
+    """Replaces rows (or columns) by fewer, each a weighted sum of rows side by side.
+
+    Args:
+        planes: tensor `(T, C, rows, columns)`, `step` (N - 1) + K along the axis.
+        weights: float32 tensor `(K, T, N)`, K known: row i is the sum of these times rows `step` i
+            to `step` i + K - 1. N comes last, so that weights of neighbours lie side by side.
+        step: rows from one sum to the next.
+        axis: `ROWS` or `COLUMNS`.
+
+    Returns:
+        float32 tensor, N along the axis.
+    """
+    weights = weights[:, :, tf.newaxis, tf.newaxis]
+    if axis == ROWS:
+        weights = tf.transpose(weights, (0, 1, 2, 4, 3))
+    parts = shifted(tf.cast(planes, tf.float32), axis, weights.shape[0], step)
+    return tf.add_n(
+        [weight * part for weight, part in zip(tf.unstack(weights), parts, strict=True)]
+    )
+
+
+def enlarge(planes: tf.Tensor, weights: tf.Tensor, axis: int) -> tf.Tensor:
+    """Replaces rows (or columns) by more, blocks of S of which are weighted sums of the same rows.
+
+    Args:
+        planes: float32 tensor `(T, C, rows, columns)`, N + K - 1 along the axis.
+        weights: float32 tensor `(T, N, S, K)`, K known: row S i + j is the sum of these times rows
+            i to i + K - 1.
+        axis: `ROWS` or `COLUMNS`.
+
+    Returns:
+        float32 tensor, S N along the axis.
+    """
+    block = 5 + axis  # the axis along which the pixels of a block lie
+    weights = weights[:, tf.newaxis]
+    weights = weights[..., tf.newaxis, :] if axis == ROWS else weights[:, :, tf.newaxis]
+    weights = tf.unstack(weights, axis=5)
+    parts = [tf.expand_dims(part, block) for part in shifted(planes, axis, len(weights))]
+    blocks = tf.add_n([weight * part for weight, part in zip(weights, parts, strict=True)])
+    shape = tf.unstack(tf.shape(blocks))
+    shape[block - 1 : block + 1] = [shape[block - 1] * shape[block]]
+    return tf.reshape(blocks, shape)

@@ -1,0 +1,116 @@
+"""Squares that are painted over a photo, or copied inside of it."""
+
+import tensorflow as tf
+
+from reiqa_tf.distortions.distortion import WHOLE_PHOTO, Distortion, Tensors
+from reiqa_tf.distortions.engine.windows import RIM, Photo, Size, Windows, around, extend
+from reiqa_tf.image.scaling import to_unit_range
+
+
+class ColorBlock(Distortion):
+    """Squares of 32 px in random colours at random places, painted one after the other."""
+
+    name = "color_block"
+    levels = (2, 4, 6, 8, 10)
+    unit = "squares of 32 px"
+    random = True
+
+    _SIDE = 32
+    _MOST = levels[-1]
+
+    def draw(self, seed: tf.Tensor, value: tf.Tensor, photo: Photo) -> Tensors:
+        # Always ten squares, of which the first are painted: a level contains the milder ones.
+        seeds = tf.random.split(seed, 3)
+        tops = _whole_numbers(seeds[0], self._MOST, 0, photo.height - self._SIDE)
+        lefts = _whole_numbers(seeds[1], self._MOST, 0, photo.width - self._SIDE)
+        return tops, lefts, tf.random.stateless_uniform((self._MOST, 3), seeds[2])
+
+    def prepare(self, windows: Windows, value: tf.Tensor, drawn: Tensors) -> Tensors:
+        tops, lefts, colors = drawn
+        down = tops - tf.stack(windows.tops)[:, tf.newaxis]
+        right = lefts - tf.stack(windows.lefts)[:, tf.newaxis]
+        return down, right, colors
+
+    def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
+        tops, lefts, colors = prepared
+        image = around(pixels)
+        rows = tf.range(tf.shape(image)[2])[:, tf.newaxis]
+        columns = tf.range(tf.shape(image)[3])
+        for i in range(self._MOST):
+            down = rows - tops[:, i, tf.newaxis, tf.newaxis, tf.newaxis]
+            right = columns - lefts[:, i, tf.newaxis, tf.newaxis, tf.newaxis]
+            covered = (down >= 0) & (down < self._SIDE) & (right >= 0) & (right < self._SIDE)
+            image = tf.where(covered & (i < value), colors[i][:, tf.newaxis, tf.newaxis], image)
+        return image
+
+
+class NonEccentricity(Distortion):
+    """Patches of 16 px copied to places up to 8 px away in each direction, one after the other."""
+
+    name = "non_eccentricity"
+    levels = (20, 40, 60, 80, 100)
+    unit = "patches of 16 px"
+    random = True
+    neighbourhood = WHOLE_PHOTO
+
+    _SIDE = 16
+    _FARTHEST = 8
+
+    def draw(self, seed: tf.Tensor, value: tf.Tensor, photo: Photo) -> Tensors:
+        from_rows, from_columns, to_rows, to_columns = self.copies(seed, photo.height, photo.width)
+        inside = tf.range(self._SIDE)
+        inside = tf.reshape(inside[:, tf.newaxis] * photo.width + inside, (-1, 1))
+
+        def copy(number: tf.Tensor, pixels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            old = from_rows[number] * photo.width + from_columns[number] + inside
+            new = to_rows[number] * photo.width + to_columns[number] + inside
+            patch = tf.gather_nd(pixels, old)
+            return number + 1, tf.tensor_scatter_nd_update(pixels, new, patch)
+
+        _, pixels = tf.while_loop(
+            lambda number, _: number < tf.cast(value, tf.int32),
+            copy,
+            (0, tf.reshape(photo.image, (-1, 3))),
+            parallel_iterations=1,
+        )
+        image = tf.reshape(pixels, (photo.height, photo.width, 3))
+        return extend(image, (RIM,) * 4, "edge")
+
+    def prepare(self, windows: Windows, value: tf.Tensor, drawn: Tensors) -> Tensors:
+        size = windows.rows, windows.columns, 3
+        return tf.stack(
+            [tf.slice(drawn, (top + RIM, left + RIM, 0), size) for top, left in windows.places]
+        )
+
+    def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
+        return to_unit_range(tf.transpose(prepared, (0, 3, 1, 2)))
+
+    def copies(
+        self, seed: tf.Tensor, height: Size, width: Size
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Draws which patches are copied where.
+
+        Args:
+            seed: int32 tensor `(2,)`.
+            height: of the photo.
+            width: of the photo.
+
+        Returns:
+            int32 tensors `(100,)`: first rows and columns before, first rows and columns after.
+        """
+        # Always a hundred, of which the first are copied: a level contains the milder ones.
+        seeds = tf.random.split(seed, 4)
+        most = self.levels[-1]
+        rows, columns = height - self._SIDE, width - self._SIDE
+        from_rows = _whole_numbers(seeds[0], most, 0, rows)
+        from_columns = _whole_numbers(seeds[1], most, 0, columns)
+        down = _whole_numbers(seeds[2], most, -self._FARTHEST, self._FARTHEST)
+        right = _whole_numbers(seeds[3], most, -self._FARTHEST, self._FARTHEST)
+        to_rows = tf.clip_by_value(from_rows + down, 0, rows)
+        to_columns = tf.clip_by_value(from_columns + right, 0, columns)
+        return from_rows, from_columns, to_rows, to_columns
+
+
+def _whole_numbers(seed: tf.Tensor, count: int, lowest: int, highest: Size) -> tf.Tensor:
+    """So many random whole numbers from `lowest` to `highest`, both included."""
+    return tf.random.stateless_uniform((count,), seed, lowest, highest + 1, tf.int32)
