@@ -13,7 +13,7 @@ from reiqa_tf.image.scaling import to_levels
 from reiqa_tf.typing import PathLike
 
 
-def read_distortable(source: PathLike | bytes, fit: int, name: str) -> np.ndarray:
+def read_distortable(source: PathLike | bytes, fit: int | None, name: str) -> np.ndarray:
     """Reads a photo that can be distorted at the size at which it is scored.
 
     Args:
