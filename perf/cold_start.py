@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 
 from reiqa_tf import presets
 from reiqa_tf.cli.startup import silenced
@@ -51,9 +52,8 @@ scorer = open_artifact(preset, runtime)
 done("open the artifact")
 image = reiqa_tf.image.reading.read_image(photo, fit=scorer.working_size)
 done("read the photo")
-answers = scorer.run(image[None])
+scorer.run(image[None])
 done("compute")
-scorer.judge(answers)
 scorer.run(image[None])
 done("(the same photo once more)")
 import rich.console, rich.table
@@ -63,7 +63,7 @@ print(json.dumps(spans))
 """
 
 
-def run(command):
+def run(command: Sequence[str]) -> tuple[float, float, str]:
     """Seconds on the clock and of the processor that a command takes, and its output."""
     before, start = os.times(), time.perf_counter()
     result = subprocess.run(  # noqa: S603
@@ -76,7 +76,7 @@ def run(command):
     return seconds, processor, result.stdout
 
 
-def installed(preset):
+def installed(preset: str) -> list[str]:
     """Names of the light runtimes that can score with this preset here."""
     names = []
     for name in LIGHT_RUNTIMES:
@@ -90,7 +90,7 @@ def installed(preset):
     return names
 
 
-def main():
+def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -101,7 +101,7 @@ def main():
     arguments = parser.parse_args()
 
     light = installed(arguments.preset)
-    taken = {name: [] for name in ("keras", *light)}
+    taken: dict[str, list[list[float]]] = {name: [] for name in ("keras", *light)}
     scores = {}
     options = ["--preset", arguments.preset, "--format", "json", "--runtime"]
     for turn in range(arguments.runs + 1):

@@ -1,7 +1,7 @@
 """What a preset costs beside the paper's networks: arithmetic, parameters, bytes, milliseconds.
 
 The yardstick is a scorer of two ResNet-50 with random weights, as in the paper: content and
-quality, means of their last stage. Both scorers judge the same real photos on one core, in turns,
+quality, means of their last stage. Both scorers score the same real photos on one core, in turns,
 by Keras's `predict` (a compiled graph, called for one photo at a time) and as a float32 TFLite file
 of that size in LiteRT.
 
@@ -15,21 +15,43 @@ some 9 GB of memory.
     python perf/cost.py --preset my_preset --size 384 --rounds 40
 """
 
+from __future__ import annotations
+
 import argparse
 import pathlib
 import tempfile
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TypedDict
 
-from turns import in_its_own_process, litert, median_seconds, start_on
+import numpy as np
+from turns import Run, in_its_own_process, litert, median_seconds, start_on
 
 from reiqa_tf import presets
 from reiqa_tf.cli.startup import start_tensorflow
 from reiqa_tf.cli.terminal import print_table
+from reiqa_tf.typing import Size
+
+if TYPE_CHECKING:
+    import keras
 
 YARDSTICK = "two ResNet-50"
 THREADS = 1
 
 
-def save_yardstick(folder, working_size):
+class Costs(TypedDict):
+    """What can be counted of a preset.
+
+    `experts`: multiply-adds and parameters by name; `parameters` of all with the head; the bytes of
+    `weights` and `tflite`.
+    """
+
+    experts: dict[str, tuple[int, int]]
+    parameters: int
+    weights: int
+    tflite: int
+
+
+def save_yardstick(folder: pathlib.Path, working_size: int) -> None:
     """Saves the yardstick as a preset."""
     start_tensorflow()
     import keras
@@ -47,12 +69,11 @@ def save_yardstick(folder, working_size):
     save_preset(yardstick, folder)
 
 
-def describe(preset, folder, size):
+def describe(preset: str, folder: pathlib.Path, size: Size) -> Costs:
     """Writes the files of a preset into a folder, and counts what can be counted.
 
     Returns:
-        dictionary with `experts` (multiply-adds and parameters by name), `parameters` of all with
-        the head, and the bytes of `weights` and `tflite`.
+        `Costs`.
     """
     start_tensorflow()
     from reiqa_tf.export.tflite import convert_tflite
@@ -76,17 +97,19 @@ def describe(preset, folder, size):
     }
 
 
-def parameters(model):
+def parameters(model: keras.Model) -> int:
     """How many numbers training can change."""
     return sum(variable.shape.num_elements() for variable in model.trainable_variables)
 
 
-def measure(folders, photos, rounds):
+def measure(
+    folders: Mapping[str, tuple[str, pathlib.Path]], photos: Sequence[np.ndarray], rounds: int
+) -> dict[tuple[str, str], float]:
     """Median seconds of one photo, by preset and runtime, in a process of one core."""
     start_on(THREADS)
     from reiqa_tf.models.scorer import load_preset
 
-    runs = {}
+    runs: dict[tuple[str, str], Run] = {}
     for name, (preset, folder) in folders.items():
         scorer = load_preset(preset)
         runs[name, "keras"] = lambda photo, scorer=scorer: scorer.predict(photo, verbose=0)
@@ -94,7 +117,7 @@ def measure(folders, photos, rounds):
     return median_seconds(runs, photos, rounds, THREADS)
 
 
-def main():
+def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -128,7 +151,9 @@ def main():
     report(counted, seconds, arguments.size)
 
 
-def report(counted, seconds, side):
+def report(
+    counted: Mapping[str, Costs], seconds: Mapping[tuple[str, str], float], side: int
+) -> None:
     """Prints the table."""
     rows, figures = [], []
     for name, about in counted.items():

@@ -1,4 +1,4 @@
-"""How fast exported files judge a photo, and how near that is to what the processor can do.
+"""How fast exported files score a photo, and how near that is to what the processor can do.
 
 Every file gets the same real photos at the same size, one at a time, in its own runtime; so does
 Keras's `predict` in float32, the yardstick. All take turns, photo by photo, so that whatever else
@@ -14,13 +14,15 @@ LiteRT, in the same process. Multiply-adds are those of the encoders' convolutio
 import argparse
 import pathlib
 import tempfile
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from turns import in_its_own_process, litert, median_seconds, start_on
+from turns import Run, in_its_own_process, litert, median_seconds, start_on
 
 from reiqa_tf import presets
 from reiqa_tf.cli.startup import start_tensorflow
 from reiqa_tf.cli.terminal import print_table
+from reiqa_tf.typing import Size, Tensor
 
 FILES = {
     "onnx float32": ("onnx", "float32"),
@@ -36,7 +38,7 @@ SIDE = 1536  # of the matrix products
 PRODUCTS = ("matrix product float32", "matrix product int8")
 
 
-def convert(folder, preset, size, photos):
+def convert(folder: pathlib.Path, preset: str, size: Size, photos: Sequence[np.ndarray]) -> int:
     """Writes the files, and counts their multiply-adds."""
     from reiqa_tf.export.onnx import convert_onnx
     from reiqa_tf.export.tflite import convert_tflite
@@ -58,7 +60,7 @@ def convert(folder, preset, size, photos):
     return sum(multiply_adds(expert, *size) for expert in scorer.experts().values())
 
 
-def integer_product():
+def integer_product() -> bytes:
     """A TFLite file that multiplies two matrices of 8-bit integers."""
     import tensorflow as tf
     from ai_edge_quantizer.quantizer import Quantizer
@@ -70,7 +72,7 @@ def integer_product():
     module = tf.Module()
 
     @tf.function(input_signature=[tf.TensorSpec((SIDE, SIDE), tf.float32, name="matrix")])
-    def multiply(matrix_):
+    def multiply(matrix_: Tensor) -> dict[str, Tensor]:
         return {"product": tf.linalg.matmul(matrix_, tf.constant(matrix))}
 
     module.function = multiply
@@ -85,21 +87,23 @@ def integer_product():
         return bytes(quantizer.quantize(ranges).quantized_model)
 
 
-def measure(threads, folder, preset, photos, rounds):
+def measure(
+    threads: int, folder: pathlib.Path, preset: str, photos: Sequence[np.ndarray], rounds: int
+) -> dict[str, float]:
     """Medians in seconds, by what was measured, in a process of `threads` cores."""
     start_on(threads)
     import onnxruntime
 
     from reiqa_tf.models.scorer import load_preset
 
-    def onnx(name):
+    def onnx(name: str) -> Run:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         session = onnxruntime.InferenceSession(folder / name, options)
         return lambda photo: session.run(None, {"images": photo})
 
     scorer = load_preset(preset)
-    runs = {PREDICT: lambda photo: scorer.predict(photo, verbose=0)}
+    runs: dict[str, Run] = {PREDICT: lambda photo: scorer.predict(photo, verbose=0)}
     for name, (kind, _) in FILES.items():
         runs[name] = onnx(name) if kind == "onnx" else litert(folder / name, threads)[0]
     matrix = np.random.default_rng(0).normal(size=(SIDE, SIDE)).astype(np.float32)
@@ -111,7 +115,7 @@ def measure(threads, folder, preset, photos, rounds):
     return median_seconds(runs, photos, rounds, threads)
 
 
-def main():
+def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -142,7 +146,9 @@ def main():
             report(threads, seconds, work, megabytes)
 
 
-def report(threads, seconds, work, megabytes):
+def report(
+    threads: int, seconds: Mapping[str, float], work: int, megabytes: Mapping[str, float]
+) -> None:
     """Prints the table of one number of threads."""
     limits = {name: SIDE**3 / seconds[name] for name in PRODUCTS}
     rows = []

@@ -1,7 +1,7 @@
 """What scoring files costs beyond the network: `reiqa score`'s pipeline against Keras `predict`.
 
 Both get the same photos at the working size. `predict` gets them as pixels in memory; the pipeline
-gets the files, reads them ahead in threads, batches them by size and judges their features. The
+gets the files, reads them ahead in threads, batches them by size and scores their features. The
 ratio says what files, formats and bookkeeping cost; below 1, folding the weights into the graph
 saves more than they do. Memory is the peak of the whole process so far.
 
@@ -9,11 +9,15 @@ saves more than they do. Memory is the peak of the whole process so far.
     python perf/scoring.py PHOTOS_FOLDER --photos 3000 --no-predict    # memory alone
 """
 
+from __future__ import annotations
+
 import argparse
 import collections
 import resource
 import sys
 import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,14 +25,19 @@ from reiqa_tf import presets
 from reiqa_tf.cli.startup import start_tensorflow
 from reiqa_tf.cli.terminal import print_table
 
+if TYPE_CHECKING:
+    from reiqa_tf.models.scorer import ReIQAScorer
 
-def peak_memory():
+
+def peak_memory() -> float:
     """Peak memory of the process in MiB."""
     unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
-def by_predict(scorer, paths, batch_size):
+def by_predict(
+    scorer: ReIQAScorer, paths: Sequence[str], batch_size: int
+) -> tuple[float, np.ndarray]:
     """Seconds of `predict` for the photos' pixels, and its scores."""
     from reiqa_tf.image.reading import read_image
 
@@ -47,7 +56,7 @@ def by_predict(scorer, paths, batch_size):
     return seconds, scores
 
 
-def by_pipeline(scorer, paths):
+def by_pipeline(scorer: ReIQAScorer, paths: Sequence[str]) -> tuple[float, np.ndarray, float]:
     """Seconds of the pipeline from files, its scores, and memory at a fifth of the way."""
     from reiqa_tf.scoring.features import compute_features
 
@@ -60,7 +69,7 @@ def by_pipeline(scorer, paths):
     return time.perf_counter() - start, scores, early
 
 
-def main():
+def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

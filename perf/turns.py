@@ -4,25 +4,34 @@ import concurrent.futures
 import multiprocessing
 import os
 import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
 from reiqa_tf.cli.startup import silenced, start_tensorflow
+from reiqa_tf.typing import PathLike
+
+Run: TypeAlias = Callable[[np.ndarray], object]
+"""What scores a batch of photos; what it returns is not looked at."""
+
+_Name = TypeVar("_Name")
+_Result = TypeVar("_Result")
 
 
-def in_its_own_process(function, *arguments):
+def in_its_own_process(function: Callable[..., _Result], *arguments: Any) -> _Result:
     """Calls a function in a fresh process: TensorFlow's threads are set once, its memory stays."""
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(1, mp_context=context) as pool:
         return pool.submit(function, *arguments).result()
 
 
-def start_on(threads):
+def start_on(threads: int) -> None:
     """Starts TensorFlow with so many threads, on as many cores where a process can be bound."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
 
-    def limit_tensorflow():
+    def limit_tensorflow() -> None:
         import tensorflow as tf
 
         tf.config.threading.set_intra_op_parallelism_threads(threads)
@@ -31,7 +40,7 @@ def start_on(threads):
     start_tensorflow(limit_tensorflow)
 
 
-def litert(path, threads):
+def litert(path: PathLike, threads: int) -> tuple[Run, dict[str, Any]]:
     """A TFLite file as a function of a batch of photos, and what LiteRT says of its input."""
     from ai_edge_litert.interpreter import Interpreter
 
@@ -40,15 +49,17 @@ def litert(path, threads):
         interpreter.allocate_tensors()
     (image,) = interpreter.get_input_details()
 
-    def run(photo):
+    def run(photo: np.ndarray) -> None:
         interpreter.set_tensor(image["index"], photo)
         interpreter.invoke()
 
     return run, image
 
 
-def median_seconds(runs, photos, rounds, threads):
-    """Lets runtimes judge photos in turns, so that whatever else the machine does meets all alike.
+def median_seconds(
+    runs: Mapping[_Name, Run], photos: Sequence[np.ndarray], rounds: int, threads: int
+) -> dict[_Name, float]:
+    """Lets runtimes score photos in turns, so that whatever else the machine does meets all alike.
 
     Args:
         runs: functions of a batch of one photo, by name.
@@ -61,7 +72,7 @@ def median_seconds(runs, photos, rounds, threads):
     """
     import threadpoolctl
 
-    seconds = {name: [] for name in runs}
+    seconds: dict[_Name, list[float]] = {name: [] for name in runs}
     with threadpoolctl.threadpool_limits(threads):
         for turn in range(-2, rounds):
             photo = photos[turn % len(photos)][None]
@@ -70,4 +81,4 @@ def median_seconds(runs, photos, rounds, threads):
                 run(photo)
                 if turn >= 0:
                     seconds[name].append(time.perf_counter() - start)
-    return {name: float(np.median(each)) for name, each in seconds.items()}
+    return {name: float(np.median(times)) for name, times in seconds.items()}

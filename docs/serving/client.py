@@ -14,7 +14,7 @@ import urllib.request
 
 def request_body(contents):
     """The JSON of a REST request for the scores of photos, given as the bytes of their files."""
-    instances = [{"b64": base64.b64encode(each).decode()} for each in contents]
+    instances = [{"b64": base64.b64encode(photo).decode()} for photo in contents]
     return json.dumps({"instances": instances}).encode()
 
 

@@ -99,7 +99,7 @@ class HeadContract:
 
 @dataclasses.dataclass(frozen=True)
 class Contract:
-    """What one needs beside an artifact's graph to judge photos with it.
+    """What one needs beside an artifact's graph to score photos with it.
 
     Attributes:
         preset: name of the preset that it was made of.

@@ -12,7 +12,7 @@ import numpy as np
 
 from reiqa_tf.image.reading import MINIMUM_SIDE
 from reiqa_tf.runtimes.artifact_scorer import ArtifactScorer
-from reiqa_tf.runtimes.contract import CONTRACT_FILE, Contract
+from reiqa_tf.runtimes.contract import CONTRACT_FILE, IMAGES, Contract
 from reiqa_tf.runtimes.errors import ArtifactError, MissingRuntimeError
 from reiqa_tf.runtimes.manifest import read_artifact
 from reiqa_tf.typing import PathLike
@@ -68,13 +68,13 @@ class LiteRTScorer(ArtifactScorer):
             raise ArtifactError(
                 f"{self.path}: not a model that LiteRT can load ({' '.join(str(error).split())})."
             ) from None
-        known = {"images"} == set(inputs) and set(contract.outputs) == set(outputs)
-        if not known or inputs["images"]["dtype"] != np.uint8:
+        known = {IMAGES} == set(inputs) and set(contract.outputs) == set(outputs)
+        if not known or inputs[IMAGES]["dtype"] != np.uint8:
             raise ArtifactError(
                 f"{self.path}: expected the input images, uint8 (1, H, W, 3), and the outputs "
                 f"{', '.join(contract.outputs)}. Received: {sorted(inputs)}, {sorted(outputs)}"
             )
-        self._shape = [int(size) for size in inputs["images"]["shape_signature"]]
+        self._shape = [int(size) for size in inputs[IMAGES]["shape_signature"]]
         return contract
 
     def _run(self, images: np.ndarray) -> dict[str, np.ndarray]:

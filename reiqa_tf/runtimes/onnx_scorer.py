@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from reiqa_tf.runtimes.artifact_scorer import ArtifactScorer
-from reiqa_tf.runtimes.contract import Contract
+from reiqa_tf.runtimes.contract import IMAGES, Contract
 from reiqa_tf.runtimes.errors import ArtifactError, MissingRuntimeError
 from reiqa_tf.runtimes.manifest import read_artifact
 
@@ -73,7 +73,7 @@ class OnnxScorer(ArtifactScorer):
         inputs = [
             (tensor.name, tensor.type, len(tensor.shape)) for tensor in self._session.get_inputs()
         ]
-        if outputs != set(contract.outputs) or inputs != [("images", "tensor(uint8)", 4)]:
+        if outputs != set(contract.outputs) or inputs != [(IMAGES, "tensor(uint8)", 4)]:
             raise ArtifactError(
                 f"{self.path}: expected the input images, uint8 (N, H, W, 3), and the outputs "
                 f"{', '.join(contract.outputs)}. Received: {inputs} and {sorted(outputs)}"
@@ -83,7 +83,7 @@ class OnnxScorer(ArtifactScorer):
     def _run(self, images: np.ndarray) -> dict[str, np.ndarray]:
         names = list(self.contract.outputs)
         try:
-            return dict(zip(names, self._session.run(names, {"images": images}), strict=True))
+            return dict(zip(names, self._session.run(names, {IMAGES: images}), strict=True))
         except Exception as error:  # as above
             raise ArtifactError(
                 f"{self.path}: fails for pictures of the shape {images.shape} "

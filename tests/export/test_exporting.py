@@ -50,7 +50,7 @@ def scores(photo, tmp_path_factory):
     folder = tmp_path_factory.mktemp("scored")
     lines = ["image,mos"]
     for i in range(8):
-        Image.fromarray(photo[40 * i :][:100, 60 * i :][:120]).save(folder / f"{i}.jpg")
+        Image.fromarray(photo[40 * i :, 60 * i :][:100, :120]).save(folder / f"{i}.jpg")
         lines.append(f"{i}.jpg,{i}")
     (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff")
     (folder / "scores.csv").write_text("\n".join([*lines, "broken.jpg,3"]) + "\n")

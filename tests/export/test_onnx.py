@@ -77,7 +77,7 @@ def test_every_size_agrees_with_keras(scorer, session, photo):
 def test_photos_in_a_batch_score_as_they_do_alone(session, photo):
     levels = np.stack([photo[40 * i :][:97, 50 * i :][:, :131] for i in range(3)])
     together = session.run(["score"], {"images": levels})[0]
-    alone = [session.run(["score"], {"images": each[None]})[0][0] for each in levels]
+    alone = [session.run(["score"], {"images": image[None]})[0][0] for image in levels]
     np.testing.assert_allclose(together, alone, atol=1e-5)
     assert len(set(np.round(together, 5))) == 3
 
@@ -86,7 +86,7 @@ def test_names_types_and_open_dimensions_are_the_contract(session):
     (images,) = session.get_inputs()
     assert (images.name, images.type) == ("images", "tensor(uint8)")
     assert images.shape == ["N", "H", "W", 3]
-    outputs = [(each.name, each.type, each.shape) for each in session.get_outputs()]
+    outputs = [(output.name, output.type, output.shape) for output in session.get_outputs()]
     assert outputs == [
         ("score", "tensor(float)", ["N"]),
         ("distance", "tensor(float)", ["N"]),
@@ -95,7 +95,7 @@ def test_names_types_and_open_dimensions_are_the_contract(session):
 
 def test_the_opset_is_pinned_and_the_operators_are_onnx_s_own(model):
     read = onnx.load_model_from_string(model)
-    assert {(each.domain, each.version) for each in read.opset_import} >= {("", OPSET)}
+    assert {(opset.domain, opset.version) for opset in read.opset_import} >= {("", OPSET)}
     assert {node.domain for node in read.graph.node} <= {"", "ai.onnx"}
     assert "Conv" in {node.op_type for node in read.graph.node}
 
@@ -111,10 +111,12 @@ def test_the_file_says_what_its_user_must_know(scorer, session):
 def test_float16_stores_large_kernels_in_half_and_computes_in_float32(scorer, models, photo):
     model, halved = models["float32"], models["float16"]
     read = onnx.load_model_from_string(halved)
-    halves = [each for each in read.graph.initializer if each.data_type == onnx.TensorProto.FLOAT16]
+    halves = [
+        stored for stored in read.graph.initializer if stored.data_type == onnx.TensorProto.FLOAT16
+    ]
     assert halves
-    assert all(np.prod(each.dims) >= 512 for each in halves)
-    saved = 2 * sum(int(np.prod(each.dims)) for each in halves)
+    assert all(np.prod(half.dims) >= 512 for half in halves)
+    saved = 2 * sum(int(np.prod(half.dims)) for half in halves)
     assert len(halved) <= len(model) - 0.9 * saved
     levels = photo[None, :97, :131]
     score = open_file(halved).run(["score"], {"images": levels})[0]
@@ -126,7 +128,7 @@ def test_float16_stores_large_kernels_in_half_and_computes_in_float32(scorer, mo
 def test_an_encoder_without_head_returns_features(photo):
     scorer = small_scorer(content=None, head=None)
     session = open_file(convert_onnx(scorer, "float32", known(scorer)))
-    assert [each.name for each in session.get_outputs()] == ["features"]
+    assert [output.name for output in session.get_outputs()] == ["features"]
     levels = photo[None, :97, :131]
     received = session.run(None, {"images": levels})[0]
     np.testing.assert_allclose(received, scorer.features(levels), rtol=1e-4, atol=1e-5)

@@ -44,7 +44,7 @@ def test_a_pair_converts_to_tflite_in_every_precision(photo):
     interpreters = pytest.importorskip("ai_edge_litert.interpreter")
     scorer = resnet50_pair()
     photos = [photo[37 * i :][:64, 61 * i :][:, :96] for i in range(3)]
-    expected = np.array([float(scorer(each[None])[0]) for each in photos])
+    expected = np.array([float(scorer(image[None])[0]) for image in photos])
     scale = np.abs(expected).max()  # random weights have no range
     for precision, tolerance in (
         ("float32", 1e-4),
@@ -56,7 +56,7 @@ def test_a_pair_converts_to_tflite_in_every_precision(photo):
         interpreter = interpreters.Interpreter(model_content=model, num_threads=1)
         interpreter.allocate_tensors()
         run = interpreter.get_signature_runner("serving_default")
-        received = np.array([run(images=each[None])["score"][0] for each in photos])
+        received = np.array([run(images=image[None])["score"][0] for image in photos])
         assert np.abs(received - expected).max() / scale <= tolerance, precision
 
 

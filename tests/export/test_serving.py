@@ -31,7 +31,7 @@ def test_encoders_alone_return_features_of_a_fixed_size_too(photo):
     np.testing.assert_allclose(received["features"], scorer.features(images), rtol=1e-4, atol=1e-6)
 
 
-def test_the_contract_is_flat_json_that_judges_a_photo_without_the_preset(photo):
+def test_the_contract_is_flat_json_that_scores_a_photo_without_the_preset(photo):
     scorer = small_scorer()
     contract = Contract.of(scorer, "small", "0" * 64, {"description": "for tests", "license": None})
     known = contract.entries()

@@ -101,7 +101,7 @@ def test_the_input_takes_bytes_and_the_outputs_are_floats_in_every_precision(fix
         assert run.get_input_details()["images"]["dtype"] == np.uint8
         assert list(run.get_input_details()["images"]["shape"]) == [1, *SIZE, 3]
         outputs = run.get_output_details()
-        assert {name: each["dtype"] for name, each in outputs.items()} == {
+        assert {name: output["dtype"] for name, output in outputs.items()} == {
             "score": np.float32,
             "distance": np.float32,
         }
@@ -111,7 +111,7 @@ def kinds_of_kernels(model, operator):
     content = schema.ModelT.InitFromPackedBuf(model, 0)
     graph = content.subgraphs[0]
     code = getattr(schema.BuiltinOperator, operator)
-    codes = [max(each.builtinCode, each.deprecatedBuiltinCode) for each in content.operatorCodes]
+    codes = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in content.operatorCodes]
     found = [op for op in graph.operators if codes[op.opcodeIndex] == code]
     return {graph.tensors[operator.inputs[1]].type for operator in found}
 
@@ -185,7 +185,7 @@ def test_the_metadata_are_those_that_tools_for_tflite_read(small, fixed):
     for model in (fixed["float32"], fixed["full_integer"]):
         content = schema.Model.GetRootAs(model, 0)
         entries = [content.Metadata(i) for i in range(content.MetadataLength())]
-        (entry,) = (each for each in entries if each.Name() == b"TFLITE_METADATA")
+        (entry,) = (found for found in entries if found.Name() == b"TFLITE_METADATA")
         written = content.Buffers(entry.Buffer()).DataAsNumpy().tobytes()
         assert written[4:8] == b"M001"
         root = flatbuffers.table.Table(
@@ -205,7 +205,7 @@ def test_the_metadata_are_those_that_tools_for_tflite_read(small, fixed):
         assert floats(below(unit, 1), 0) == [0.0]  # mean
         assert floats(below(unit, 1), 1) == [1.0]  # standard deviation
         assert (floats(below(images, 5), 1), floats(below(images, 5), 0)) == ([0.0], [255.0])
-        outputs = {text(each, 0): each for each in tables(graph, 3)}
+        outputs = {text(output, 0): output for output in tables(graph, 3)}
         assert set(outputs) == {"score", "distance"}
         limits = below(outputs["score"], 5)
         assert (floats(limits, 1), floats(limits, 0)) == ([0.0], [1.0])

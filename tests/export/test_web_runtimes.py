@@ -65,7 +65,7 @@ def test_onnx_scores_in_onnxruntime_web(scorer, photo, tmp_path, precision):
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
-    """Serves the page and its packages, and takes its answer."""
+    """Serves the page and its packages, and takes what it computes."""
 
     def __init__(self, *arguments, files, returned, **keywords):
         self.files = files

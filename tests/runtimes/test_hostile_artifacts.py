@@ -1,4 +1,4 @@
-"""Damaged, foreign and absurd files: a clear error each, and the process lives on."""
+"""Damaged, foreign and absurd files: a clear error for all, and the process lives on."""
 
 import json
 import random
@@ -99,7 +99,7 @@ def _damaged(contents, generator):
 @pytest.mark.parametrize(
     ("scorer_class", "make"), [(OnnxScorer, tiny_onnx), (LiteRTScorer, tiny_tflite)]
 )
-def test_damaged_files_are_refused_or_still_answer_and_the_process_lives(
+def test_damaged_files_are_refused_or_still_score_and_the_process_lives(
     tmp_path, scorer_class, make
 ):
     generator, contents, path = random.Random(0), make(), tmp_path / "model"  # noqa: S311
