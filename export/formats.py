@@ -54,7 +54,7 @@ class Order:
 
 
 @dataclasses.dataclass(frozen=True)
-class Format:
+class ExportFormat:
     """A row of the table.
 
     Attributes:
@@ -191,7 +191,7 @@ def _open_tflite(path: PathLike, threads: int | None) -> RunPicture:
     return lambda picture: scorer.run(picture.image[np.newaxis])
 
 
-def _onnx(precision: str, tolerance: float, srcc_tolerance: float) -> Format:
+def _onnx(precision: str, tolerance: float, srcc_tolerance: float) -> ExportFormat:
     """The row of ONNX in one precision."""
 
     def write(order: Order, path: pathlib.Path, _size: Size | None) -> None:
@@ -199,7 +199,7 @@ def _onnx(precision: str, tolerance: float, srcc_tolerance: float) -> Format:
 
         path.write_bytes(convert_onnx(order.scorer, precision, order.contract))
 
-    return Format(
+    return ExportFormat(
         "onnx",
         precision,
         "model{}.onnx",
@@ -213,7 +213,7 @@ def _onnx(precision: str, tolerance: float, srcc_tolerance: float) -> Format:
 
 def _tflite(
     precision: str, tolerance: float | None, srcc_tolerance: float, takes_any_size: bool = True
-) -> Format:
+) -> ExportFormat:
     """The row of TFLite in one precision."""
 
     def write(order: Order, path: pathlib.Path, size: Size | None) -> None:
@@ -226,7 +226,7 @@ def _tflite(
         converted = convert_tflite(order.scorer, size, precision, order.contract, calibration)
         path.write_bytes(converted)
 
-    return Format(
+    return ExportFormat(
         "tflite",
         precision,
         "model{}.tflite",
@@ -241,7 +241,7 @@ def _tflite(
 
 
 FORMATS = (
-    Format(
+    ExportFormat(
         "saved_model",
         "float32",
         "saved_model{}",
@@ -266,7 +266,7 @@ NAMES = tuple(dict.fromkeys(row.name for row in FORMATS))
 PRECISIONS = tuple(dict.fromkeys(row.precision for row in FORMATS))
 
 
-def find_format(name: str, precision: str) -> Format:
+def find_format(name: str, precision: str) -> ExportFormat:
     """The row of a format and precision.
 
     Args:
@@ -274,7 +274,7 @@ def find_format(name: str, precision: str) -> Format:
         precision: out of `PRECISIONS`.
 
     Returns:
-        `Format`.
+        `ExportFormat`.
 
     Raises:
         FormatError: if there is none.
@@ -287,7 +287,7 @@ def find_format(name: str, precision: str) -> Format:
 
 def choose_formats(
     names: Sequence[str], precisions: Sequence[str], sizes: Sequence[Size | None]
-) -> list[tuple[Format, Size | None]]:
+) -> list[tuple[ExportFormat, Size | None]]:
     """What to make when formats, precisions and sizes are asked for.
 
     Args:
@@ -297,7 +297,7 @@ def choose_formats(
             sizes are made for any size whatever is asked for.
 
     Returns:
-        list of pairs of a `Format` and a size, in the order of the table.
+        list of pairs of a `ExportFormat` and a size, in the order of the table.
 
     Raises:
         FormatError: if something is unknown, or a format would not be made at all.

@@ -13,7 +13,7 @@ from reiqa_tf.typing import Size
 
 
 @dataclasses.dataclass(frozen=True)
-class Difference:
+class KerasDifference:
     """How far an artifact's outputs are from Keras's, as shares of the score's range.
 
     Attributes:
@@ -27,7 +27,7 @@ class Difference:
     pictures: int
 
     @classmethod
-    def between(cls, expected: np.ndarray, received: np.ndarray, scale: float) -> Difference:
+    def between(cls, expected: np.ndarray, received: np.ndarray, scale: float) -> KerasDifference:
         """Compares an artifact's outputs with Keras's.
 
         Args:
@@ -36,7 +36,7 @@ class Difference:
             scale: width of the score's range; for features, what counts as 1.
 
         Returns:
-            `Difference`.
+            `KerasDifference`.
         """
         gaps = np.abs(np.asarray(received, np.float64) - np.asarray(expected, np.float64)) / scale
         return cls(worst=float(gaps.max()), mean=float(gaps.mean()), pictures=len(gaps))
@@ -101,7 +101,7 @@ class Measurements:
         latency: None where the artifact was not opened.
     """
 
-    difference: Difference | None = None
+    difference: KerasDifference | None = None
     srcc: RankAgreement | None = None
     latency: Latency | None = None
 

@@ -14,8 +14,8 @@ from PIL import Image
 from reiqa_tf.data.scored_photos import ScoredPhotos, read_scored_photos
 from reiqa_tf.errors import ReiqaError
 from reiqa_tf.export import parity
-from reiqa_tf.export.formats import Format, RunPicture, size_text
-from reiqa_tf.export.measurements import Difference, Latency, Measurements, RankAgreement
+from reiqa_tf.export.formats import ExportFormat, RunPicture, size_text
+from reiqa_tf.export.measurements import KerasDifference, Latency, Measurements, RankAgreement
 from reiqa_tf.export.saved_model_timing import median_time, time_saved_model
 from reiqa_tf.image.reading import open_image, read_bytes, read_image
 from reiqa_tf.models.scorer import ReIQAScorer
@@ -229,12 +229,16 @@ def reference_photos(
 
 
 def measure(
-    row: Format, path: pathlib.Path, size: Size | None, contract: Contract, reference: Reference
+    row: ExportFormat,
+    path: pathlib.Path,
+    size: Size | None,
+    contract: Contract,
+    reference: Reference,
 ) -> Measurements:
     """Measures an artifact in its runtime.
 
     Args:
-        row: its `Format`.
+        row: its `ExportFormat`.
         path: where it is.
         size: `(height, width)`, or None for any.
         contract: what it says about itself.
@@ -251,7 +255,7 @@ def measure(
     difference = None
     if expected is not None:
         low, high = contract.head.score_range if contract.head else (0, np.abs(expected).max())
-        difference = Difference.between(expected, received, high - low)
+        difference = KerasDifference.between(expected, received, high - low)
     return Measurements(
         difference,
         reference.ranks(run, size, path.name) if contract.head else None,
@@ -259,7 +263,7 @@ def measure(
     )
 
 
-def _latency(row: Format, path: pathlib.Path, picture: parity.Picture) -> Latency:
+def _latency(row: ExportFormat, path: pathlib.Path, picture: parity.Picture) -> Latency:
     milliseconds = {}
     for threads in THREADS:
         if row.is_folder:

@@ -18,7 +18,7 @@ import reiqa_tf
 from reiqa_tf.cli.main import main, parse
 from reiqa_tf.export import formats, measuring, parity
 from reiqa_tf.export.digests import describe_artifact, find_damage
-from reiqa_tf.export.measurements import Difference, Measurements, RankAgreement
+from reiqa_tf.export.measurements import KerasDifference, Measurements, RankAgreement
 from reiqa_tf.export.saved_model import ServingError
 from reiqa_tf.files import folder_written_whole
 from reiqa_tf.image.reading import ImageError
@@ -321,7 +321,7 @@ def test_an_artifact_outside_its_tolerance_is_reported(exported):
     (entry,) = read_manifest(exported)["artifacts"].values()
     row = formats.find_format(entry["format"], entry["precision"])
     assert row.tolerances() == entry["tolerance"]
-    difference, ranks = Difference(**entry["difference"]), RankAgreement(**entry["srcc"])
+    difference, ranks = KerasDifference(**entry["difference"]), RankAgreement(**entry["srcc"])
     assert row.complaints(Measurements(difference, ranks)) == []
     difference = dataclasses.replace(difference, worst=2e-4)
     ranks = dataclasses.replace(ranks, change=-0.001)
