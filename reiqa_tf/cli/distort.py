@@ -1,10 +1,12 @@
 """`reiqa distort`: the bank of distortions on a photo of yours."""
 
+import argparse
+
 from reiqa_tf.cli import terminal
 from reiqa_tf.cli.startup import start_tensorflow
 
 _EXAMPLES = """\
-  reiqa distort photo.jpg --out gallery.png                           all 26, five levels each
+  reiqa distort photo.jpg --out gallery.png                           all of them, five levels each
   reiqa distort photo.jpg --out jitter.png --name jitter              one, five levels
   reiqa distort photo.jpg --out noisy.png --name gaussian_noise --level 3    one, at full size
 
@@ -13,10 +15,10 @@ a gallery the photo is first brought to --side pixels, so that a pixel of the pi
 of the distortion."""
 
 
-def add_parser(subparsers):
+def add_parser(subparsers: terminal.Subparsers) -> None:
     """Adds the subcommand."""
     parser = terminal.add_parser(
-        subparsers, "distort", run, "Draw the 26 distortions of the training bank.", _EXAMPLES
+        subparsers, "distort", run, "Draw the distortions of the training bank.", _EXAMPLES
     )
     parser.add_argument("photo", metavar="PHOTO", help="photo to distort")
     parser.add_argument(
@@ -36,8 +38,8 @@ def add_parser(subparsers):
     )
 
 
-def run(arguments):
-    """Draws the gallery, or distorts one photo, and answers the exit code."""
+def run(arguments: argparse.Namespace) -> int:
+    """Draws the gallery, or distorts one photo, and returns the exit code."""
     start_tensorflow()
     from PIL import Image
 
@@ -69,7 +71,7 @@ def run(arguments):
             ],
             captions=[f"{value:g}" for value in distortion.levels],
         )
-        for distortion in terminal.progress("distorting", len(chosen))(chosen)
+        for distortion in terminal.show_progress(chosen, "distorting", len(chosen))
     ]
     height, width = photo.shape[:2]
     title = f"The bank of distortions at {width} x {height} px, levels 0 to 4"

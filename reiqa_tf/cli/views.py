@@ -1,7 +1,17 @@
 """`reiqa views`: the pairs of crops that training makes of a photo."""
 
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
 from reiqa_tf.cli import terminal
 from reiqa_tf.cli.startup import start_tensorflow
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from reiqa_tf.image.contact_sheet import Row
 
 _EXAMPLES = """\
   reiqa views photo.jpg --out views.png                    pairs for the quality-aware encoder
@@ -12,7 +22,7 @@ Query and key of a pair stand side by side, as the encoder sees them. Of a quali
 distorted alike and overlap in 10 % to 30 % of their area."""
 
 
-def add_parser(subparsers):
+def add_parser(subparsers: terminal.Subparsers) -> None:
     """Adds the subcommand."""
     parser = terminal.add_parser(
         subparsers, "views", run, "Draw the training pairs of a photo.", _EXAMPLES
@@ -28,8 +38,8 @@ def add_parser(subparsers):
     parser.add_argument("--seed", type=int, default=0, help="of the draw (default: 0)")
 
 
-def run(arguments):
-    """Draws the pairs and answers the exit code."""
+def run(arguments: argparse.Namespace) -> int:
+    """Draws the pairs and returns the exit code."""
     start_tensorflow()
     from reiqa_tf.errors import ReiqaError
     from reiqa_tf.image import contact_sheet
@@ -45,7 +55,7 @@ def run(arguments):
     return 0
 
 
-def _quality_rows(photo, patch, seed):
+def _quality_rows(photo: np.ndarray, patch: int, seed: int) -> list[Row]:
     from reiqa_tf.distortions.bank import DISTORTIONS
     from reiqa_tf.image.contact_sheet import Row
     from reiqa_tf.pretraining.quality_views import CLEAN, QualityViews
@@ -72,7 +82,7 @@ def _quality_rows(photo, patch, seed):
     return rows
 
 
-def _content_rows(photo, patch, seed):
+def _content_rows(photo: np.ndarray, patch: int, seed: int) -> list[Row]:
     from reiqa_tf.image.contact_sheet import Row
     from reiqa_tf.pretraining.content_views import ContentViews
 

@@ -7,13 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from reiqa_tf.distortions.distortion import Distortion, Tensors
-from reiqa_tf.distortions.engine.filters import (
-    COLUMNS,
-    ROWS,
-    correlate_both,
-    gaussian_kernel,
-    shifted,
-)
+from reiqa_tf.distortions.engine import filters
+from reiqa_tf.distortions.engine.filters import COLUMNS, ROWS
 from reiqa_tf.distortions.engine.fours import four_columns, four_rows, in_fours
 from reiqa_tf.distortions.engine.programs import fused, kept_whole
 from reiqa_tf.distortions.engine.windows import MARGIN, Photo, Windows, around
@@ -28,7 +23,9 @@ class GaussianBlur(Distortion):
     sizes = neighbourhood = (8, 8, 8, 8, 15)
 
     def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
-        return correlate_both(around(pixels, self.size), gaussian_kernel(value, self.size))
+        return filters.correlate_both(
+            around(pixels, self.size), filters.gaussian_kernel(value, self.size)
+        )
 
 
 class LensBlur(Distortion):
@@ -124,7 +121,7 @@ def _mean_of_fours(length: int, axis: int) -> Callable[[tf.Tensor], tf.Tensor]:
 
     @fused
     def mean(fours: tf.Tensor) -> tf.Tensor:
-        total = sum(shifted(fours, axis, length - 3)[::4])
+        total = sum(filters.shifted(fours, axis, length - 3)[::4])
         return tf.minimum(total * (1 / length), 1.0)
 
     return mean

@@ -6,19 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from reiqa_tf.distortions.distortion import LEVELS, WHOLE_PHOTO, Distortion, Tensors
-from reiqa_tf.distortions.engine.coarse_blur import (
-    GRID_REACH,
-    CoarseGrid,
-    blur_coarsely,
-    enlarge_columns,
-)
-from reiqa_tf.distortions.engine.color_spaces import (
-    differences_from_rgb,
-    lightness_from_rgb,
-    mix,
-    rgb_from_roots,
-    roots_from_rgb,
-)
+from reiqa_tf.distortions.engine import coarse_blur, color_spaces
 from reiqa_tf.distortions.engine.programs import fused, in_chunks
 from reiqa_tf.distortions.engine.resampling import fill_windows
 from reiqa_tf.distortions.engine.windows import RIM, Photo, Windows, around, extend
@@ -39,28 +27,28 @@ class ColorDiffusion(Distortion):
     unit = "times the colour, blurred"
 
     _RADIUS = 80  # where the blur is cut off: four standard deviations of the widest
-    _REACH = _RADIUS + GRID_REACH
+    _REACH = _RADIUS + coarse_blur.GRID_REACH
     neighbourhood = (_REACH,) * LEVELS
 
     def draw(self, seed: tf.Tensor, value: tf.Tensor, photo: Photo) -> Tensors:
         start = tf.maximum(photo.first_row - self._REACH, 0)
         stop = tf.minimum(photo.first_row + photo.rows + self._REACH, photo.height)
         colors = in_chunks(
-            lambda pixels: differences_from_rgb(pixels[:, tf.newaxis])[:, 0],
+            lambda pixels: color_spaces.differences_from_rgb(pixels[:, tf.newaxis])[:, 0],
             photo.planes[:, start:stop],
             2,
         )
-        return blur_coarsely(colors, start, 1.5 * value + 2.0, self._RADIUS)
+        return coarse_blur.blur_coarsely(colors, start, 1.5 * value + 2.0, self._RADIUS)
 
     def prepare(self, windows: Windows, value: tf.Tensor, drawn: Tensors) -> Tensors:
-        lightness = lightness_from_rgb(windows.inside())
-        return lightness, _filled(windows.pixels, *enlarge_columns(drawn, windows))
+        lightness = color_spaces.lightness_from_rgb(windows.inside())
+        return lightness, _filled(windows.pixels, *coarse_blur.enlarge_columns(drawn, windows))
 
     def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
         lightness, blurred = prepared
         # What is added to f(X), f(Y), f(Z) if f(Y) stays.
-        colors = mix(blurred, np.array([[1, 0], [0, 0], [0, 1]]))
-        return rgb_from_roots(lightness + value * colors)
+        colors = color_spaces.mix(blurred, np.array([[1, 0], [0, 0], [0, 1]]))
+        return color_spaces.rgb_from_roots(lightness + value * colors)
 
 
 class ColorShift(Distortion):
@@ -87,7 +75,7 @@ class ColorShift(Distortion):
             tf.slice(green, (top + margin - down, left + margin - right), size)
             for top, left in windows.places
         ]
-        return tf.stack(moved)[:, tf.newaxis], *enlarge_columns(edges, windows)
+        return tf.stack(moved)[:, tf.newaxis], *coarse_blur.enlarge_columns(edges, windows)
 
     def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
         moved, lines, weights = prepared
@@ -102,7 +90,7 @@ _LUMA = np.array([[0.2989, 0.5870, 0.1140]])
 _EDGE_SIGMA, _EDGE_RADIUS = 4.0, 12
 
 
-def edge_map(photo: Photo) -> CoarseGrid:
+def edge_map(photo: Photo) -> coarse_blur.CoarseGrid:
     """Where a photo has edges: blurred gradient magnitude of its luma, stretched to [0, 1].
 
     Args:
@@ -111,12 +99,12 @@ def edge_map(photo: Photo) -> CoarseGrid:
     Returns:
         the `CoarseGrid` of the map, one channel in [0, 1].
     """
-    luma = mix(to_unit_range(photo.planes), _LUMA)
+    luma = color_spaces.mix(to_unit_range(photo.planes), _LUMA)
     replicated = extend(luma, (1,) * 4, "edge", axes=(1, 2))
     down = replicated[:, 2:, 1:-1] - replicated[:, :-2, 1:-1]
     right = replicated[:, 1:-1, 2:] - replicated[:, 1:-1, :-2]
     magnitude = tf.sqrt(down * down + right * right)
-    grid = blur_coarsely(magnitude, 0, _EDGE_SIGMA, _EDGE_RADIUS)
+    grid = coarse_blur.blur_coarsely(magnitude, 0, _EDGE_SIGMA, _EDGE_RADIUS)
     edges = _stretch(tf.maximum(_stretch(grid.values), 0.1))
     ordered = tf.sort(tf.reshape(edges, (-1,)))
     rest = tf.cast(tf.round(0.01 * tf.cast(tf.size(edges) - 1, tf.float32)), tf.int32)
@@ -144,15 +132,15 @@ class HsvSaturation(Distortion):
 
 
 class LabSaturation(Distortion):
-    """a and b of Lab multiplied."""
+    """The a and b of Lab multiplied."""
 
     name = "lab_saturation"
     levels = (1, 2, 3, 6, 9)
     unit = "times a and b of Lab"
 
     def prepare(self, windows: Windows, value: tf.Tensor, drawn: Tensors) -> Tensors:
-        return roots_from_rgb(windows.inside())
+        return color_spaces.roots_from_rgb(windows.inside())
 
     def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
         lightness = prepared[:, 1:2]
-        return rgb_from_roots(lightness + value * (prepared - lightness))
+        return color_spaces.rgb_from_roots(lightness + value * (prepared - lightness))

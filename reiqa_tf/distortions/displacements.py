@@ -18,7 +18,16 @@ _ROUNDS = 5
 
 
 class Jitter(Distortion):
-    """Five times in a row, every pixel is taken from a place displaced by white noise."""
+    """Five times in a row, every pixel is taken from a place displaced by white noise.
+
+    Values between pixels are Keys' cubic convolution (a = -0.5), edges mirrored. The published code
+    has SciPy's cubic splines, which keep more of the noise that former rounds left between
+    neighbours: on a ramp, five rounds of them displace by 0.110, 0.213, 0.397, 0.928 and 1.805 px
+    (standard deviations, level by level), five rounds of these by 0.110, 0.209, 0.375, 0.851 and
+    1.650 px. Splines would take a recursive filter over the photo before each round. A sharper
+    kernel of the same cost (a = -0.6) displaces by 0.127, 0.234, 0.403, 0.875 and 1.692 px: closer
+    at the high levels, farther off at the low ones.
+    """
 
     name = "jitter"
     levels = (0.05, 0.1, 0.2, 0.5, 1)

@@ -126,16 +126,8 @@ def _sharpening(
     return tf.clip_by_value(here - amount * curvature, 16 / 116, 1.0) - here
 
 
-_SECOND_DIFFERENCES = np.array(
-    [
-        [0, 0, 0.5, -1, 0.5],
-        [0, 0.5, -0.75, 0, 0.25],
-        [0.25, 0, -0.5, 0, 0.25],
-        [0.25, 0, -0.75, 0.5, 0],
-        [0.5, -1, 0.5, 0, 0],
-    ],
-    np.float32,
-)
+_OF_FIVE = np.gradient(np.gradient(np.eye(5), axis=0), axis=0)
+_SECOND_DIFFERENCES = np.array([np.roll(row, 2 - i) for i, row in enumerate(_OF_FIVE)], np.float32)
 """What the neighbours from two before to two after a pixel weigh in the central difference of
 central differences: at the first pixel of a photo, the second, in between, the last but one, the
 last. At the border they are one-sided."""
