@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import io
 import os
 import sys
 import warnings
@@ -49,6 +50,10 @@ def run() -> None:
     """Runs the command with the arguments of the process; what the console script calls."""
     # Damaged EXIF and the like: what matters of it is said photo by photo.
     warnings.filterwarnings("ignore", module="PIL")
+    # Names of files may hold what the terminal's encoding lacks: shown as \\u...., never lost.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
     app.run(main, flags_parser=parse)
 
 

@@ -7,6 +7,7 @@ import csv
 import dataclasses
 import io
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TypedDict, cast
@@ -30,7 +31,7 @@ _EXAMPLES = """\
   reiqa score photo.jpg --native-size                      fine detail of a large photo counts
   reiqa score holiday/ --features features.npz             for models of your own
   reiqa score holiday/ --runtime keras                     with TensorFlow, even if it starts slowly
-  find . -name '*.jpg' | reiqa score -                     paths on standard input
+  find . -name '*.jpg' | reiqa score -                     paths on standard input (or -print0)
   reiqa score - < photo.jpg                                or a photo itself
 
 Scores have the range and direction of the preset (higher is better). The interval covers the
@@ -208,33 +209,62 @@ def _outcomes(
 def _find(
     sources: list[str],
 ) -> tuple[list[str], list[PhotoSource], list[ReiqaError]]:
-    """Names and photos (paths, or bytes from standard input), and what could not be found."""
-    from reiqa_tf.data.photos import find_photos
+    """Names and photos (paths, or bytes from standard input), and what could not be found.
+
+    Says on stderr what searches of folders left out.
+    """
+    from reiqa_tf.data.photos import FoundPhotos, left_out_line, search_photos
     from reiqa_tf.image.reading import ImageError
 
     names: list[str] = []
     photos: list[PhotoSource] = []
     problems: list[ReiqaError] = []
+    searches: list[FoundPhotos] = []
     for source in sources:
         if source == "-":
             contents = sys.stdin.buffer.read()
-            try:
-                listed = [line.strip() for line in contents.decode().splitlines() if line.strip()]
-            except UnicodeDecodeError:
+            listed = _listed(contents)
+            if listed is None:
                 names.append("-")
                 photos.append(contents)
                 continue
+            if not listed:
+                problems.append(ImageError("-: no photo and no path on standard input."))
         else:
             listed = [source]
         for path in listed:
             try:
-                found = find_photos(path)
+                found = search_photos(path)
             except ImageError as problem:
                 problems.append(problem)
                 continue
-            names += found
-            photos += found
+            searches.append(found)
+            names += found.photos
+            photos += found.photos
+    line = left_out_line(searches)
+    if line:
+        print(f"reiqa: {line}", file=sys.stderr)
     return names, photos, problems
+
+
+def _listed(contents: bytes) -> list[str] | None:
+    """The paths of a list, one a line or ended by zeros; None if the bytes are a photo's.
+
+    Names may be in any encoding. Bytes that are neither a known picture nor lines of text count as
+    a photo, which is then refused in one line.
+    """
+    from reiqa_tf.image.formats import format_of
+
+    if format_of(contents) is not None:
+        return None
+    if contents.startswith((b"\xff\xfe", b"\xfe\xff")):  # as PowerShell writes lists
+        contents = contents.decode("utf-16", "replace").encode()
+    contents = contents.removeprefix(b"\xef\xbb\xbf")
+    if any(byte < 32 and byte not in b"\0\t\n\r" for byte in contents):
+        return None
+    lines = contents.split(b"\0") if b"\0" in contents else contents.splitlines()
+    paths = [os.fsdecode(line) for line in lines if line.strip()]
+    return [path if os.path.lexists(path) else path.strip() for path in paths]
 
 
 def _row(name: str, score: Score) -> Row:

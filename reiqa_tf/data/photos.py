@@ -1,23 +1,54 @@
 """Find the photos that a person means by files, folders and patterns, and give them short names."""
 
+from __future__ import annotations
+
 import collections
+import dataclasses
 import glob
 import os
 import pathlib
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from reiqa_tf.image.formats import EXTENSIONS
+from reiqa_tf.image.formats import EXTENSIONS, HEAD, format_of
 from reiqa_tf.image.reading import ImageError
 from reiqa_tf.typing import PathLike
 
+RAW_EXTENSIONS = (
+    *(".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".iiq", ".kdc", ".mef"),
+    *(".mos", ".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2"),
+    *(".srf", ".srw", ".x3f"),
+)
+"""What a camera's sensor saw. Most such files begin as TIFF pictures do, and what a reader of TIFF
+finds in them is a small preview: they are left out of a search."""
+
+_KINDS_IN_A_LINE = 5
+
+_SEPARATORS = re.escape(os.sep + (os.altsep or ""))
+_ANY_FOLDERS = re.compile(rf"(?<![^{_SEPARATORS}])\*\*(?![^{_SEPARATORS}])")
+
+
+@dataclasses.dataclass(frozen=True)
+class FoundPhotos:
+    """What a search found, and what it left out.
+
+    Attributes:
+        photos: list of paths, in alphabetical order.
+        left_out: dictionary from the ending of a name, in small letters, to the number of files
+            with it that are no photos. The ending is empty where a name has none.
+        closed: list of folders that could not be opened.
+    """
+
+    photos: list[str]
+    left_out: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    closed: tuple[str, ...] = ()
+
 
 def find_photos(source: PathLike) -> list[str]:
-    """Lists the photos that a path or pattern stands for.
+    """Lists the photos that a path or pattern stands for; `search_photos` without the rest.
 
     Args:
-        source: the path of a photo, a folder (searched with its subfolders for names that end as
-            `reiqa_tf.image.formats.EXTENSIONS` says), or a pattern with `*`, `?`, `[...]` or `**`.
-            A file is taken as it is, whatever its name.
+        source: as in `search_photos`.
 
     Returns:
         list of paths, in alphabetical order.
@@ -33,28 +64,84 @@ def find_photos(source: PathLike) -> list[str]:
     find_photos("holiday/**/*.jpg")  # only these
     ```
     """
-    path = pathlib.Path(source)
-    if path.is_dir():
-        found = [
-            os.path.join(folder, name)
-            for folder, _, names in os.walk(path, followlinks=True)
-            for name in names
-            if name.lower().endswith(EXTENSIONS)
-        ]
-        if not found:
+    return search_photos(source).photos
+
+
+def search_photos(source: PathLike) -> FoundPhotos:
+    """Finds the photos that a path or pattern stands for, and counts what is left out.
+
+    A folder is searched with its subfolders, each real folder once, whatever symbolic links lead
+    to it, and a photo is listed once. Photos are known by their names (they end as
+    `reiqa_tf.image.formats.EXTENSIONS` says) or by their first bytes. Folders whose names begin
+    with a dot are passed over, and so are the `._` files and `__MACOSX` folders that macOS writes
+    beside others.
+
+    Args:
+        source: the path of a photo, a folder, or a pattern with `*`, `?`, `[...]` or `**`.
+            A file is taken as it is, whatever its name.
+
+    Returns:
+        `FoundPhotos`.
+
+    Raises:
+        ImageError: if nothing is there.
+
+    Example:
+    ```python
+    from reiqa_tf.data.photos import left_out_line, search_photos
+
+    found = search_photos("holiday")
+    print(len(found.photos), left_out_line([found]) or "nothing left out")
+    ```
+    """
+    path = os.fspath(source)
+    if os.path.isdir(path):
+        found = _search_folder(os.fspath(pathlib.Path(path)))
+        if not found.photos:
             raise ImageError(
-                f"{source}: no photos in this folder. Expected files that end with "
-                f"{', '.join(EXTENSIONS)}."
+                f"{path}: no photos in this folder. Expected pictures, or files that end with "
+                f"{', '.join(EXTENSIONS)}. {_sentence(left_out_line([found]))}".rstrip()
             )
-        return sorted(found)
-    if path.exists():
-        return [os.fspath(source)]
-    if glob.has_magic(os.fspath(source)):
-        found = sorted(filter(os.path.isfile, glob.glob(os.fspath(source), recursive=True)))
-        if found:
-            return found
-        raise ImageError(f"{source}: no file matches this pattern.")
-    raise ImageError(f"{source}: no such file or folder.")
+        return found
+    if os.path.exists(path):
+        return FoundPhotos([path])
+    if glob.has_magic(path):
+        files = (_File(name, os.path.realpath(name)) for name in _matching(path))
+        photos = _each_once(file for file in files if os.path.isfile(file.path))
+        if photos:
+            return FoundPhotos(photos)
+        raise ImageError(f"{path}: no file matches this pattern.")
+    raise ImageError(f"{path}: no such file or folder.")
+
+
+def left_out_line(searches: Sequence[FoundPhotos]) -> str:
+    """Says in one line what searches left out.
+
+    Args:
+        searches: list of `FoundPhotos`.
+
+    Returns:
+        such as `12 other files left out: 9 .txt, 3 .mp4`; empty if nothing was left out.
+    """
+    parts = []
+    kinds: collections.Counter[str] = collections.Counter()
+    for search in searches:
+        kinds.update(search.left_out)
+    if kinds:
+        common = sorted(kinds.items(), key=lambda kind: (-kind[1], kind[0]))
+        named = [
+            f"{count} {ending or 'without an ending'}"
+            for ending, count in common[:_KINDS_IN_A_LINE]
+        ]
+        rest = sum(count for _, count in common[_KINDS_IN_A_LINE:])
+        named += [f"{rest} of other kinds"] if rest else []
+        total = sum(kinds.values())
+        parts.append(f"{total} other file{'s'[: total > 1]} left out: {', '.join(named)}")
+    closed = [folder for search in searches for folder in search.closed]
+    if closed:
+        more = f" and {len(closed) - 1} more" if closed[1:] else ""
+        parts.append(f"folders that cannot be opened: {closed[0]}{more}")
+    return "; ".join(parts)
 
 
 def short_names(paths: Sequence[PathLike]) -> list[str]:
@@ -72,3 +159,128 @@ def short_names(paths: Sequence[PathLike]) -> list[str]:
     everywhere = [parent for parent, count in shared.items() if count == len(different)]
     root = max(everywhere, key=lambda parent: len(parent.parts), default="")
     return [photo.relative_to(root).as_posix() for photo in photos]
+
+
+def is_passed_over(name: str) -> bool:
+    """Whether a file or folder is one of those that macOS writes beside others.
+
+    Args:
+        name: last part of a path.
+    """
+    return name.startswith("._") or name == "__MACOSX"
+
+
+def real_folders(top: PathLike) -> Iterator[tuple[str, list[os.DirEntry[str]] | None]]:
+    """Walks a folder and those below it, each real one once; links after what they may lead to.
+
+    Args:
+        top: the folder.
+
+    Yields:
+        pairs of a folder's path and its entries that are no folders; None instead of them if it
+        cannot be opened.
+    """
+    seen: set[str] = set()
+    linked = [os.fspath(top)]
+    while linked:
+        pending = [linked.pop(0)]
+        while pending:
+            folder = pending.pop(0)
+            real = os.path.realpath(folder)
+            if real in seen:
+                continue
+            seen.add(real)
+            try:
+                with os.scandir(folder or os.curdir) as entries:
+                    inside = sorted(entries, key=lambda entry: entry.name)
+            except OSError:
+                yield folder, None
+                continue
+            files = []
+            for entry in inside:
+                # Joined here: an entry of the folder "" would be called "./name".
+                path = os.path.join(folder, entry.name)
+                if not _is_folder(entry):
+                    files.append(entry)
+                elif not (entry.name.startswith(".") or is_passed_over(entry.name)):
+                    (linked if entry.is_symlink() else pending).append(path)
+            yield folder, files
+
+
+@dataclasses.dataclass(frozen=True)
+class _File:
+    """A file by the path that is shown, and by the one that it really has."""
+
+    path: str
+    real: str
+
+
+def _search_folder(top: str) -> FoundPhotos:
+    photos: list[_File] = []
+    left_out: dict[str, str] = {}
+    closed: list[str] = []
+    for folder, entries in real_folders(top):
+        if entries is None:
+            closed.append(folder)
+            continue
+        real_folder = os.path.realpath(folder)
+        for entry in entries:
+            if is_passed_over(entry.name):
+                continue
+            path = os.path.join(folder, entry.name)
+            real = os.path.join(real_folder, entry.name)
+            if entry.is_symlink():
+                real = os.path.realpath(path)
+            if _is_photo(entry, path):
+                photos.append(_File(path, real))
+            elif not entry.name.startswith("."):
+                left_out[real] = os.path.splitext(entry.name)[1].lower()
+    return FoundPhotos(_each_once(photos), collections.Counter(left_out.values()), tuple(closed))
+
+
+def _is_photo(entry: os.DirEntry[str], path: str) -> bool:
+    name = entry.name.lower()
+    if name.endswith(EXTENSIONS):
+        # A link that leads nowhere is listed, and named when it is read; a pipe is never opened.
+        return os.path.isfile(path) or not os.path.exists(path)
+    if name.endswith(RAW_EXTENSIONS) or not os.path.isfile(path):
+        return False
+    try:
+        with open(path, "rb") as file:
+            return format_of(file.read(HEAD)) is not None
+    except OSError:
+        return False
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # links that lead to themselves
+        return False
+
+
+def _each_once(files: Iterable[_File]) -> list[str]:
+    """Paths of files in alphabetical order, each real file once, by its own path if it is there."""
+    by_file: dict[str, str] = {}
+    for file in sorted(
+        files, key=lambda file: (os.path.abspath(file.path) != file.real, file.path)
+    ):
+        by_file.setdefault(file.real, file.path)
+    return sorted(by_file.values())
+
+
+def _matching(pattern: str) -> Iterator[str]:
+    """Paths that match a pattern. Python's own `**` follows links round in circles."""
+    found = _ANY_FOLDERS.search(pattern)
+    if found is None:
+        yield from glob.glob(pattern)
+        return
+    before, after = pattern[: found.start()], pattern[found.end() + 1 :] or "*"
+    for top in glob.glob(before) if before else [""]:
+        for folder, entries in real_folders(top):
+            if entries is not None:
+                yield from _matching(os.path.join(glob.escape(folder), after))
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}." if text else ""

@@ -6,7 +6,9 @@ import csv
 import dataclasses
 import difflib
 import math
+import os
 import pathlib
+import unicodedata
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -17,6 +19,9 @@ from reiqa_tf.typing import PathLike
 
 SPLITS = ("train", "val", "test")
 """Rows to fit on, to choose a strength on, and to test on."""
+
+_NAMED = 3
+"""How many photos a message names."""
 
 _Rows: TypeAlias = list[tuple[int, dict[str, str]]]
 """Numbers of lines, and their cells by the names of the columns."""
@@ -97,9 +102,10 @@ def read_scored_photos(
 ) -> ScoredPhotos:
     """Reads a CSV file of scored photos.
 
-    Columns: `image` (a path relative to the CSV file) and `mos` (a number); optionally `split`
-    (train, val or test), `group` and `distortion` (any text) and `level` (a number). Other columns
-    are ignored.
+    Columns: `image` (a path relative to the CSV file; written with backslashes or in other capitals
+    than on disk, it stands for the one file that it can mean) and `mos` (a number); optionally
+    `split` (train, val or test), `group` and `distortion` (any text) and `level` (a number). Other
+    columns are ignored.
 
     Args:
         path: path of the CSV file, UTF-8, with a header line; comma, semicolon or tab.
@@ -134,11 +140,12 @@ def read_scored_photos(
     if not rows:
         raise ScoredPhotosError(f"{path}: a header and no rows.")
     paths: list[str] = []
+    files = _Files(path.parent)
     scores = np.empty(len(rows))
     for i, (line, row) in enumerate(rows):
         if not row["image"]:
             raise ScoredPhotosError(f"{path}, line {line}: no image.")
-        paths.append(str(path.parent / row["image"]))
+        paths.append(files.path(row["image"]))
         scores[i] = _number(row["mos"], f"{path}, line {line}")
     low, high = score_range or (float(scores.min()), float(scores.max()))
     outside = np.flatnonzero((scores < low) | (scores > high))
@@ -204,7 +211,82 @@ def read_photo_list(path: PathLike, *splits: str, needs_split: bool = False) -> 
             raise ScoredPhotosError(f"{path}, line {line}: no image.")
     if not rows:
         raise ScoredPhotosError(f"{path}: no row to take photos from.")
-    return [str(path.parent / row["image"]) for _, row in rows]
+    files = _Files(path.parent)
+    return [files.path(row["image"]) for _, row in rows]
+
+
+def require_photos(scored: ScoredPhotos, least: int, source: PathLike) -> None:
+    """Refuses a list of which so many photos are missing that too few are left.
+
+    Called before the long step, so that what is said is which paths are wrong and not that there
+    are no rows.
+
+    Args:
+        scored: the list.
+        least: fewest photos that are needed.
+        source: what the message calls the list, such as the path of its file.
+
+    Raises:
+        ScoredPhotosError: if photos are missing and fewer than `least` are there. The message
+            names the first.
+    """
+    there = sum(map(os.path.exists, scored.paths))
+    if there < min(least, len(scored)):
+        raise ScoredPhotosError(
+            f"{source}: {missing_photos(scored)}. Expected at least {least} that are there; paths "
+            "are relative to the CSV file."
+        )
+
+
+def missing_photos(scored: ScoredPhotos) -> str:
+    """Says which photos of a list are not there: how many, and the first; empty if all are."""
+    missing = [path for path in scored.paths if not os.path.exists(path)]
+    if not missing:
+        return ""
+    named = ", ".join(missing[:_NAMED]) + (", ..." if len(missing) > _NAMED else "")
+    return f"{len(missing):,} of {len(scored):,} photos are missing: {named}"
+
+
+class _Files:
+    """Finds the files that paths in a table mean, on a disk that spells them otherwise.
+
+    Args:
+        folder: the folder that paths are relative to.
+    """
+
+    def __init__(self, folder: pathlib.Path) -> None:
+        self._folder = folder
+        self._names: dict[pathlib.Path, dict[str, list[str]]] = {}
+
+    def path(self, written: str) -> str:
+        """The file's path; as it is written where there is no such file, or more than one."""
+        exact = self._folder / written
+        if os.path.exists(exact):
+            return str(exact)
+        found = [self._folder]
+        for part in pathlib.PurePosixPath(written.replace("\\", "/")).parts:
+            found = [folder / name for folder in found for name in self._spellings(folder, part)]
+        return str(found[0] if len(found) == 1 else exact)
+
+    def _spellings(self, folder: pathlib.Path, part: str) -> list[str]:
+        """Names in a folder that are a part of a path but for capitals and composed letters."""
+        if part in ("/", ".."):
+            return [part]
+        if folder not in self._names:
+            names: dict[str, list[str]] = {}
+            try:
+                listed = sorted(os.listdir(folder))
+            except OSError:  # no folder, or a closed one
+                listed = []
+            for name in listed:
+                names.setdefault(_without_case(name), []).append(name)
+            self._names[folder] = names
+        spellings = self._names[folder].get(_without_case(part), [])
+        return [part] if part in spellings else spellings
+
+
+def _without_case(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _read_rows(path: pathlib.Path) -> tuple[list[str], _Rows]:

@@ -89,6 +89,9 @@ def _brands(head: bytes) -> set[bytes]:
     return {head[8:12], *(head[place : place + 4] for place in range(16, end, 4))}
 
 
+_BMP_HEADERS = {size.to_bytes(4, "little") for size in (12, 16, 40, 52, 56, 64, 108, 124)}
+"""How long the second header of a BMP may be, in the file's own bytes."""
+
 FORMATS = (
     Format(
         "JPEG",
@@ -103,7 +106,13 @@ FORMATS = (
         lambda head: head.startswith(b"RIFF") and head[8:12] == b"WEBP",
         "PIL.WebPImagePlugin",
     ),
-    Format("BMP", (".bmp", ".dib"), _begins(b"BM"), "PIL.BmpImagePlugin"),
+    Format(
+        "BMP",
+        (".bmp", ".dib"),
+        # Two letters are little: a list of file names may begin with them.
+        lambda head: head.startswith(b"BM") and head[14:18] in _BMP_HEADERS,
+        "PIL.BmpImagePlugin",
+    ),
     Format("GIF", (".gif",), _begins(b"GIF87a", b"GIF89a"), "PIL.GifImagePlugin"),
     Format(
         "TIFF",

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import openpyxl
@@ -16,6 +17,8 @@ from reiqa_tf.data.databases.catalog import DATABASES, DatabaseError, database_n
 from reiqa_tf.data.databases.loading import read_database
 from reiqa_tf.data.databases.tables import read_matlab_numbers, read_table
 from tests.oracles.miniature_databases import MINIATURES, write_version_73
+
+CASES = pathlib.Path(__file__).parents[1] / "cases"
 
 # Numbers of rows and scales, from the databases' papers.
 PUBLISHED = {
@@ -233,3 +236,61 @@ def test_the_documentation_says_of_every_database_what_the_table_says():
         assert row.startswith(f"| `{database.name}` |")
         assert all(part in row for part in parts)
         assert ("lower is better" in row) == database.lower_is_better
+
+
+@pytest.mark.parametrize(
+    ("large", "small"),
+    [
+        ("labels640.csv", "labels=640_padded.csv"),
+        ("labels_640.csv", "labels__640_padded.csv"),
+        ("labels_640.csv", "labels__640.csv"),
+        ("labels%3E640.csv", "labels%3C%3D640.csv"),
+        ("Labels>640.CSV", "labels<=640.csv"),
+        ("labels640.csv", "labels640_padded.csv"),
+    ],
+)
+def test_the_split_of_flive_is_found_whatever_became_of_the_marks_in_its_names(
+    tmp_path, large, small
+):
+    miniature = MINIATURES["flive"](tmp_path / "flive")
+    (miniature.folder / "labels>640.csv").rename(miniature.folder / large)
+    (miniature.folder / "labels<=640_padded.csv").rename(miniature.folder / small)
+    scored = read_database(miniature.database, miniature.folder)
+    assert list(scored.splits) == miniature.splits
+
+
+def _unpacked(name, folder):
+    with zipfile.ZipFile(CASES / name) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+def test_flive_is_read_as_its_makers_publish_it(tmp_path):
+    folder = _unpacked("flive_makers_names.zip", tmp_path)
+    scored = read_database("flive", folder, partial=True)
+    assert list(scored.scores) == [70, 50, 40]
+    assert list(scored.splits) == ["train", "test", "val"]
+
+
+@pytest.mark.parametrize("name", ["pipal_macosx.zip", "pipal_lower_case_folder.zip"])
+def test_pipal_is_read_from_folders_in_any_case_and_beside_what_macos_adds(tmp_path, name):
+    scored = read_database("pipal", _unpacked(name, tmp_path), partial=True)
+    assert len(scored) == 8
+    assert scored.score_range == (1380, 1500)
+    assert set(scored.groups) == {"A0001", "A0184"}
+
+
+def test_a_database_is_read_whatever_capitals_macos_files_and_links_lie_around(miniature):
+    for path in sorted(miniature.folder.rglob("*"), reverse=True):
+        changed = path.with_name(path.name.swapcase())
+        path.rename(changed)
+        if changed.is_file():
+            for beside in (changed.parent, miniature.folder / "__MACOSX"):
+                beside.mkdir(exist_ok=True)
+                (beside / f"._{changed.name}").write_bytes(b"\0\5\x16\7 not a table")
+    (miniature.folder / "round").symlink_to(".")
+    (miniature.folder / "again").symlink_to(".")
+    scored = read_database(miniature.database, miniature.folder)
+    assert len(scored) == len(miniature.names)
+    if miniature.splits is not None:
+        assert list(scored.splits) == list(miniature.splits)

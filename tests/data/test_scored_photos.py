@@ -1,9 +1,17 @@
 """Lists of scored photos: what is read, what is mirrored, and what is refused with its line."""
 
+import os
+import pathlib
+
 import numpy as np
 import pytest
 
-from reiqa_tf.data.scored_photos import ScoredPhotosError, read_scored_photos
+from reiqa_tf.data.scored_photos import (
+    ScoredPhotosError,
+    read_photo_list,
+    read_scored_photos,
+    require_photos,
+)
 
 _PLAIN = "image,mos\na.jpg,1\nsub/b.jpg,4.5\n"
 _FULL = """image,mos,split,group,remark
@@ -86,3 +94,45 @@ def test_a_missing_file_and_a_missing_split_are_named(tmp_path):
         _read(tmp_path, _PLAIN).split("test")
     with pytest.raises(ScoredPhotosError, match="no row of test"):
         _read(tmp_path, _FULL.replace("test", "train")).split("test")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "Photos\\Deep\\A.jpg",
+        "photos/deep/a.JPG",
+        ".\\photos\\DEEP\\a.jpg",
+        "PHOTOS/other/../Deep/A.JPG",
+        "Photos/Deep/A.jpg",
+    ],
+)
+def test_a_path_in_windows_manner_or_other_capitals_means_the_file_that_is_there(tmp_path, written):
+    for name in ("Photos/Deep/A.jpg", "Photos/other/b.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "scores.csv").write_text(f"image,mos\n{written},1\n")
+    (path,) = read_scored_photos(tmp_path / "scores.csv").paths
+    assert pathlib.Path(path).resolve() == tmp_path / "Photos/Deep/A.jpg"
+    assert read_photo_list(tmp_path / "scores.csv") == [path]
+
+
+def test_a_path_that_can_mean_two_files_or_none_stays_as_it_is_written(tmp_path):
+    for name in ("a.jpg", "A.JPG", "caf\N{LATIN SMALL LETTER E WITH ACUTE}.jpg"):
+        (tmp_path / name).touch()
+    rows = ["A.jpg", "a.jpg", "b.jpg", "C:\\photos\\a.jpg", "deep\\a.jpg", "CAFE\u0301.jpg"]
+    (tmp_path / "scores.csv").write_text("image,mos\n" + "".join(f"{row},1\n" for row in rows))
+    paths = read_scored_photos(tmp_path / "scores.csv").paths
+    assert paths[:5] == [str(tmp_path / row) for row in rows[:5]]
+    assert os.path.exists(paths[5])
+
+
+def test_missing_photos_are_named_before_there_are_too_few(tmp_path):
+    (tmp_path / "0.jpg").touch()
+    lines = "".join(f"{n}.jpg,{n}\n" for n in range(6))
+    (tmp_path / "scores.csv").write_text(f"image,mos\n{lines}")
+    scored = read_scored_photos(tmp_path / "scores.csv")
+    expected = r"scores.csv: 5 of 6 photos are missing: .*/1.jpg, .*/2.jpg, .*/3.jpg, \.\.\.\. Exp"
+    with pytest.raises(ScoredPhotosError, match=expected):
+        require_photos(scored, 2, tmp_path / "scores.csv")
+    require_photos(scored, 1, "scores.csv")
+    require_photos(scored.rows([0]), 5, "scores.csv")

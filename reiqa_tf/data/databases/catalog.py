@@ -100,8 +100,8 @@ DATABASES = (
         score_range=(0, 100),
         limits=(0, 100),
         official_split_only=True,
-        files="labels_image.csv, labels<=640_padded.csv and labels>640.csv (the split); the photos "
-        "below the folder",
+        files="labels_image.csv, labels=640_padded.csv and labels640.csv (the split; also named "
+        "labels<=640_padded.csv and labels>640.csv); the photos below the folder",
         source="github.com/niu-haoran/FLIVE_Database and github.com/baidut/PaQ-2-PiQ",
         terms="labels free for research; photos from other collections, under their terms",
         paper="Ying, Niu, Gupta, Mahajan, Ghadiyaram, Bovik, CVPR 2020",

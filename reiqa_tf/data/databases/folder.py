@@ -1,10 +1,11 @@
 """The files below the folder that a database was unpacked into."""
 
 import collections
-import os
 import pathlib
+import re
 
 from reiqa_tf.data.databases.catalog import DatabaseError
+from reiqa_tf.data.photos import is_passed_over, real_folders
 from reiqa_tf.typing import PathLike
 
 
@@ -12,7 +13,8 @@ class Folder:
     """Finds tables and photos below a folder by the ends of their paths, whatever their capitals.
 
     Archives are unpacked in different ways, and TID2013 alone writes `I` and `i` for the same
-    letter.
+    letter. What macOS packs beside the files (`._` files, `__MACOSX`) and folders whose names begin
+    with a dot are passed over.
 
     Args:
         path: the folder.
@@ -26,9 +28,10 @@ class Folder:
         if not self.path.is_dir():
             raise DatabaseError(f"{path}: no such folder.")
         self._by_name: dict[str, list[pathlib.Path]] = collections.defaultdict(list)
-        for folder, _, names in os.walk(self.path, followlinks=True):
-            for name in names:
-                self._by_name[name.lower()].append(pathlib.Path(folder, name))
+        for folder, entries in real_folders(self.path):
+            for entry in entries or ():
+                if not is_passed_over(entry.name):
+                    self._by_name[entry.name.lower()].append(pathlib.Path(folder, entry.name))
 
     def find(self, name: str) -> pathlib.Path | None:
         """Finds a file.
@@ -78,8 +81,23 @@ class Folder:
             DatabaseError: if there is none.
         """
         found = sorted(
-            path for paths in self._by_name.values() for path in paths if path.match(ending)
+            path
+            for paths in self._by_name.values()
+            for path in paths
+            if pathlib.PurePath(str(path).lower()).match(ending.lower())
         )
         if not found:
             raise DatabaseError(f"{self.path}: no {ending} in this folder or below it.")
         return found
+
+    def named(self, pattern: re.Pattern[str]) -> dict[str, pathlib.Path]:
+        """Finds files whose whole names match a pattern.
+
+        Args:
+            pattern: pattern of a name in small letters.
+
+        Returns:
+            dictionary from names in small letters to paths, as `find` finds them.
+        """
+        found = {name: self.find(name) for name in self._by_name if pattern.fullmatch(name)}
+        return {name: path for name, path in found.items() if path is not None}

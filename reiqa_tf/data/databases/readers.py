@@ -5,6 +5,8 @@ from __future__ import annotations
 import collections
 import dataclasses
 import pathlib
+import re
+import urllib.parse
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -90,8 +92,7 @@ def read_flive(folder: Folder) -> Rows:
     """FLIVE (LIVE-FB, PaQ-2-PiQ): labels of the whole photos; two more tables hold the split."""
     table = folder.table("labels_image.csv")
     columns = read_table(table, ("name", "mos"))
-    large = folder.find("labels>640.csv")
-    small = folder.find("labels<=640_padded.csv") or folder.find("labels<=640.csv")
+    large, small = _flive_split(folder)
     splits = None
     if large is not None and small is not None:
         known = dict.fromkeys(map(_last, read_table(large, ("name_image",))["name_image"]), "test")
@@ -100,6 +101,32 @@ def read_flive(folder: Folder) -> Rows:
             known[_last(name)] = "val" if str(held_out).lower() == "true" else "train"
         splits = [known.get(_last(name), "") for name in columns["name"]]
     return Rows(table, columns["name"], numbers(columns["mos"], table, "mos"), splits=splits)
+
+
+# Windows and archives have no < and > in names: the makers' own are labels640.csv and
+# labels=640_padded.csv, others write _ or the codes of addresses.
+_FLIVE_SPLIT = re.compile(
+    r"labels(?P<marks>(?:%[0-9a-f]{2}|[^a-z0-9])*)640(?P<padded>_padded)?\.csv"
+)
+
+
+def _flive_split(folder: Folder) -> tuple[pathlib.Path | None, pathlib.Path | None]:
+    """The tables of FLIVE's photos above 640 px, and of those up to it, padded if there are both.
+
+    Of the marks between `labels` and 640, which stand for `>` and `<=`, names keep some or none;
+    two of them, or one with an equals sign, are those of the smaller photos.
+    """
+    large, padded, small = None, None, None
+    for name, path in folder.named(_FLIVE_SPLIT).items():
+        match = _FLIVE_SPLIT.fullmatch(name)
+        marks = urllib.parse.unquote(match["marks"]) if match else ""
+        if match and match["padded"]:
+            padded = path
+        elif len(marks) > 1 or "=" in marks or "<" in marks:
+            small = path
+        else:
+            large = path
+    return large, padded or small
 
 
 def read_spaq(folder: Folder) -> Rows:
