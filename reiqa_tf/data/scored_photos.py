@@ -215,7 +215,7 @@ def read_photo_list(path: PathLike, *splits: str, needs_split: bool = False) -> 
     return [files.path(row["image"]) for _, row in rows]
 
 
-def require_photos(scored: ScoredPhotos, least: int, source: PathLike) -> None:
+def require_photos(scored: ScoredPhotos, least: int) -> None:
     """Refuses a list of which so many photos are missing that too few are left.
 
     Called before the long step, so that what is said is which paths are wrong and not that there
@@ -224,7 +224,6 @@ def require_photos(scored: ScoredPhotos, least: int, source: PathLike) -> None:
     Args:
         scored: the list.
         least: fewest photos that are needed.
-        source: what the message calls the list, such as the path of its file.
 
     Raises:
         ScoredPhotosError: if photos are missing and fewer than `least` are there. The message
@@ -233,8 +232,8 @@ def require_photos(scored: ScoredPhotos, least: int, source: PathLike) -> None:
     there = sum(map(os.path.exists, scored.paths))
     if there < min(least, len(scored)):
         raise ScoredPhotosError(
-            f"{source}: {missing_photos(scored)}. Expected at least {least} that are there; paths "
-            "are relative to the CSV file."
+            f"{missing_photos(scored)}; expected at least {least} scored photos that are there. "
+            "Paths are relative to the CSV file."
         )
 
 

@@ -10,10 +10,17 @@ from typing import TypeAlias
 
 from reiqa_tf.data.databases.catalog import database_named
 from reiqa_tf.data.databases.loading import read_database
-from reiqa_tf.data.scored_photos import ScoredPhotos, is_table, read_scored_photos
+from reiqa_tf.data.scored_photos import (
+    ScoredPhotos,
+    is_table,
+    missing_photos,
+    read_scored_photos,
+    require_photos,
+)
 from reiqa_tf.data.splits import Split, official_split, read_splits, seeded_splits
 from reiqa_tf.errors import ReiqaError
 from reiqa_tf.evaluation.splitting import Splitting
+from reiqa_tf.metrics import MINIMUM_ROWS
 from reiqa_tf.typing import PathLike
 
 Source: TypeAlias = PathLike | ScoredPhotos
@@ -88,6 +95,10 @@ def _entry(
                 f"{name}: the tables of the official split are not there, so splits are drawn "
                 f"(expected: {database.files})"
             )
+    require_photos(scored, MINIMUM_ROWS)
+    missing = missing_photos(scored)
+    if missing:  # said at once: a split may then have too few rows
+        warn(f"{name}: {missing}")
     if splitting.folder is not None:
         file = pathlib.Path(splitting.folder, f"{name.replace('/', '_')}.csv")
         return Entry(name, title, scored, read_splits(file, scored), f"of {file.name}")

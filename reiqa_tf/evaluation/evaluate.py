@@ -13,7 +13,7 @@ from reiqa_tf.evaluation import charts
 from reiqa_tf.files import written_whole
 from reiqa_tf.fitting.encoders import Preset, loaded
 from reiqa_tf.fitting.scored_features import scored_features
-from reiqa_tf.metrics import Agreement, measure_agreement
+from reiqa_tf.metrics import MINIMUM_ROWS, Agreement, measure_agreement
 from reiqa_tf.presets import DEFAULT
 from reiqa_tf.presets.storage import encoders_fingerprint
 from reiqa_tf.progress import Progress, silent
@@ -128,7 +128,7 @@ def evaluate(
     scorer.fitted_head()
     fingerprint = encoders_fingerprint(scorer)
     with open_cache(cache, fingerprint) as kept:
-        table = scored_features(scorer, scored, kept, progress)
+        table = scored_features(scorer, scored, MINIMUM_ROWS, kept, progress)
     predicted = scorer.judge_features(table.features)
     people = table.scored
     agreement = measure_agreement(predicted, people.scores, groups=people.groups)

@@ -12,7 +12,7 @@ from reiqa_tf.data.scored_photos import ScoredPhotos, read_scored_photos
 from reiqa_tf.errors import ReiqaError
 from reiqa_tf.fitting.defaults import LADDER_WEIGHT, RIDGE
 from reiqa_tf.fitting.encoders import Preset, choose_encoders
-from reiqa_tf.fitting.fit_head import FitError, fit_head
+from reiqa_tf.fitting.fit_head import FEWEST_ROWS, FitError, fit_head
 from reiqa_tf.fitting.ladders import choose_ladders, ladder_steps
 from reiqa_tf.fitting.regression import Regression, Steps
 from reiqa_tf.fitting.scored_features import scored_features
@@ -178,7 +178,7 @@ def fit(
     ladder_problems: list[ImageError] = []
     fingerprint = encoders_fingerprint(encoders.scorer)
     with open_cache(cache, fingerprint) as kept:
-        table = scored_features(encoders.scorer, scored, kept, progress)
+        table = scored_features(encoders.scorer, scored, FEWEST_ROWS, kept, progress)
         if ladders:
             chosen = choose_ladders(len(table.scored), ladders, seed)
             steps, ladder_problems = ladder_steps(

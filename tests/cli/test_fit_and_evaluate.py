@@ -253,3 +253,30 @@ def test_with_half_precision_the_head_is_fitted_on_what_the_preset_will_answer(
     np.testing.assert_allclose(scorer.head.feature_mean, mean, rtol=1e-5, atol=1e-7)
     whole, _ = feature_table(load_preset(preset), train.paths)
     assert np.abs(whole.mean(axis=0, dtype=np.float64) - mean).max() > 1e-5
+
+
+@pytest.mark.parametrize(
+    ("command", "flags"),
+    [
+        ("fit", ("--out", "OUT")),
+        ("evaluate", ()),
+        ("benchmark", ("--out", "OUT")),
+    ],
+)
+@pytest.mark.parametrize("damage", ["missing", "empty"])
+def test_photos_that_are_not_there_are_named_and_not_only_counted(
+    reiqa, preset, tmp_path, command, flags, damage
+):
+    if damage == "empty":
+        for number in range(30):
+            (tmp_path / f"{number}.jpg").touch()
+    rows = "".join(f"{number}.jpg,{number}\n" for number in range(30))
+    (tmp_path / "scores.csv").write_text(f"image,mos\n{rows}")
+    source = tmp_path / "scores.csv"
+    asked = ("--database", f"csv={source}") if command == "benchmark" else (source,)
+    flags = [str(tmp_path / "out") if flag == "OUT" else flag for flag in flags]
+    result = reiqa(command, *asked, "--preset", preset, "--no-cache", *flags)
+    assert result.code == 1
+    assert "0.jpg" in result.err
+    assert "30 of 30 photos" in result.err
+    assert "Traceback" not in result.err

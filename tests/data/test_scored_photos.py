@@ -131,8 +131,8 @@ def test_missing_photos_are_named_before_there_are_too_few(tmp_path):
     lines = "".join(f"{n}.jpg,{n}\n" for n in range(6))
     (tmp_path / "scores.csv").write_text(f"image,mos\n{lines}")
     scored = read_scored_photos(tmp_path / "scores.csv")
-    expected = r"scores.csv: 5 of 6 photos are missing: .*/1.jpg, .*/2.jpg, .*/3.jpg, \.\.\.\. Exp"
+    expected = r"5 of 6 photos are missing: .*/1.jpg, .*/2.jpg, .*/3.jpg, \.\.\.; exp"
     with pytest.raises(ScoredPhotosError, match=expected):
-        require_photos(scored, 2, tmp_path / "scores.csv")
-    require_photos(scored, 1, "scores.csv")
-    require_photos(scored.rows([0]), 5, "scores.csv")
+        require_photos(scored, 2)
+    require_photos(scored, 1)
+    require_photos(scored.rows([0]), 5)
