@@ -100,11 +100,11 @@ def _units(backbone: EfficientNetLiteBackbone) -> Iterator[NamedUnit]:
         yield NamedUnit("_conv_head", "_bn1", backbone.head)
 
 
-def _last(stages: Sequence[str] | None) -> str | None:
-    """The stage in which the deepest of some maps lies; None for the whole network."""
+def _last(stages: Sequence[str] | None) -> str:
+    """The stage in which the deepest of some maps lies, or the last one of all."""
     order = EfficientNetLiteBackbone().stage_names
     known = [stage for stage in order if stage in (stages or ())]
-    return known[-1].split("_")[0] if known else None  # the encoder names unknown ones
+    return (known or order)[-1].split("_")[0]  # the encoder names unknown ones
 
 
 def _is_later(name: str, backbone: EfficientNetLiteBackbone) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, TypeAlias
 
@@ -159,7 +160,7 @@ def _read_ahead(
                 known = cache.get(digest)
                 if known is not None:
                     return Outcome(index, features=known)
-            name = None if isinstance(photo, bytes) else photo
+            name = None if isinstance(photo, bytes) else os.fspath(photo)
             return _Read(index, digest, read_image(contents, fit=fit, name=name))
         except ImageError as problem:
             return Outcome(index, problem=problem)
