@@ -16,6 +16,7 @@ Names below are imported when they are first used, so that `import reiqa_tf` sta
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from reiqa_tf.backend import name_classes_to_keras, require_tensorflow
 from reiqa_tf.version import __version__
 
 if TYPE_CHECKING:
@@ -108,9 +109,14 @@ __all__ = [
 ]
 
 
+name_classes_to_keras()
+
+
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if _HOMES[name].startswith("reiqa_tf.pretraining."):  # whose configurations need no Keras
+        require_tensorflow()
     home = importlib.import_module(_HOMES[name])
     return home if name == "export" else getattr(home, name)  # that package is called itself
 

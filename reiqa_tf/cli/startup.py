@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+from reiqa_tf.backend import require_tensorflow
 from reiqa_tf.errors import ReiqaError
 
 _Prepared = TypeVar("_Prepared")
@@ -48,7 +49,11 @@ def start_tensorflow(prepare: Callable[[], _Prepared] | None = None) -> _Prepare
 
     Returns:
         what `prepare` returned, or None.
+
+    Raises:
+        BackendError: if Keras is set to another backend.
     """
+    require_tensorflow()
     if "tensorflow" in sys.modules:
         return prepare() if prepare else None
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what fails, fails in Python

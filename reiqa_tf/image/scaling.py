@@ -15,6 +15,9 @@ _LEVEL = 1 / 255
 """One 8-bit level. Multiplied, never divided by 255: a graph's optimiser rewrites such divisions,
 and eager code would then differ from it in the last bit."""
 
+_ROUNDING = 1e-4
+"""How far above 1 a float may be that stands for 1."""
+
 _HALVING_TAPS = np.array([-3, -9, 29, 111, 111, 29, -9, -3], np.float32) / 256
 """Weights of the 8 old pixels below a new one of half the size: the cubic convolution kernel with
 a = -1/2 at distances of 7/4, 5/4, 3/4 and 1/4 of a new pixel, divided by their sum."""
@@ -36,6 +39,24 @@ def to_unit_range(images: Tensor) -> tf.Tensor:
     if images.dtype.is_integer:
         return tf.cast(images, tf.float32) * _LEVEL
     return tf.cast(images, tf.float32)
+
+
+def require_unit_range(images: object) -> None:
+    """Refuses floats above 1 where their values are known: levels that were not divided by 255.
+
+    Args:
+        images: whatever a model is called with; only NumPy arrays of floats are looked at.
+
+    Raises:
+        ValueError: if one of them is greater than 1, but for rounding.
+    """
+    if isinstance(images, np.ndarray) and images.dtype.kind == "f" and images.size:
+        highest = float(images.max())
+        if highest > 1 + _ROUNDING:
+            raise ValueError(
+                "images: expected floats in [0, 1], or levels 0 to 255 as uint8. Received: "
+                f"{images.dtype} up to {highest:g}. Divide by 255, or keep the levels as uint8."
+            )
 
 
 def to_levels(images: Tensor) -> tf.Tensor:

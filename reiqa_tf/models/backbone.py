@@ -10,6 +10,9 @@ import keras
 from reiqa_tf.models.normalization import FusedBatchNormalization
 from reiqa_tf.typing import Shape, Tensor
 
+CHANNELS_LAST = "channels_last"
+"""Where channels stand in every map, said to each layer: `keras.json` may set it otherwise."""
+
 
 class Backbone(keras.Model):
     """A convolutional network that shows its stages.
@@ -85,13 +88,19 @@ class ConvolutionUnit(keras.layers.Layer):
             "strides": strides,
             "padding": "valid" if pads else "same",
             "use_bias": False,
+            "data_format": CHANNELS_LAST,
             "dtype": self.dtype_policy,
             "name": "convolution",
         }
         # He initialisation over the fan-out, as both networks were published with.
         scaling = keras.initializers.VarianceScaling(2.0, "fan_out", "truncated_normal")
         self.padding = (
-            keras.layers.ZeroPadding2D(kernel_size // 2, dtype=self.dtype_policy, name="padding")
+            keras.layers.ZeroPadding2D(
+                kernel_size // 2,
+                data_format=CHANNELS_LAST,
+                dtype=self.dtype_policy,
+                name="padding",
+            )
             if pads
             else None
         )

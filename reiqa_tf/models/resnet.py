@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from reiqa_tf.models.backbone import Backbone, ConvolutionUnit
+from reiqa_tf.models.backbone import CHANNELS_LAST, Backbone, ConvolutionUnit
 from reiqa_tf.models.designs import ResNet
 from reiqa_tf.presets.storage import storable
 from reiqa_tf.typing import Shape, Tensor
@@ -74,9 +74,15 @@ class ResNetBackbone(Backbone):
             dtype=self.dtype_policy,
             name="stem",
         )
-        self.padding = keras.layers.ZeroPadding2D(1, dtype=self.dtype_policy, name="padding")
+        self.padding = keras.layers.ZeroPadding2D(
+            1, data_format=CHANNELS_LAST, dtype=self.dtype_policy, name="padding"
+        )
         self.pooling = keras.layers.MaxPooling2D(
-            3, strides=2, dtype=self.dtype_policy, name="pooling"
+            3,
+            strides=2,
+            data_format=CHANNELS_LAST,
+            dtype=self.dtype_policy,
+            name="pooling",
         )
         self.stages = [
             [

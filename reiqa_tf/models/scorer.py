@@ -11,6 +11,7 @@ import numpy as np
 from keras import ops
 
 from reiqa_tf.image.reading import open_image, read_image
+from reiqa_tf.image.scaling import require_unit_range
 from reiqa_tf.models import efficientnet_lite, resnet  # noqa: F401  presets may name them
 from reiqa_tf.models.encoder import ReIQAEncoder
 from reiqa_tf.models.head import LinearHead
@@ -142,6 +143,16 @@ class ReIQAScorer(keras.Model):
         if self.head is not None and not self.head.built:
             self.head.build((None, self.feature_count))
 
+    def __call__(self, images: Any, *args: Any, **kwargs: Any) -> Any:
+        """`call`, after a look at the values of images that are a NumPy array."""
+        require_unit_range(images)
+        return super().__call__(images, *args, **kwargs)
+
+    def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        """Keras's `predict`, after a look at the values of images that are a NumPy array."""
+        require_unit_range(x)
+        return super().predict(x, *args, **kwargs)
+
     def call(self, images: Tensor, training: bool | None = None) -> Tensor:
         """Computes the scores of a batch of photos.
 
@@ -167,6 +178,7 @@ class ReIQAScorer(keras.Model):
         Returns:
             float32 tensor `(N, feature_count)`.
         """
+        require_unit_range(images)
         return ops.concatenate(
             [encoder(images, training=training) for encoder in self.experts().values()], axis=-1
         )
@@ -203,6 +215,7 @@ class ReIQAScorer(keras.Model):
 
         Raises:
             MissingHeadError: if the scorer has no head.
+            ValueError: if the images are floats above 1.
         """
         self.fitted_head()
         return self.judge_features(self.features(images, training=False))
