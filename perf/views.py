@@ -14,15 +14,16 @@ import itertools
 import os
 import statistics
 import time
+from collections.abc import Callable, Iterator
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import tensorflow as tf
-from PIL import ImageFilter
+from PIL import Image, ImageFilter
 from rich.console import Console
 from rich.table import Table
 
-from reiqa_tf.distortions import DISTORTIONS, LEVELS
+from reiqa_tf.distortions import DISTORTIONS, LEVELS, Distortion
 from reiqa_tf.distortions.engine.windows import Photo, Windows
 from reiqa_tf.image.decoding import decode_jpeg
 from reiqa_tf.image.reading import open_image
@@ -35,7 +36,7 @@ YARDSTICK = ImageFilter.GaussianBlur(5)
 _WARM_UP = 120
 
 
-def seconds(function, repeats):
+def seconds(function: Callable[[], object], repeats: int) -> float:
     """Median of a function's processor time, after a first call that is not counted."""
     function()
     taken = []
@@ -46,29 +47,29 @@ def seconds(function, repeats):
     return statistics.median(taken)
 
 
-def corner(path):
+def corner(path: str) -> Image.Image:
     """The upper left 512 x 512 px of a photo."""
     return open_image(path).crop((0, 0, SIDE, SIDE))
 
 
-def yardstick(path):
+def yardstick(path: str) -> float:
     """Seconds of Pillow's GaussianBlur(5) of 512 x 512 px."""
     picture = corner(path)
     return seconds(lambda: picture.filter(YARDSTICK), 15)
 
 
-def operator_times(path, patch):
+def operator_times(path: str, patch: int) -> Iterator[tuple[Distortion, list[float]]]:
     """For each distortion, seconds for all crops of a version of one photo, level by level."""
     image = tf.constant(corner(path))
     span = source_span(patch)
     far = SIDE - span
 
-    def compiled(distortion):
+    def compiled(distortion: Distortion) -> Callable[..., list[tf.Tensor]]:
         @tf.function(autograph=False)
-        def apply(image, level, seed):
+        def apply(image: tf.Tensor, level: tf.Tensor, seed: tf.Tensor) -> list[tf.Tensor]:
             photo = Photo(tf.ensure_shape(image, (None, None, 3)))
-            full = Windows.of(photo, (64, 64 + 120), (64, 64 + 80), patch, patch)
-            half = Windows.of(photo, (0, far), (0, far), span, span)
+            full = Windows(photo, (64, 64 + 120), (64, 64 + 80), patch, patch)
+            half = Windows(photo, (0, far), (0, far), span, span)
             return distortion.distort((full, half), level, seed)
 
         return apply
@@ -86,7 +87,7 @@ def operator_times(path, patch):
         )
 
 
-def limits(path, views):
+def limits(path: str, views: QualityViews) -> tuple[float, float]:
     """What no implementation can do without: decoding, and touching each output value once."""
     contents = tf.io.read_file(path)
     decode = seconds(lambda: decode_jpeg(contents), 15)
@@ -95,13 +96,13 @@ def limits(path, views):
     return decode, seconds(lambda: copy(output), 15)
 
 
-def resident():
+def resident() -> float:
     """Memory of this process in MiB."""
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-def main():
+def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -131,7 +132,7 @@ def main():
             means.append(statistics.mean(times))
             table.add_row(
                 distortion.name,
-                *(f"{each * 1e3:.2f} ms" for each in (*times, means[-1])),
+                *(f"{taken * 1e3:.2f} ms" for taken in (*times, means[-1])),
                 f"{means[-1] / before:.2f}",
             )
         mean = statistics.mean(means)

@@ -70,12 +70,8 @@ class ColorShift(Distortion):
         down, right, edges = drawn
         margin = self.levels[-1] + RIM
         green = extend(windows.photo.planes[1], (margin,) * 4, "mirror")
-        size = windows.rows, windows.columns
-        moved = [
-            tf.slice(green, (top + margin - down, left + margin - right), size)
-            for top, left in windows.places
-        ]
-        return tf.stack(moved)[:, tf.newaxis], *coarse_blur.enlarge_columns(edges, windows)
+        moved = windows.cut(green, down - margin, right - margin, axes=(0, 1))
+        return moved[:, tf.newaxis], *coarse_blur.enlarge_columns(edges, windows)
 
     def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
         moved, lines, weights = prepared
@@ -106,9 +102,10 @@ def edge_map(photo: Photo) -> coarse_blur.CoarseGrid:
     magnitude = tf.sqrt(down * down + right * right)
     grid = coarse_blur.blur_coarsely(magnitude, 0, _EDGE_SIGMA, _EDGE_RADIUS)
     edges = _stretch(tf.maximum(_stretch(grid.values), 0.1))
-    ordered = tf.sort(tf.reshape(edges, (-1,)))
-    rest = tf.cast(tf.round(0.01 * tf.cast(tf.size(edges) - 1, tf.float32)), tf.int32)
-    edges = tf.clip_by_value(edges, ordered[rest], ordered[-1 - rest])
+    flat = tf.reshape(edges, (-1,))
+    count = 1 + tf.cast(tf.round(0.01 * tf.cast(tf.size(edges) - 1, tf.float32)), tf.int32)
+    low, high = -tf.math.top_k(-flat, count).values[-1], tf.math.top_k(flat, count).values[-1]
+    edges = tf.clip_by_value(edges, low, high)
     return grid._replace(values=_stretch(edges))
 
 

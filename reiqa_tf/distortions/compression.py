@@ -26,7 +26,7 @@ class Jpeg(Distortion):
     def prepare(self, windows: Windows, value: tf.Tensor, drawn: Tensors) -> Tensors:
         photo = windows.photo
         coded = []
-        for top, left in windows.places:
+        for top, left in zip(windows.tops, windows.lefts, strict=True):
             first_row, rows = _whole_blocks(top, windows.rows, photo.height)
             first_column, columns = _whole_blocks(left, windows.columns, photo.width)
             part = tf.slice(photo.image, (first_row, first_column, 0), (rows, columns, 3))

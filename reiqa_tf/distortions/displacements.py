@@ -47,16 +47,12 @@ class Jitter(Distortion):
     def prepare(self, windows: Windows, value: tf.Tensor, drawn: Tensors) -> Tensors:
         photo, reach = windows.photo, self.size
         margin = _ROUNDS * reach
-        image = to_unit_range(windows.cut(photo.beyond(margin + RIM, "mirror"), margin))
+        beyond = photo.beyond(margin + RIM, "mirror")
+        image = to_unit_range(windows.cut(beyond, -margin - RIM, -margin - RIM, margin=margin))
         # The first round displaces all pixels but the outermost, the next ones less and less.
-        beside = margin - reach
-        first = self.neighbourhood[-1] - beside
-        size = windows.rows + 2 * beside, 2 * _ROUNDS, windows.columns + 2 * beside
-        parts = [
-            tf.slice(drawn, (top - photo.first_row + first, 0, left + RIM + first), size)
-            for top, left in windows.places
-        ]
-        steps = tf.stack(parts)
+        outer = self.neighbourhood[-1]
+        first = photo.first_row - outer, -RIM - outer
+        steps = windows.cut(drawn, *first, axes=(0, 2), margin=margin - reach)
         for number in range(_ROUNDS):
             inner = slice(number * reach, -number * reach or None)
             of_round = steps[:, inner, 2 * number : 2 * number + 2, inner]

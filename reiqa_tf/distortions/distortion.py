@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
@@ -152,8 +151,7 @@ class Distortion:
     ) -> list[tf.Tensor]:
         photo = groups[0].photo.with_rows_of(groups)
         drawn = self.draw(seed, value, photo)
-        groups = [dataclasses.replace(windows, photo=photo) for windows in groups]
-        prepared = [self.prepare(windows, value, drawn) for windows in groups]
+        prepared = [self.prepare(windows.of(photo), value, drawn) for windows in groups]
         return self._program([windows.pixels for windows in groups], value, prepared)
 
     def _apply_to_groups(

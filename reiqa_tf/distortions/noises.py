@@ -76,11 +76,7 @@ class ImpulseNoise(Distortion):
         return uniform_field(seed, photo.first_row, photo.rows, photo.width + 2 * RIM)
 
     def prepare(self, windows: Windows, value: tf.Tensor, drawn: Tensors) -> Tensors:
-        size, first_row = (windows.rows, windows.columns), windows.photo.first_row
-        parts = [
-            tf.slice(drawn, (top - first_row, left + RIM), size) for top, left in windows.places
-        ]
-        return tf.stack(parts)[:, tf.newaxis]
+        return windows.cut(drawn, windows.photo.first_row, -RIM, axes=(0, 1))[:, tf.newaxis]
 
     def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
         kept = tf.where(prepared < uniform_quantile(value), 0.0, around(pixels))

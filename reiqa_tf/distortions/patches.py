@@ -60,15 +60,16 @@ class NonEccentricity(Distortion):
         from_rows, from_columns, to_rows, to_columns = self.copies(seed, photo.height, photo.width)
         inside = tf.range(self._SIDE)
         inside = tf.reshape(inside[:, tf.newaxis] * photo.width + inside, (-1, 1))
+        old = (from_rows * photo.width + from_columns)[:, tf.newaxis, tf.newaxis] + inside
+        new = (to_rows * photo.width + to_columns)[:, tf.newaxis, tf.newaxis] + inside
 
         def copy(number: tf.Tensor, pixels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            old = from_rows[number] * photo.width + from_columns[number] + inside
-            new = to_rows[number] * photo.width + to_columns[number] + inside
-            patch = tf.gather_nd(pixels, old)
-            return number + 1, tf.tensor_scatter_nd_update(pixels, new, patch)
+            patch = tf.gather_nd(pixels, old[number])
+            return number + 1, tf.tensor_scatter_nd_update(pixels, new[number], patch)
 
+        count = tf.cast(value, tf.int32)
         _, pixels = tf.while_loop(
-            lambda number, _: number < tf.cast(value, tf.int32),
+            lambda number, _: number < count,
             copy,
             (0, tf.reshape(photo.image, (-1, 3))),
             parallel_iterations=1,
@@ -77,10 +78,7 @@ class NonEccentricity(Distortion):
         return extend(image, (RIM,) * 4, "edge")
 
     def prepare(self, windows: Windows, value: tf.Tensor, drawn: Tensors) -> Tensors:
-        size = windows.rows, windows.columns, 3
-        return tf.stack(
-            [tf.slice(drawn, (top + RIM, left + RIM, 0), size) for top, left in windows.places]
-        )
+        return windows.cut(drawn, -RIM, -RIM, axes=(0, 1))
 
     def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
         return to_unit_range(tf.transpose(prepared, (0, 3, 1, 2)))

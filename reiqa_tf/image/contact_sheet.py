@@ -1,10 +1,13 @@
 """Pictures in rows with a line of text below each: what `reiqa distort` and `reiqa views` write."""
 
 import dataclasses
+from collections.abc import Sequence
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from reiqa_tf.files import OutputError, written_whole
+from reiqa_tf.typing import PathLike
 
 _GAP = 8
 _TEXT = 13
@@ -22,21 +25,21 @@ class Row:
     Attributes:
         heading: line above the pictures.
         images: list of uint8 arrays `(H, W, 3)`.
-        captions: list of a line for each.
+        captions: list of one line below each picture.
     """
 
     heading: str
-    images: list
-    captions: list
+    images: list[np.ndarray]
+    captions: list[str]
 
 
-def draw(rows, title, columns=1):
-    """Lays rows out below each other.
+def draw(rows: Sequence[Row], title: str, columns: int = 1) -> Image.Image:
+    """Lays rows out one below the other.
 
     Args:
         rows: list of `Row`, all with as many pictures of one size.
         title: line at the top.
-        columns: number of columns that the rows are dealt to, one after the other.
+        columns: number of columns; the first is filled from top to bottom, then the next.
 
     Returns:
         `PIL.Image`.
@@ -45,13 +48,13 @@ def draw(rows, title, columns=1):
     height, width = rows[0].images[0].shape[:2]
     row_width = len(rows[0].images) * (width + _GAP) + _GAP
     row_height = height + 2 * _LINE + _GAP
-    deep = -(-len(rows) // columns)
+    rows_in_a_column = -(-len(rows) // columns)
     top = 2 * _LINE
-    sheet = Image.new("RGB", (columns * row_width, top + deep * row_height), _PAPER)
+    sheet = Image.new("RGB", (columns * row_width, top + rows_in_a_column * row_height), _PAPER)
     pen = ImageDraw.Draw(sheet)
     pen.text((_GAP, _GAP), title, _INK, ImageFont.load_default(_TEXT + 3))
     for number, row in enumerate(rows):
-        column, line = divmod(number, deep)
+        column, line = divmod(number, rows_in_a_column)
         x, y = column * row_width + _GAP, top + line * row_height
         pen.text((x, y), row.heading, _INK, font)
         for image, caption in zip(row.images, row.captions, strict=True):
@@ -61,7 +64,7 @@ def draw(rows, title, columns=1):
     return sheet
 
 
-def save(picture, path):
+def save(picture: Image.Image, path: PathLike) -> None:
     """Writes a picture whole or not at all, in the format that the name ends with.
 
     Args:

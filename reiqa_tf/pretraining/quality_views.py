@@ -210,7 +210,7 @@ class QualityViews(QualityPairs):
 
 
 def _windows(source: Photo, tops: tf.Tensor, lefts: tf.Tensor, side: int) -> Windows:
-    return Windows.of(source, tf.unstack(tops, 2), tf.unstack(lefts, 2), side, side)
+    return Windows(source, tf.unstack(tops, 2), tf.unstack(lefts, 2), side, side)
 
 
 def _branches(

@@ -16,10 +16,10 @@ _GAP = 8
 
 
 def mosaic(pairs: Batch) -> np.ndarray:
-    """Lays the first dozen pairs out, each query above its key.
+    """Arranges the first twelve pairs, six in a row, every query above its key.
 
     Args:
-        pairs: dictionary with `query` and `key`, uint8 tensors `(N, H, W, 3)`.
+        pairs: `query` and `key`, uint8 tensors `(N, H, W, 3)`.
 
     Returns:
         uint8 array `(height, width, 4)`; transparent between the pairs.

@@ -67,8 +67,8 @@ def test_windows_see_what_the_whole_photo_would(photo, distortion):
     image = tf.constant(photo[130:307, 210:439])  # 177 x 229
     source = Photo(image)
     places = ((0, 177 - 48, 61), (229 - 48, 0, 97))
-    corners = Windows.of(source, *places, 48, 48)
-    inner = Windows.of(source, (33, 90, 20), (50, 120, 150), 48, 48)
+    corners = Windows(source, *places, 48, 48)
+    inner = Windows(source, (33, 90, 20), (50, 120, 150), 48, 48)
     for level in (0, 2, 4):
         seed = tf.constant([level, 77])
         whole = distort(image, distortion.name, level, seed)
@@ -89,7 +89,7 @@ def test_no_pixel_outside_the_declared_neighbourhood_matters(photo, distortion):
     for level in (0, 4):
         reach = distortion.neighbourhood[level]
         windows = [
-            Windows.of(Photo(tf.constant(each)), (100,), (110,), 32, 32)
+            Windows(Photo(tf.constant(each)), (100,), (110,), 32, 32)
             for each in (image, _changed(image, 100 - reach, 110 - reach, 32 + 2 * reach))
         ]
         seed = tf.constant([1, level])

@@ -105,7 +105,7 @@ def test_windows_are_resized_as_pillow_resizes_photos_of_any_size(kernel, filter
         top, left = draw.integers(0, (height - 29, width - 31))
         for windows in (
             Windows.whole(Photo(tf.constant(image))),
-            Windows.of(Photo(tf.constant(image)), (top, 0), (left, 0), 30, 32),
+            Windows(Photo(tf.constant(image)), (top, 0), (left, 0), 30, 32),
         ):
             planes = resampling.fill_windows(
                 windows.pixels, *resampling.shrink(windows, kernel, factor)

@@ -183,7 +183,7 @@ class NormalNoise(NamedTuple):
         channels = self.codes.shape[1]
         groups = -(-(columns - 1) // GROUP) + 1
         parts = []
-        for top, left in windows.places:
+        for top, left in zip(windows.tops, windows.lefts, strict=True):
             group, first = (left + RIM) // GROUP, (left + RIM) % GROUP
             begin = top - windows.photo.first_row, 0, group
             steps = self.steps(begin, (rows, channels, groups))

@@ -12,7 +12,6 @@ by side in memory, which is what makes loops over them fast.
 from __future__ import annotations
 
 import copy
-import dataclasses
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -165,49 +164,30 @@ class Photo:
         return photo
 
 
-@dataclasses.dataclass(frozen=True)
 class Windows:
     """Equal windows of one photo. They may reach `RIM` px beyond it.
 
     Attributes:
         photo: the `Photo`.
-        tops: first row of each of T windows, integers or scalar int32 tensors.
-        lefts: first column of each window, likewise.
+        tops: first row of each of T windows.
+        lefts: first column of each window.
         rows: height of the windows in pixels.
         columns: width of the windows in pixels.
         pixels: tensor `(T, 3, rows + 2 MARGIN, columns + 2 MARGIN)`, levels or floats as the photo:
             the windows and what is around them, the photo's edge replicated.
     """
 
-    photo: Photo
-    tops: tuple[Size, ...]
-    lefts: tuple[Size, ...]
-    rows: Size
-    columns: Size
-    pixels: tf.Tensor = None
-
-    @classmethod
-    def of(
-        cls,
-        photo: Photo,
-        tops: Sequence[Size],
-        lefts: Sequence[Size],
-        rows: Size,
-        columns: Size,
-    ) -> Windows:
-        """Cuts windows out of a photo. Args are the attributes."""
-        windows = cls(photo, tuple(tops), tuple(lefts), rows, columns)
-        return dataclasses.replace(windows, pixels=windows.cut(photo.canvas, MARGIN))
+    def __init__(
+        self, photo: Photo, tops: Sequence[Size], lefts: Sequence[Size], rows: Size, columns: Size
+    ) -> None:
+        self.photo, self.tops, self.lefts = photo, tuple(tops), tuple(lefts)
+        self.rows, self.columns = rows, columns
+        self.pixels = self.cut(photo.canvas, -MARGIN - RIM, -MARGIN - RIM, margin=MARGIN)
 
     @classmethod
     def whole(cls, photo: Photo) -> Windows:
         """One window that is the whole photo."""
-        return cls.of(photo, (0,), (0,), photo.height, photo.width)
-
-    @property
-    def places(self) -> list[tuple[Size, Size]]:
-        """First row and first column of each window."""
-        return list(zip(self.tops, self.lefts, strict=True))
+        return cls(photo, (0,), (0,), photo.height, photo.width)
 
     @property
     def longer_side(self) -> Size:
@@ -220,17 +200,38 @@ class Windows:
         """The pixels of the windows and `margin` px around, levels or floats as the photo."""
         return trimmed(self.pixels, MARGIN - margin)
 
-    def cut(self, planes: tf.Tensor, margin: int) -> tf.Tensor:
-        """Cuts the windows out of planes that go on around the photo by `margin` + `RIM`.
+    def of(self, photo: Photo) -> Windows:
+        """The same windows of a photo that differs in the rows that are wanted alone."""
+        windows = copy.copy(self)
+        windows.photo = photo
+        return windows
+
+    def cut(
+        self,
+        picture: tf.Tensor,
+        first_row: Size,
+        first_column: Size,
+        axes: Sequence[int] = (1, 2),
+        margin: int = 0,
+    ) -> tf.Tensor:
+        """Cuts the windows out of a picture, or of whatever else has numbers for pixels.
 
         Args:
-            planes: tensor `(C, H + 2 (margin + RIM), W + 2 (margin + RIM))`.
+            picture: tensor, two axes of which are rows and columns of the photo.
+            first_row: row of the photo that its first row stands for.
+            first_column: column, likewise.
+            axes: which axes are rows and columns.
             margin: pixels wanted on each side of the windows.
 
         Returns:
-            tensor `(T, C, rows + 2 margin, columns + 2 margin)`.
+            tensor with an axis for the windows before those of the picture.
         """
-        size = (planes.shape[0], self.rows + 2 * margin, self.columns + 2 * margin)
-        return tf.stack(
-            [tf.slice(planes, (0, top + RIM, left + RIM), size) for top, left in self.places]
-        )
+        begin: list[Size] = [0] * len(picture.shape)
+        size = list(picture.shape)
+        size[axes[0]], size[axes[1]] = self.rows + 2 * margin, self.columns + 2 * margin
+        parts = []
+        for top, left in zip(self.tops, self.lefts, strict=True):
+            begin[axes[0]] = top - first_row - margin
+            begin[axes[1]] = left - first_column - margin
+            parts.append(tf.slice(picture, begin, size))
+        return tf.stack(parts)
