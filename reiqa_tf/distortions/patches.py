@@ -34,13 +34,21 @@ class ColorBlock(Distortion):
     def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
         tops, lefts, colors = prepared
         image = around(pixels)
-        rows = tf.range(tf.shape(image)[2])[:, tf.newaxis]
-        columns = tf.range(tf.shape(image)[3])
+        # Squares as bits: those that a row and a column have in common lie at the pixel.
+        number = tf.range(self._MOST)
+        bits = tf.where(tf.cast(number, tf.float32) < value, tf.bitwise.left_shift(1, number), 0)
+
+        def lying(starts: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+            """The bits of the squares that lie at each row, or at each column: `(T, size)`."""
+            offset = tf.range(size) - starts[..., tf.newaxis]
+            is_inside = (offset >= 0) & (offset < self._SIDE)
+            return tf.reduce_sum(tf.where(is_inside, bits[:, tf.newaxis], 0), axis=1)
+
+        down, right = lying(tops, tf.shape(image)[2]), lying(lefts, tf.shape(image)[3])
+        covering = down[:, tf.newaxis, :, tf.newaxis] & right[:, tf.newaxis, tf.newaxis]
         for i in range(self._MOST):
-            down = rows - tops[:, i, tf.newaxis, tf.newaxis, tf.newaxis]
-            right = columns - lefts[:, i, tf.newaxis, tf.newaxis, tf.newaxis]
-            covered = (down >= 0) & (down < self._SIDE) & (right >= 0) & (right < self._SIDE)
-            image = tf.where(covered & (i < value), colors[i][:, tf.newaxis, tf.newaxis], image)
+            covered = covering & (1 << i) > 0
+            image = tf.where(covered, colors[i][:, tf.newaxis, tf.newaxis], image)
         return image
 
 
