@@ -16,7 +16,7 @@ they are drawn (11 of 26 a photo).
 | Squares as bits of a number | `patches.ColorBlock` | 1 % |
 
 Matrix products save nothing at factors of 8 and 16, but sums there would compile for a minute more.
-Rounds of jitter that lay their weights out as even and odd functions (1 %), jitter window by window
-(it cost 1 %), and patches of `non_eccentricity` traced to where they come from instead of copied one
-after the other (3.5 %, for 60 lines of code) are gone.
+Gone are rounds of jitter with weights as even and odd functions (1 %), jitter window by window (it
+cost 1 %), and patches of `non_eccentricity` that are traced to where they come from instead of
+copied one after the other (3.5 %, for 60 lines of code).
 """
