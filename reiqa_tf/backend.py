@@ -94,7 +94,7 @@ def _enter_stand_ins() -> None:
 
 
 def _stand_in(name: str, module: str) -> type:
-    def from_config(_: type, config: dict[str, Any], **options: Any) -> Any:
+    def from_config(_: Any, /, config: dict[str, Any], **options: Any) -> Any:
         real = getattr(importlib.import_module(module), name)
         return real.from_config(config, **options)
 

@@ -22,8 +22,9 @@ _EXAMPLES = """\
       --stages stage2 stage3 stage5 stage7 --pooling mean_and_deviation --out lite0
   reiqa fit scores.csv --preset reiqa --out my_preset             then: a head for your photos
 
-PyTorch is not needed, and nothing in a checkpoint is run: whatever is no tensor, container, text
-or number is refused by name. The preset has no head yet: it computes features (content first, then
+PyTorch is not needed, and nothing in a checkpoint is run: settings, dates and the like beside the
+model are passed over, anything else that is no tensor, container, text or number is refused by
+name. Files of safetensors are read, too. The preset has no head yet: it computes features (content first, then
 quality; each at full and at half size) and waits for `reiqa fit`."""
 
 POOLINGS = ("mean", "mean_and_deviation", "mean_deviation_and_center")

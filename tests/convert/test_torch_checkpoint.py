@@ -214,7 +214,7 @@ def test_a_changed_number_in_an_archive_is_noticed():
     assert "Bad CRC-32" in _message(contents)
 
 
-@pytest.mark.parametrize("hook", [b"cargparse\nNamespace\n)\x81", b"ctorch\nfloat32\n"])
+@pytest.mark.parametrize("hook", [b"coptions\nOptions\n)\x81", b"ctorch.nn\nLinear\n"])
 def test_other_globals_are_refused_by_name(write, hook):
     module, name = hook[1:].split(b"\n")[:2]
     message = _message(write({"model": {}, "options": Raw(hook)}))
