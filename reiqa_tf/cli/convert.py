@@ -24,8 +24,8 @@ _EXAMPLES = """\
 
 PyTorch is not needed, and nothing in a checkpoint is run: settings, dates and the like beside the
 model are passed over, anything else that is no tensor, container, text or number is refused by
-name. Files of safetensors are read, too. The preset has no head yet: it computes features (content first, then
-quality; each at full and at half size) and waits for `reiqa fit`."""
+name. Files of safetensors are read, too. The preset has no head yet: it computes features (content
+first, then quality; each at full and at half size) and waits for `reiqa fit`."""
 
 POOLINGS = ("mean", "mean_and_deviation", "mean_deviation_and_center")
 """Those of `reiqa_tf.models.encoder`, which no command imports until it runs."""

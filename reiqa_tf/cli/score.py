@@ -123,11 +123,25 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
         "size",
     )
     parser.add_argument(
+        "--max-pixels",
+        type=_pixels,
+        metavar="N",
+        help="refuse files of more pixels than this (default: 268435456), against those that are "
+        "made to fill the memory",
+    )
+    parser.add_argument(
         "--runtime",
         choices=("auto", "onnx", "tflite", "keras"),
         default="auto",
         help="what computes the scores (default: %(default)s, the fastest that there is)",
     )
+
+
+def _pixels(text: str) -> int:
+    pixels = int(text)
+    if pixels < 1:
+        raise ValueError
+    return pixels
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -195,14 +209,21 @@ def _open(arguments: argparse.Namespace) -> Scorer:
 def _outcomes(
     scorer: Scorer, photos: list[PhotoSource], arguments: argparse.Namespace
 ) -> Iterator[Outcome]:
+    from reiqa_tf.image.reading import MAX_PIXELS
+
+    max_pixels = MAX_PIXELS if arguments.max_pixels is None else arguments.max_pixels
     if scorer.runtime != "keras":
-        return scorer.score_many(photos, terminal.show_progress)
+        return scorer.score_many(photos, terminal.show_progress, max_pixels=max_pixels)
     keras_scorer = cast("ReIQAScorer", scorer)
     if scorer.has_head:
-        return keras_scorer.score_many(photos, terminal.show_progress, arguments.native_size)
+        return keras_scorer.score_many(
+            photos, terminal.show_progress, arguments.native_size, max_pixels=max_pixels
+        )
     from reiqa_tf.scoring.features import compute_features
 
-    outcomes = compute_features(keras_scorer, photos, native_size=arguments.native_size)
+    outcomes = compute_features(
+        keras_scorer, photos, native_size=arguments.native_size, max_pixels=max_pixels
+    )
     return terminal.show_progress(outcomes, "features", len(photos))
 
 

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from reiqa_tf.image.reading import open_image, read_image
+from reiqa_tf.image.reading import MAX_PIXELS, open_image, read_image
 from reiqa_tf.image.scaling import require_unit_range
 from reiqa_tf.models import efficientnet_lite, resnet  # noqa: F401  presets may name them
 from reiqa_tf.models.encoder import ReIQAEncoder
@@ -220,13 +220,16 @@ class ReIQAScorer(keras.Model):
         self.fitted_head()
         return self.judge_features(self.features(images, training=False))
 
-    def score(self, photo: PhotoSource, native_size: bool = False) -> Score:
+    def score(
+        self, photo: PhotoSource, native_size: bool = False, *, max_pixels: int = MAX_PIXELS
+    ) -> Score:
         """Scores one photo.
 
         Args:
-            photo: path of the photo, or the bytes of its file.
+            photo: path, bytes of a file, array or `PIL.Image`, as `read_image` takes them.
             native_size: whether the photo is scored as it is, cut into tiles where it is large,
                 instead of being brought to `working_size` first.
+            max_pixels: most pixels that a photo's file may have; see `read_image`.
 
         Returns:
             `Score`.
@@ -237,8 +240,8 @@ class ReIQAScorer(keras.Model):
         """
         self.fitted_head()
         if native_size:
-            return self.judge_features(self.native_features(photo)[None])[0]
-        return self.judge(read_image(photo, fit=self.working_size)[None])[0]
+            return self.judge_features(self.native_features(photo, max_pixels=max_pixels)[None])[0]
+        return self.judge(read_image(photo, self.working_size, max_pixels=max_pixels)[None])[0]
 
     def score_many(
         self,
@@ -246,16 +249,19 @@ class ReIQAScorer(keras.Model):
         progress: Progress = silent,
         native_size: bool = False,
         cache: FeatureCache | None = None,
+        *,
+        max_pixels: int = MAX_PIXELS,
     ) -> Iterator[Outcome]:
         """Scores many photos, in memory that does not grow with their number.
 
         Photos of one size are computed together; weights that change meanwhile are not looked at.
 
         Args:
-            photos: paths of the photos, or the bytes of their files.
+            photos: paths of the photos, bytes of their files, arrays or pictures; see `read_image`.
             progress: shows how far the work is.
             native_size: as in `score`.
             cache: an open `FeatureCache`, or None.
+            max_pixels: most pixels that a photo's file may have; see `read_image`.
 
         Returns:
             iterator over one `Outcome` with score and features for each photo, in the order in
@@ -274,7 +280,9 @@ class ReIQAScorer(keras.Model):
         ```
         """
         self.fitted_head()
-        outcomes = compute_features(self, photos, native_size=native_size, cache=cache)
+        outcomes = compute_features(
+            self, photos, native_size=native_size, cache=cache, max_pixels=max_pixels
+        )
         return map(self._with_score, progress(outcomes, "scoring", len(photos)))
 
     def _with_score(self, outcome: Outcome) -> Outcome:
@@ -288,7 +296,11 @@ class ReIQAScorer(keras.Model):
         return compiled(self)
 
     def native_features(
-        self, photo: PhotoSource, compute: ComputeFeatures | None = None
+        self,
+        photo: PhotoSource,
+        compute: ComputeFeatures | None = None,
+        *,
+        max_pixels: int = MAX_PIXELS,
     ) -> np.ndarray:
         """Features of a photo at its own size, in memory that does not grow with it.
 
@@ -297,9 +309,10 @@ class ReIQAScorer(keras.Model):
         its edge; what that changes is small beside the photo, but not nothing.
 
         Args:
-            photo: path of the photo, or the bytes of its file.
+            photo: path, bytes of a file, array or `PIL.Image`, as `read_image` takes them.
             compute: function from uint8 `(1, H, W, 3)` to features `(1, feature_count)`; the
                 default is `features`.
+            max_pixels: most pixels that a photo's file may have; see `read_image`.
 
         Returns:
             float32 array `(feature_count,)`.
@@ -308,7 +321,7 @@ class ReIQAScorer(keras.Model):
             ImageError: if the photo cannot be read.
         """
         compute = self.features if compute is None else compute
-        picture = open_image(photo)
+        picture = open_image(photo, max_pixels=max_pixels)
         boxes = tiles(picture.width, picture.height, TILE_SIDE)
         rows = [
             ops.convert_to_numpy(compute(np.asarray(picture.crop(box))[None]))[0] for box in boxes

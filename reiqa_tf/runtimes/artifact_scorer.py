@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import abc
+import os
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from reiqa_tf.image.reading import ImageError, read_image
+from reiqa_tf.image.reading import MAX_PIXELS, ImageError, read_image
 from reiqa_tf.progress import Progress, silent
 from reiqa_tf.runtimes.contract import DISTANCE, SCORE, Contract
 from reiqa_tf.runtimes.errors import ArtifactError
@@ -119,11 +120,12 @@ class ArtifactScorer(abc.ABC):
             outputs[SCORE], outputs[DISTANCE], head.score_range, head.margin, head.distance_limit
         )
 
-    def score(self, photo: PhotoSource) -> Score:
+    def score(self, photo: PhotoSource, *, max_pixels: int = MAX_PIXELS) -> Score:
         """Scores one photo.
 
         Args:
-            photo: path of the photo, or the bytes of its file.
+            photo: path, bytes of a file, array or `PIL.Image`, as `read_image` takes them.
+            max_pixels: most pixels that a photo's file may have; see `read_image`.
 
         Returns:
             `Score`.
@@ -133,10 +135,14 @@ class ArtifactScorer(abc.ABC):
             MissingHeadError: if the scorer has no head.
         """
         self.contract.fitted_head()
-        return self.judge(read_image(photo, fit=self.working_size)[None])[0]
+        return self.judge(read_image(photo, self.working_size, max_pixels=max_pixels)[None])[0]
 
     def score_many(
-        self, photos: Sequence[PhotoSource], progress: Progress = silent
+        self,
+        photos: Sequence[PhotoSource],
+        progress: Progress = silent,
+        *,
+        max_pixels: int = MAX_PIXELS,
     ) -> Iterator[Outcome]:
         """Scores many photos, in memory that does not grow with their number.
 
@@ -144,8 +150,9 @@ class ArtifactScorer(abc.ABC):
         photo of 384 x 512 px alone and 62 to 72 ms in batches of four.
 
         Args:
-            photos: paths of the photos, or the bytes of their files.
+            photos: paths of the photos, bytes of their files, arrays or pictures; see `read_image`.
             progress: shows how far the work is.
+            max_pixels: most pixels that a photo's file may have; see `read_image`.
 
         Returns:
             iterator over one `Outcome` for each photo, in the order of the list.
@@ -166,7 +173,7 @@ class ArtifactScorer(abc.ABC):
 
         def read(index: int) -> np.ndarray | ImageError:
             try:
-                return read_image(photos[index], fit=self.working_size)
+                return read_image(photos[index], self.working_size, max_pixels=max_pixels)
             except ImageError as problem:
                 return problem
 
@@ -179,7 +186,7 @@ class ArtifactScorer(abc.ABC):
         try:
             return Outcome(index, self.judge(image[None])[0])
         except ArtifactError as problem:
-            name = "picture in memory" if isinstance(photo, bytes) else photo
+            name = photo if isinstance(photo, (str, os.PathLike)) else "picture in memory"
             return Outcome(index, problem=ImageError(f"{name}: {problem}"))
 
     @abc.abstractmethod

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from reiqa_tf.data.photos import find_photos
+from reiqa_tf.image.reading import MAX_PIXELS
 from reiqa_tf.presets import DEFAULT
 from reiqa_tf.presets.folders import WEIGHTS_FILE, preset_folder, read_metadata
 from reiqa_tf.progress import Progress, silent
@@ -152,13 +153,20 @@ def open_fastest(
     return None, problems
 
 
-def score(photo: PhotoSource, preset: PathLike = DEFAULT, runtime: str = "auto") -> Score:
+def score(
+    photo: PhotoSource,
+    preset: PathLike = DEFAULT,
+    runtime: str = "auto",
+    *,
+    max_pixels: int = MAX_PIXELS,
+) -> Score:
     """Scores one photo; for more, `score_many` or a scorer of `open_scorer` open the preset once.
 
     Args:
-        photo: path of the photo, or the bytes of its file.
+        photo: path, bytes of a file, array or `PIL.Image`, as `read_image` takes them.
         preset: as in `open_scorer`.
         runtime: as in `open_scorer`.
+        max_pixels: most pixels that a photo's file may have; see `read_image`.
 
     Returns:
         `Score`: a number, higher is better, with its interval.
@@ -174,7 +182,7 @@ def score(photo: PhotoSource, preset: PathLike = DEFAULT, runtime: str = "auto")
     print(reiqa_tf.score("photo.jpg"))
     ```
     """
-    return open_scorer(preset, runtime).score(photo)
+    return open_scorer(preset, runtime).score(photo, max_pixels=max_pixels)
 
 
 def score_many(
@@ -182,14 +190,17 @@ def score_many(
     preset: PathLike = DEFAULT,
     runtime: str = "auto",
     progress: Progress = silent,
+    *,
+    max_pixels: int = MAX_PIXELS,
 ) -> Iterator[tuple[PhotoSource, Outcome]]:
     """Scores many photos, in memory that does not grow with their number.
 
     Args:
-        photos: a folder or a pattern, as in `find_photos`, or a list of paths or of files' bytes.
+        photos: a folder or a pattern, as in `find_photos`, or a list of photos as in `score`.
         preset: as in `open_scorer`.
         runtime: as in `open_scorer`.
         progress: shows how far the work is.
+        max_pixels: most pixels that a photo's file may have; see `read_image`.
 
     Returns:
         iterator over pairs of each photo and its `Outcome`: a score, or the reason why there is
@@ -209,7 +220,7 @@ def score_many(
     """
     listed: Sequence[PhotoSource]
     listed = find_photos(photos) if isinstance(photos, (str, os.PathLike)) else list(photos)
-    outcomes = open_scorer(preset, runtime).score_many(listed, progress)
+    outcomes = open_scorer(preset, runtime).score_many(listed, progress, max_pixels=max_pixels)
     return ((listed[outcome.index], outcome) for outcome in outcomes)
 
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 
 from reiqa_tf.errors import ReiqaError
-from reiqa_tf.image.reading import ImageError, read_bytes, read_image
+from reiqa_tf.image.reading import MAX_PIXELS, ImageError, read_bytes, read_image
 from reiqa_tf.progress import Progress, silent
 from reiqa_tf.scoring.cache import FeatureCache, photo_digest
 from reiqa_tf.scoring.reading_ahead import ahead
@@ -45,7 +45,11 @@ class FeatureScorer(Protocol):
         ...
 
     def native_features(
-        self, photo: PhotoSource, compute: ComputeFeatures | None = None
+        self,
+        photo: PhotoSource,
+        compute: ComputeFeatures | None = None,
+        *,
+        max_pixels: int = MAX_PIXELS,
     ) -> np.ndarray:
         """Features of a photo at its own size."""
         ...
@@ -58,18 +62,20 @@ def compute_features(
     cache: FeatureCache | None = None,
     batch_size: int = BATCH_SIZE,
     compute: ComputeFeatures | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> Iterator[Outcome]:
     """Computes the features of many photos, in memory that does not grow with their number.
 
     Args:
         scorer: a built `ReIQAScorer`.
-        photos: paths of the photos, or the bytes of their files.
+        photos: paths of the photos, bytes of their files, arrays or pictures; see `read_image`.
         native_size: whether photos are taken at their own size, in tiles, instead of being
             brought to the scorer's working size.
         cache: an open `FeatureCache`, or None. Features at native size are not cached.
         batch_size: most photos that are computed together.
         compute: what `scorer.compile_features` returned, for those who call often; None compiles
             anew.
+        max_pixels: most pixels that a photo's file may have; see `read_image`.
 
     Yields:
         one `Outcome` with features for each photo, in the order in which they are finished.
@@ -86,10 +92,10 @@ def compute_features(
     """
     compute = compute or scorer.compile_features()
     if native_size:
-        yield from _one_by_one(scorer, photos, compute)
+        yield from _one_by_one(scorer, photos, compute, max_pixels)
         return
     waiting: dict[tuple[int, ...], list[_Read]] = collections.defaultdict(list)
-    for read in _read_ahead(photos, scorer.working_size, cache, 2 * batch_size):
+    for read in _read_ahead(photos, scorer.working_size, cache, 2 * batch_size, max_pixels):
         if isinstance(read, Outcome):
             yield read
             continue
@@ -114,7 +120,7 @@ def feature_table(
 
     Args:
         scorer: a built `ReIQAScorer`.
-        photos: paths of the photos, or the bytes of their files.
+        photos: paths of the photos, bytes of their files, arrays or pictures; see `read_image`.
         progress: shows how far the work is.
         **options: further arguments of `compute_features`.
 
@@ -143,7 +149,11 @@ class _Read:
 
 
 def _read_ahead(
-    photos: Sequence[PhotoSource], fit: int | None, cache: FeatureCache | None, depth: int
+    photos: Sequence[PhotoSource],
+    fit: int | None,
+    cache: FeatureCache | None,
+    depth: int,
+    max_pixels: int,
 ) -> Iterator[_Read | Outcome]:
     """Reads photos in threads, `depth` ahead of the one that is asked for, in their order.
 
@@ -153,15 +163,16 @@ def _read_ahead(
     def read(index: int) -> _Read | Outcome:
         try:
             photo = photos[index]
-            contents = photo if isinstance(photo, bytes) else read_bytes(photo)
+            name = os.fspath(photo) if isinstance(photo, (str, os.PathLike)) else None
+            if isinstance(photo, (str, os.PathLike)):
+                photo = read_bytes(photo)
             digest = None
-            if cache is not None:
-                digest = photo_digest(contents)
+            if cache is not None and isinstance(photo, bytes):
+                digest = photo_digest(photo)
                 known = cache.get(digest)
                 if known is not None:
                     return Outcome(index, features=known)
-            name = None if isinstance(photo, bytes) else os.fspath(photo)
-            return _Read(index, digest, read_image(contents, fit=fit, name=name))
+            return _Read(index, digest, read_image(photo, fit, name, max_pixels))
         except ImageError as problem:
             return Outcome(index, problem=problem)
 
@@ -179,10 +190,15 @@ def _finish(
 
 
 def _one_by_one(
-    scorer: FeatureScorer, photos: Sequence[PhotoSource], compute: ComputeFeatures
+    scorer: FeatureScorer,
+    photos: Sequence[PhotoSource],
+    compute: ComputeFeatures,
+    max_pixels: int,
 ) -> Iterator[Outcome]:
     for index, photo in enumerate(photos):
         try:
-            yield Outcome(index, features=scorer.native_features(photo, compute))
+            yield Outcome(
+                index, features=scorer.native_features(photo, compute, max_pixels=max_pixels)
+            )
         except ImageError as problem:
             yield Outcome(index, problem=problem)

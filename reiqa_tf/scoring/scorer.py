@@ -7,14 +7,16 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol, TypeAlias
 
 import numpy as np
+from PIL import Image
 
 from reiqa_tf.errors import ReiqaError
+from reiqa_tf.image.reading import MAX_PIXELS
 from reiqa_tf.progress import Progress, silent
 from reiqa_tf.scoring.score import Score
 from reiqa_tf.typing import PathLike
 
-PhotoSource: TypeAlias = PathLike | bytes
-"""A photo as people name it: the path of its file, or the bytes of the file."""
+PhotoSource: TypeAlias = PathLike | bytes | np.ndarray | Image.Image
+"""A photo as `read_image` takes it: the path of its file, the bytes of the file, or a picture."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,11 +93,12 @@ class Scorer(Protocol):
         """
         ...
 
-    def score(self, photo: PhotoSource) -> Score:
+    def score(self, photo: PhotoSource, *, max_pixels: int = MAX_PIXELS) -> Score:
         """Scores one photo.
 
         Args:
-            photo: path of the photo, or the bytes of its file.
+            photo: path, bytes of a file, array or `PIL.Image`, as `read_image` takes them.
+            max_pixels: most pixels that a photo's file may have; see `read_image`.
 
         Returns:
             `Score`.
@@ -107,13 +110,18 @@ class Scorer(Protocol):
         ...
 
     def score_many(
-        self, photos: Sequence[PhotoSource], progress: Progress = silent
+        self,
+        photos: Sequence[PhotoSource],
+        progress: Progress = silent,
+        *,
+        max_pixels: int = MAX_PIXELS,
     ) -> Iterator[Outcome]:
         """Scores many photos, in memory that does not grow with their number.
 
         Args:
-            photos: paths of the photos, or the bytes of their files.
+            photos: paths of the photos, bytes of their files, arrays or pictures; see `read_image`.
             progress: shows how far the work is.
+            max_pixels: most pixels that a photo's file may have; see `read_image`.
 
         Returns:
             iterator over one `Outcome` for each photo, in the order in which they are finished.
