@@ -29,6 +29,8 @@ PROFILE_PREFIX = b"ICC_PROFILE\x00"
 
 _ORIENTATION = 0x0112
 _PHOTOMETRIC = 0x0106
+_BITS = 0x0102
+_PLANES = 0x011C
 _PROFILE = 0x8773
 _XMP = 0x02BC
 _MOST_ENTRIES = 512
@@ -51,6 +53,7 @@ class Container:
         is_end_missing: whether the mark at the end of a JPEG was missing and has been put there.
         is_white_zero: whether the levels of a grey TIFF count from white (0) to black.
         is_ink_unsure: whether a JPEG of four colours does not say how it counts ink.
+        refusal: why the picture cannot be read right, where the decoder would not notice; or None.
     """
 
     pixels: bytes
@@ -59,6 +62,7 @@ class Container:
     is_end_missing: bool = False
     is_white_zero: bool = False
     is_ink_unsure: bool = False
+    refusal: str | None = None
 
 
 def split(contents: bytes) -> Container:
@@ -279,6 +283,11 @@ _TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 
 _TYPE_SIZES |= {16: 8, 17: 8, 18: 8}
 _WHOLE_NUMBERS = {3: "H", 4: "I"}
 
+_DEEP_PLANES = (
+    "a TIFF of more than 8 bits whose colours lie in planes of their own, which Pillow reads "
+    "wrong. Save it with interleaved colours, or as PNG."
+)
+
 _NEEDED_ENTRIES = {
     *range(254, 260),  # kind, width, height, bits, compression
     _PHOTOMETRIC,
@@ -379,15 +388,18 @@ def _split_tiff(contents: bytes) -> Container:
     directory += struct.pack(layout.offset, 0)
     pixels = contents[:header] + pointer + contents[header + len(pointer) :]
     pixels += b"\x00" * (len(contents) % 2) + directory
-    orientation = by_tag.get(_ORIENTATION)
-    photometric = by_tag.get(_PHOTOMETRIC)
+
+    def number(tag: int) -> int | None:
+        return _number(layout, by_tag[tag]) if tag in by_tag else None
+
+    has_deep_planes = number(_PLANES) == 2 and (number(_BITS) or 0) > 8
     xmp = by_tag[_XMP].value if _XMP in by_tag else b""
-    said = None if orientation is None else _number(layout, orientation)
     return Container(
         pixels,
-        _valid(said) if orientation is not None else _xmp_orientation(xmp),
+        _valid(number(_ORIENTATION)) if _ORIENTATION in by_tag else _xmp_orientation(xmp),
         by_tag[_PROFILE].value if _PROFILE in by_tag else None,
-        is_white_zero=photometric is not None and _number(layout, photometric) == 0,
+        is_white_zero=number(_PHOTOMETRIC) == 0,
+        refusal=_DEEP_PLANES if has_deep_planes else None,
     )
 
 

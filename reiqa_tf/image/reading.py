@@ -152,6 +152,8 @@ def _decode(contents: bytes, name: str, fit: int | None, max_pixels: int) -> Ima
             "received something else or a damaged header."
         )
     container = containers.split(contents)
+    if container.refusal is not None:
+        raise ImageError(f"{name}: {container.refusal}")
     with format_row.open(container.pixels) as picture:
         _check_size(picture.size, name, fit)
         pixels = picture.width * picture.height

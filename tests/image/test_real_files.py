@@ -4,6 +4,7 @@ tests/cases/README.md says how each was made.
 """
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -182,6 +183,64 @@ def _compare_damaged(photo, seeds):
         different += np.abs(np.int16(served) - np.int16(expected)).max() > 1
     assert different <= max(1, len(seeds) // 50)
     return different
+
+
+# -- TIFF, laid out in every way.
+
+
+def _tiff(image, planes, bits, order, photometric=2):
+    """A TIFF without compression, written out entry by entry."""
+    count = 1 if image.ndim == 2 else image.shape[2]
+    levels = (image.astype(np.uint32) * (257 if bits == 16 else 1)).astype(f"{order}u{bits // 8}")
+    strips = [levels[..., i].tobytes() for i in range(count)] if planes == 2 else [levels.tobytes()]
+    data, offsets = b"", []
+    for strip in strips:
+        offsets.append(8 + len(data))
+        data += strip
+    entries = []
+    for tag, kind, values in (
+        (256, "I", [image.shape[1]]),
+        (257, "I", [image.shape[0]]),
+        (258, "H", [bits] * count),
+        (259, "H", [1]),
+        (262, "H", [photometric]),
+        (273, "I", offsets),
+        (277, "H", [count]),
+        (278, "I", [image.shape[0]]),
+        (279, "I", [len(strip) for strip in strips]),
+        (284, "H", [planes]),
+    ):
+        value = struct.pack(f"{order}{len(values)}{kind}", *values)
+        if len(value) > 4:
+            data, value = data + value, struct.pack(f"{order}I", 8 + len(data))
+        code = {"H": 3, "I": 4}[kind]
+        entries.append(struct.pack(f"{order}HHI", tag, code, len(values)) + value.ljust(4, b"\x00"))
+    header = b"II" if order == "<" else b"MM"
+    header += struct.pack(f"{order}HI", 42, 8 + len(data))
+    directory = struct.pack(f"{order}H", len(entries)) + b"".join(entries) + b"\x00" * 4
+    return header + data + directory
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(("planes", "bits"), [(1, 8), (1, 16), (2, 8)])
+def test_a_tiff_in_colour_is_read_right(photo, planes, bits, order):
+    image = photo[100:180, 300:400]
+    np.testing.assert_array_equal(read_image(_tiff(image, planes, bits, order)), image)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_tiff_of_sixteen_bits_in_planes_is_refused_by_name(photo, order):
+    with pytest.raises(ImageError, match="colours lie in planes"):
+        read_image(_tiff(photo[100:180, 300:400], 2, 16, order))
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("photometric", [0, 1])
+def test_a_grey_tiff_counts_from_white_or_from_black(photo, bits, photometric):
+    image = photo[100:180, 300:400, 1]
+    expected = 255 - image if photometric == 0 else image
+    received = read_image(_tiff(image, 1, bits, "<", photometric))
+    np.testing.assert_array_equal(received[..., 1], expected)
 
 
 # -- Colour profiles.
