@@ -90,7 +90,7 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
         metavar="FOLDER",
         help="take the splits that another run wrote into its folder `splits`",
     )
-    regression_flags.add_to(parser)
+    regression_flags.add_regression_flags(parser)
     parser.add_argument(
         "--ablation",
         action="store_true",
@@ -129,7 +129,7 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
         help="take over what others computed: the caches of shards, or Parquet files of "
         "`reiqa beam-score --features`",
     )
-    cache_flags.add_to(parser)
+    cache_flags.add_cache_flags(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

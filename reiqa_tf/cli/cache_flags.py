@@ -12,7 +12,7 @@ KEPT = "features so far are kept; run the same command again"
 """What a command says on Ctrl-C."""
 
 
-def add_to(parser: argparse.ArgumentParser) -> None:
+def add_cache_flags(parser: argparse.ArgumentParser) -> None:
     """Adds `--cache` and `--no-cache`."""
     parser.add_argument("--cache", metavar="FILE", help="keep features in this file")
     parser.add_argument("--no-cache", action="store_true", help="keep no features")

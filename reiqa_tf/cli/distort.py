@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     photo = read_image(arguments.photo, fit=max(arguments.side, 48))
     rows = [
-        contact_sheet.Row(
+        contact_sheet.PictureRow(
             heading=f"{DISTORTIONS.index(distortion) + 1}  {distortion.name}: {distortion.unit}"
             + ("" if distortion.ordered else " (not ordered)"),
             images=[

@@ -36,7 +36,7 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
     parser.add_argument(
         "--lower-is-better", action="store_true", help="the scores are DMOS: mirror them"
     )
-    cache_flags.add_to(parser)
+    cache_flags.add_cache_flags(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -58,7 +58,7 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
         metavar="PX",
         help="bring larger photos into a square of this side (default: that of the preset)",
     )
-    regression_flags.add_to(parser)
+    regression_flags.add_regression_flags(parser)
     parser.add_argument(
         "--ladders",
         type=int,
@@ -88,7 +88,7 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
     parser.add_argument("--description", help="a line about the preset, for its metadata")
     parser.add_argument("--data", help="a line about the photos, for its metadata")
     parser.add_argument("--license", help="of the preset, for its metadata")
-    cache_flags.add_to(parser)
+    cache_flags.add_cache_flags(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

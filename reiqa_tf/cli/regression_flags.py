@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from reiqa_tf.fitting.regression import Regression
 
 
-def add_to(parser: argparse.ArgumentParser) -> None:
+def add_regression_flags(parser: argparse.ArgumentParser) -> None:
     """Adds `--regressor`, `--strengths` and `--scale-floor`."""
     parser.add_argument(
         "--regressor",

@@ -50,7 +50,7 @@ class NeedsKerasError(ReiqaError):
     """An option that no light runtime has."""
 
 
-class Row(TypedDict):
+class ScoreRow(TypedDict):
     """A scored photo, as it is printed."""
 
     photo: str
@@ -72,14 +72,14 @@ class Page:
         native_size: whether photos were taken at their own size.
     """
 
-    rows: list[Row]
+    rows: list[ScoreRow]
     problems: list[ReiqaError]
     scorer: Scorer
     preset: str
     native_size: bool
 
 
-_SORT_KEYS: dict[str, Callable[[Row], float | str]] = {
+_SORT_KEYS: dict[str, Callable[[ScoreRow], float | str]] = {
     "score": lambda row: row["score"],
     "-score": lambda row: -row["score"],
     "photo": lambda row: row["photo"],
@@ -156,7 +156,7 @@ def run(arguments: argparse.Namespace) -> int:
     scorer = _open(arguments)
     if not (arguments.features or scorer.has_head):
         raise MissingHeadError
-    rows: dict[int, Row] = {}
+    rows: dict[int, ScoreRow] = {}
     table: dict[int, np.ndarray] = {}
     try:
         for outcome in _outcomes(scorer, photos, arguments):
@@ -288,7 +288,7 @@ def _listed(contents: bytes) -> list[str] | None:
     return [path if os.path.lexists(path) else path.strip() for path in paths]
 
 
-def _row(name: str, score: Score) -> Row:
+def _row(name: str, score: Score) -> ScoreRow:
     return {
         "photo": name,
         "score": float(score),
@@ -346,7 +346,7 @@ def _print_json_lines(page: Page) -> None:
 
 def _print_csv(page: Page) -> None:
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(Row.__annotations__))
+    writer = csv.DictWriter(text, list(ScoreRow.__annotations__))
     writer.writeheader()
     writer.writerows(page.rows)
     sys.stdout.write(text.getvalue())

@@ -11,7 +11,7 @@ from reiqa_tf.cli.startup import start_tensorflow
 if TYPE_CHECKING:
     import numpy as np
 
-    from reiqa_tf.image.contact_sheet import Row
+    from reiqa_tf.image.contact_sheet import PictureRow
 
 _EXAMPLES = """\
   reiqa views photo.jpg --out views.png                    pairs for the quality-aware encoder
@@ -55,9 +55,9 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _quality_rows(photo: np.ndarray, patch: int, seed: int) -> list[Row]:
+def _quality_rows(photo: np.ndarray, patch: int, seed: int) -> list[PictureRow]:
     from reiqa_tf.distortions.bank import DISTORTIONS
-    from reiqa_tf.image.contact_sheet import Row
+    from reiqa_tf.image.contact_sheet import PictureRow
     from reiqa_tf.pretraining.quality_views import CLEAN, QualityViews
 
     views = QualityViews(patch)
@@ -78,12 +78,12 @@ def _quality_rows(photo: np.ndarray, patch: int, seed: int) -> list[Row]:
             images += [queries[pair], keys[pair]]
             swapped = ", swapped" if plan.swapped.numpy()[scale, version] else ""
             captions += [f"query, {size}{swapped}", f"key, {size}{swapped}"]
-        rows.append(Row(heading, images, captions))
+        rows.append(PictureRow(heading, images, captions))
     return rows
 
 
-def _content_rows(photo: np.ndarray, patch: int, seed: int) -> list[Row]:
-    from reiqa_tf.image.contact_sheet import Row
+def _content_rows(photo: np.ndarray, patch: int, seed: int) -> list[PictureRow]:
+    from reiqa_tf.image.contact_sheet import PictureRow
     from reiqa_tf.pretraining.content_views import ContentViews
 
     views = ContentViews(patch)
@@ -91,7 +91,9 @@ def _content_rows(photo: np.ndarray, patch: int, seed: int) -> list[Row]:
     for number in range(8):
         query, key = views(photo, (seed, number))
         rows.append(
-            Row(f"seed ({seed}, {number})", [query[0].numpy(), key[0].numpy()], ["query", "key"])
+            PictureRow(
+                f"seed ({seed}, {number})", [query[0].numpy(), key[0].numpy()], ["query", "key"]
+            )
         )
     return rows
 

@@ -91,7 +91,7 @@ for _kind in (
     tones.MeanShift,
     resizes.ResizeBicubic,
     tones.Sharpen,
-    tones.Contrast,
+    tones.ContrastCurve,
     patches.ColorBlock,
     resizes.Pixelate,
     patches.NonEccentricity,

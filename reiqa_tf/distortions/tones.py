@@ -59,7 +59,7 @@ _CUBIC_FIT = np.linalg.pinv(np.vander([0.0, 0.3, 0.5, 0.7, 1.0], 4))
 """From values at these points to the coefficients of the least-squares cubic, highest first."""
 
 
-class Contrast(Distortion):
+class ContrastCurve(Distortion):
     """The least-squares cubic through an S of the given strength."""
 
     name = "contrast"

@@ -19,7 +19,7 @@ _JPEG_QUALITY = 76
 
 
 @dataclasses.dataclass(frozen=True)
-class Row:
+class PictureRow:
     """A heading and pictures of one size below it.
 
     Attributes:
@@ -33,11 +33,11 @@ class Row:
     captions: list[str]
 
 
-def draw(rows: Sequence[Row], title: str, columns: int = 1) -> Image.Image:
+def draw(rows: Sequence[PictureRow], title: str, columns: int = 1) -> Image.Image:
     """Lays rows out one below the other.
 
     Args:
-        rows: list of `Row`, all with as many pictures of one size.
+        rows: list of `PictureRow`, all with as many pictures of one size.
         title: line at the top.
         columns: number of columns; the first is filled from top to bottom, then the next.
 

@@ -33,7 +33,7 @@ class Normalization:
 
 
 @dataclasses.dataclass(frozen=True)
-class Encoder:
+class EncoderDesign:
     """`reiqa_tf.models.encoder.ReIQAEncoder`."""
 
     backbone: ResNet | EfficientNetLite

@@ -12,7 +12,7 @@ from keras import ops
 
 from reiqa_tf.image.scaling import half_size, to_unit_range
 from reiqa_tf.models.backbone import Backbone
-from reiqa_tf.models.designs import Encoder
+from reiqa_tf.models.designs import EncoderDesign
 from reiqa_tf.presets.storage import storable
 from reiqa_tf.typing import Shape, Tensor
 
@@ -75,7 +75,7 @@ class ReIQAEncoder(keras.Model):
         backbone: Backbone,
         normalization: Mapping[str, Sequence[float]] | None = None,
         stages: Sequence[str] | None = None,
-        pooling: str = Encoder.pooling,
+        pooling: str = EncoderDesign.pooling,
         name: str = "encoder",
         **kwargs: Any,
     ) -> None:

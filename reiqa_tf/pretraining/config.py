@@ -39,7 +39,7 @@ __all__ = [
 
 
 @dataclasses.dataclass(frozen=True)
-class Encoder(designs.Encoder):
+class Encoder(designs.EncoderDesign):
     """`reiqa_tf.models.encoder.ReIQAEncoder`, and the weights that its training begins with.
 
     `start` is a preset, by name or folder, whose backbone's weights the training begins with; of

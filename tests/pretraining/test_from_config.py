@@ -66,7 +66,7 @@ def test_a_run_starts_from_the_first_stages_of_a_preset(tmp_path, experts, sourc
     [
         (designs.ResNet, ResNetBackbone),
         (designs.EfficientNetLite, EfficientNetLiteBackbone),
-        (designs.Encoder, ReIQAEncoder),
+        (designs.EncoderDesign, ReIQAEncoder),
         (configuration.QualityPairs, QualityViews),
         (configuration.ContentPairs, ContentViews),
         (configuration.Contrast, MoCo),
