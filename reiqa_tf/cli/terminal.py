@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import functools
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
@@ -54,27 +53,6 @@ def add_parser(
     return parser
 
 
-def progress(description: str, total: int) -> Callable[[Iterable[_Item]], Iterable[_Item]]:
-    """Makes a wrapper for iterators that shows a progress bar while they are walked.
-
-    The bar goes to stderr, and only where that is a terminal.
-
-    Args:
-        description: what is being done.
-        total: number of items.
-
-    Returns:
-        function from an iterable to an iterable of the same items.
-    """
-    if not sys.stderr.isatty():
-        return iter
-    from rich.console import Console
-    from rich.progress import track
-
-    console = Console(stderr=True)
-    return functools.partial(track, description=description, total=total, console=console)
-
-
 def show_progress(items: Iterable[_Item], title: str, total: int) -> Iterator[_Item]:
     """A `reiqa_tf.progress.Progress`: a bar on stderr where that is a terminal.
 
@@ -86,7 +64,12 @@ def show_progress(items: Iterable[_Item], title: str, total: int) -> Iterator[_I
     Returns:
         iterator over the same items.
     """
-    return iter(progress(title, total)(items))
+    if not sys.stderr.isatty():
+        return iter(items)
+    from rich.console import Console
+    from rich.progress import track
+
+    return iter(track(items, title, total, console=Console(stderr=True)))
 
 
 def print_table(

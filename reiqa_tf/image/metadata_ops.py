@@ -6,6 +6,7 @@ hold up the others, and for servers that have none.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -76,15 +77,15 @@ def said_in_jpeg(contents: tf.Tensor) -> Said:
             lambda: _part(contents, offset + 4, length - 2),
             lambda: tf.constant(b""),
         )
-        is_exif = (mark == 0xE1) & _begins(payload, EXIF_PREFIX) & (found["exif"] == b"")
-        is_xmp = (mark == 0xE1) & _begins(payload, XMP_PREFIX)
-        is_profile = (mark == 0xE2) & _begins(payload, PROFILE_PREFIX)
+        is_exif = (mark == 0xE1) & begins(payload, EXIF_PREFIX) & (found["exif"] == b"")
+        is_xmp = (mark == 0xE1) & begins(payload, XMP_PREFIX)
+        is_profile = (mark == 0xE2) & begins(payload, PROFILE_PREFIX)
         is_profile &= tf.strings.length(payload) > 14
         found = {
             "exif": tf.where(is_exif, payload, found["exif"]),
             "xmp": found["xmp"] + _if(is_xmp, _without(payload, len(XMP_PREFIX))),
             "profile": found["profile"] + _if(is_profile, _without(payload, 14)),
-            "adobe": found["adobe"] | ((mark == 0xEE) & _begins(payload, b"Adobe")),
+            "adobe": found["adobe"] | ((mark == 0xEE) & begins(payload, b"Adobe")),
             "frame": tf.where(is_frame, mark, found["frame"]),
         }
         steps = tf.where(is_stray, 1, tf.where(is_bare, 2, tf.where(is_last, 0, 2 + length)))
@@ -128,7 +129,7 @@ def said_in_png(contents: tf.Tensor) -> Said:
     end = tf.strings.length(contents)
 
     def step(offset: tf.Tensor, found: dict[str, tf.Tensor]) -> tuple:
-        length = _number(_numbers(tf.strings.substr(contents, offset, 4)))
+        length = whole_number(_numbers(tf.strings.substr(contents, offset, 4)))
         name = tf.strings.substr(contents, offset + 4, 4)
         left = end - offset - 12
         length = tf.where((length < 0) | (length > left), left, length)
@@ -212,7 +213,7 @@ def _xmp_orientation(xmp: tf.Tensor) -> tf.Tensor:
 def _exif_orientation(exif: tf.Tensor) -> tf.Tensor:
     """The orientation in EXIF data, however damaged; 0 where nothing is said."""
     for _ in range(_EXIF_PREFIXES):
-        has_prefix = _begins(exif, EXIF_PREFIX)
+        has_prefix = begins(exif, EXIF_PREFIX)
         exif = tf.where(has_prefix, _without(exif, len(EXIF_PREFIX)), exif)
     tiff = _numbers(exif)[:_MOST_EXIF]
     size = tf.size(tiff)
@@ -252,7 +253,7 @@ def _png_text(name: tf.Tensor, payload: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor
     rest = _behind_zero(payload)
     length = tf.strings.length(payload) - tf.strings.length(rest) - 1
     keyword = tf.strings.substr(payload, 0, tf.maximum(length, 0))
-    is_packed = (name == b"iTXt") & _begins(rest, b"\x01")
+    is_packed = (name == b"iTXt") & begins(rest, b"\x01")
     text = tf.case(
         [
             (name == b"zTXt", lambda: _unpacked(_without(rest, 1))),
@@ -272,13 +273,10 @@ def _behind_zero(text: tf.Tensor) -> tf.Tensor:
 
 
 def _unpacked(packed: tf.Tensor) -> tf.Tensor:
-    """What zlib packed, or nothing where it is damaged: a graph cannot catch, a dataset can."""
-    tried = tf.data.Dataset.from_tensors(packed)
-    tried = tried.map(lambda text: tf.io.decode_compressed(text, "ZLIB")).ignore_errors()
-    either = tried.concatenate(tf.data.Dataset.from_tensors(tf.constant(b""))).take(1)
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    return either.with_options(options).get_single_element()
+    """What zlib packed, or nothing where it is damaged."""
+    return unless_it_fails(
+        lambda text: tf.io.decode_compressed(text, "ZLIB"), packed, tf.constant(b"")
+    )
 
 
 def _from_hexadecimal(text: tf.Tensor) -> tf.Tensor:
@@ -304,7 +302,8 @@ def _without(text: tf.Tensor, count: int) -> tf.Tensor:
     return tf.strings.substr(text, tf.minimum(count, length), tf.maximum(length - count, 0))
 
 
-def _begins(text: tf.Tensor, magic: bytes) -> tf.Tensor:
+def begins(text: tf.Tensor, magic: bytes) -> tf.Tensor:
+    """Tells whether a text begins with some bytes."""
     return tf.strings.substr(text, 0, tf.minimum(len(magic), tf.strings.length(text))) == magic
 
 
@@ -316,6 +315,19 @@ def _numbers(text: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.io.decode_raw(text, tf.uint8), tf.int32)
 
 
-def _number(levels: tf.Tensor) -> tf.Tensor:
+def whole_number(levels: tf.Tensor) -> tf.Tensor:
     """The number that four bytes are, the highest first."""
-    return tf.reduce_sum(levels * [1 << 24, 1 << 16, 1 << 8, 1])
+    return tf.reduce_sum(tf.cast(levels, tf.int32) * [1 << 24, 1 << 16, 1 << 8, 1])
+
+
+def unless_it_fails(
+    decode: Callable[[tf.Tensor], tf.Tensor], contents: tf.Tensor, otherwise: tf.Tensor
+) -> tf.Tensor:
+    """What `decode` returns, or `otherwise` where it fails: a graph cannot catch, a dataset can."""
+    options = tf.data.Options()
+    # Tuning itself would cost a dataset of one element ten times what decoding costs.
+    options.autotune.enabled = False
+    options.experimental_optimization.apply_default_optimizations = False
+    tried = tf.data.Dataset.from_tensors(contents).map(decode).ignore_errors()
+    either = tried.concatenate(tf.data.Dataset.from_tensors(otherwise)).take(1)
+    return either.with_options(options).get_single_element()

@@ -5,13 +5,19 @@ own operators do everything, a server needs nothing else, and what cannot be rea
 a message that says which photo and why.
 """
 
-from collections.abc import Callable
-
 import tensorflow as tf
 
 from reiqa_tf.image import profile_ops
+from reiqa_tf.image.containers import JPEG_MAGIC, PNG_MAGIC
 from reiqa_tf.image.decoding import LOSSY_FRAMES, decode_jpeg, is_one_of, turned
-from reiqa_tf.image.metadata_ops import Said, said_in_jpeg, said_in_png
+from reiqa_tf.image.metadata_ops import (
+    Said,
+    begins,
+    said_in_jpeg,
+    said_in_png,
+    unless_it_fails,
+    whole_number,
+)
 from reiqa_tf.image.reading import (
     BACKGROUND,
     END_NOISE,
@@ -59,13 +65,13 @@ def decode_served_photo(contents: tf.Tensor, name: tf.Tensor, fit: int | None = 
             smaller than `MINIMUM_SIDE` in one direction (once it is shrunk, too), larger than
             `MAX_PIXELS`, or of a kind that cannot be read here. (While the graph runs.)
     """
-    is_jpeg = _begins(contents, b"\xff\xd8\xff")
-    is_png = _begins(contents, b"\x89PNG\r\n\x1a\n")
+    is_jpeg = begins(contents, JPEG_MAGIC)
+    is_png = begins(contents, PNG_MAGIC)
     kind = tf.where(is_jpeg, "JPEG", "PNG")
     shape = tf.case(
         [
-            (is_jpeg, lambda: _unless_it_fails(_jpeg_shape, contents, tf.zeros(3, tf.int32))),
-            (is_png, lambda: _unless_it_fails(_png_shape, contents, tf.zeros(3, tf.int32))),
+            (is_jpeg, lambda: unless_it_fails(_jpeg_shape, contents, tf.zeros(3, tf.int32))),
+            (is_png, lambda: unless_it_fails(_png_shape, contents, tf.zeros(3, tf.int32))),
         ],
         default=lambda: tf.zeros(3, tf.int32),
     )
@@ -85,13 +91,13 @@ def decode_served_photo(contents: tf.Tensor, name: tf.Tensor, fit: int | None = 
         [
             (
                 is_wanted & is_jpeg,
-                lambda: _unless_it_fails(
+                lambda: unless_it_fails(
                     lambda file: _jpeg(file, said, shape, fit), contents, nothing
                 ),
             ),
             (
                 is_wanted & is_png,
-                lambda: _unless_it_fails(lambda file: _png(file, said, fate), contents, nothing),
+                lambda: unless_it_fails(lambda file: _png(file, said, fate), contents, nothing),
             ),
         ],
         default=lambda: nothing,
@@ -165,10 +171,6 @@ def _shrunk_side(size: tf.Tensor, fit: int | None) -> tf.Tensor:
     return tf.where(longer <= fit, shorter, shrunk)
 
 
-def _begins(contents: tf.Tensor, magic: bytes) -> tf.Tensor:
-    return tf.strings.substr(contents, 0, len(magic)) == magic
-
-
 def _text(number: tf.Tensor) -> tf.Tensor:
     return tf.strings.as_string(number)
 
@@ -180,21 +182,8 @@ def _pixels(size: tf.Tensor) -> tf.Tensor:
 def _foreign(contents: tf.Tensor) -> tf.Tensor:
     known = tf.constant("something else")
     for magic, kind in _UNREADABLE.items():
-        known = tf.where(_begins(contents, magic), kind, known)
+        known = tf.where(begins(contents, magic), kind, known)
     return tf.strings.join(["expected a JPEG or a PNG; received ", known])
-
-
-def _unless_it_fails(
-    decode: Callable[[tf.Tensor], tf.Tensor], contents: tf.Tensor, otherwise: tf.Tensor
-) -> tf.Tensor:
-    """What `decode` returns, or `otherwise` where it fails: a graph cannot catch, a dataset can."""
-    options = tf.data.Options()
-    # Tuning itself would cost a dataset of one element ten times what decoding costs.
-    options.autotune.enabled = False
-    options.experimental_optimization.apply_default_optimizations = False
-    tried = tf.data.Dataset.from_tensors(contents).map(decode).ignore_errors()
-    either = tried.concatenate(tf.data.Dataset.from_tensors(otherwise)).take(1)
-    return either.with_options(options).get_single_element()
 
 
 def _jpeg_shape(contents: tf.Tensor) -> tf.Tensor:
@@ -205,12 +194,9 @@ def _png_shape(contents: tf.Tensor) -> tf.Tensor:
     numbers = tf.io.decode_raw(tf.strings.substr(contents, 16, 10), tf.uint8)
     is_grey = numbers[9] == _GREY
     # Lengths of 2**31 and more, which no PNG may have, become negative: too small.
-    return tf.stack([_number(numbers[4:8]), _number(numbers[:4]), tf.where(is_grey, 1, 3)])
-
-
-def _number(levels: tf.Tensor) -> tf.Tensor:
-    """The number that four bytes are, the highest first."""
-    return tf.reduce_sum(tf.cast(levels, tf.int32) * [1 << 24, 1 << 16, 1 << 8, 1])
+    return tf.stack(
+        [whole_number(numbers[4:8]), whole_number(numbers[:4]), tf.where(is_grey, 1, 3)]
+    )
 
 
 def _jpeg(contents: tf.Tensor, said: Said, shape: tf.Tensor, fit: int | None) -> tf.Tensor:
