@@ -10,9 +10,9 @@ import numpy as np
 
 from reiqa_tf.errors import ReiqaError
 from reiqa_tf.export.quiet import quiet
-from reiqa_tf.export.serving import folded_function
+from reiqa_tf.export.serving import all_outputs, folded_function
 from reiqa_tf.models.scorer import ReIQAScorer
-from reiqa_tf.runtimes.contract import IMAGES, Contract
+from reiqa_tf.runtimes.contract import FEATURES, IMAGES, Contract
 
 if TYPE_CHECKING:
     import onnx
@@ -44,8 +44,9 @@ def convert_onnx(scorer: ReIQAScorer, precision: str, contract: Contract) -> byt
             values as JSON, beside the `Image.` entries that ONNX defines for pictures.
 
     Returns:
-        bytes of the file: input `images`, uint8 `[N, H, W, 3]`, outputs as
-        the contract says.
+        bytes of the file: input `images`, uint8 `[N, H, W, 3]`, outputs as the contract says, and
+        `features` `[N, F]` behind them. A runtime computes the outputs that it is asked for, and
+        the features are computed on the way to a score: they cost nothing.
 
     Raises:
         ONNXError: if there is no such precision, the weights do not fit into it, or the converter
@@ -55,7 +56,8 @@ def convert_onnx(scorer: ReIQAScorer, precision: str, contract: Contract) -> byt
     ```text
     model = convert_onnx(scorer, "float32", Contract.of(scorer, "my_preset", sha256))
     session = onnxruntime.InferenceSession(model)
-    score, distance = session.run(None, {"images": images})
+    (score,) = session.run(["score"], {"images": images})
+    (features,) = session.run(["features"], {"images": images})
     ```
     """
     import onnx
@@ -67,7 +69,7 @@ def convert_onnx(scorer: ReIQAScorer, precision: str, contract: Contract) -> byt
             f"precision: expected one of {', '.join(PRECISIONS)}. Received: {precision!r}"
         )
     model = _convert(scorer)
-    _name_dimensions(model.graph, contract.outputs)
+    _name_dimensions(model.graph, tuple(dict.fromkeys((*contract.outputs, FEATURES))))
     store_kernels_as_halves(model, scorer)
     PRECISIONS[precision](model.graph)
     foreign = {node.domain for node in model.graph.node} - _STANDARD_DOMAINS
@@ -97,7 +99,7 @@ def _convert(scorer: ReIQAScorer) -> onnx.ModelProto:
     """The scorer as an `onnx.ModelProto` in float32."""
     import tf2onnx
 
-    function = folded_function(scorer)
+    function = folded_function(scorer, compute=all_outputs)
     with quiet():
         model, _ = tf2onnx.convert.from_function(function, function.input_signature, opset=OPSET)
     return model

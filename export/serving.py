@@ -62,7 +62,10 @@ def all_outputs(scorer: ReIQAScorer, images: Tensor) -> Outputs:
 
 
 def folded_function(
-    scorer: ReIQAScorer, size: Size | None = None, batch_size: int | None = None
+    scorer: ReIQAScorer,
+    size: Size | None = None,
+    batch_size: int | None = None,
+    compute: Callable[[ReIQAScorer, Tensor], Outputs] = contract_outputs,
 ) -> GraphFunction:
     """Makes the graph function that the TFLite and ONNX converters take.
 
@@ -73,10 +76,11 @@ def folded_function(
         scorer: a built `ReIQAScorer`.
         size: `(height, width)` in pixels, or None for any size.
         batch_size: number of pictures, or None for any.
+        compute: `contract_outputs` or `all_outputs`.
 
     Returns:
         `tf.function` with one signature, from `images`, uint8 `(batch_size, *size, 3)`, to what
-        `contract_outputs` says.
+        `compute` returns.
 
     Example:
     ```python
@@ -96,7 +100,7 @@ def folded_function(
     def folded(images: Tensor) -> Outputs:
         constants = [(variable, tf.constant(array)) for variable, array in weights]
         with keras.StatelessScope(state_mapping=constants):
-            return contract_outputs(scorer, images)
+            return compute(scorer, images)
 
     return folded
 

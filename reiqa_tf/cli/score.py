@@ -219,10 +219,12 @@ def _outcomes(
         return keras_scorer.score_many(
             photos, terminal.show_progress, arguments.native_size, max_pixels=max_pixels
         )
-    from reiqa_tf.scoring.features import compute_features
+    from reiqa_tf.scoring.features import compute_features, compute_native_features
 
-    outcomes = compute_features(
-        keras_scorer, photos, native_size=arguments.native_size, max_pixels=max_pixels
+    outcomes = (
+        compute_native_features(keras_scorer, photos, max_pixels)
+        if arguments.native_size
+        else compute_features(keras_scorer, photos, max_pixels=max_pixels)
     )
     return terminal.show_progress(outcomes, "features", len(photos))
 

@@ -20,7 +20,7 @@ from reiqa_tf.presets.folders import PresetError
 from reiqa_tf.presets.storage import load_model, save_model, storable
 from reiqa_tf.progress import Progress, silent
 from reiqa_tf.scoring.cache import FeatureCache
-from reiqa_tf.scoring.features import ComputeFeatures, compute_features
+from reiqa_tf.scoring.features import ComputeFeatures, compute_features, compute_native_features
 from reiqa_tf.scoring.score import MissingHeadError, Score, with_intervals
 from reiqa_tf.scoring.scorer import Outcome, PhotoSource
 from reiqa_tf.typing import PathLike, Shape, Tensor
@@ -260,7 +260,7 @@ class ReIQAScorer(keras.Model):
             photos: paths of the photos, bytes of their files, arrays or pictures; see `read_image`.
             progress: shows how far the work is.
             native_size: as in `score`.
-            cache: an open `FeatureCache`, or None.
+            cache: an open `FeatureCache`, or None. Features at native size are not cached.
             max_pixels: most pixels that a photo's file may have; see `read_image`.
 
         Returns:
@@ -280,8 +280,10 @@ class ReIQAScorer(keras.Model):
         ```
         """
         self.fitted_head()
-        outcomes = compute_features(
-            self, photos, native_size=native_size, cache=cache, max_pixels=max_pixels
+        outcomes = (
+            compute_native_features(self, photos, max_pixels)
+            if native_size
+            else compute_features(self, photos, cache, max_pixels=max_pixels)
         )
         return map(self._with_score, progress(outcomes, "scoring", len(photos)))
 

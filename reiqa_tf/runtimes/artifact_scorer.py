@@ -79,13 +79,7 @@ class ArtifactScorer(abc.ABC):
             ValueError: if the images are something else.
             ArtifactError: if the file takes other sizes alone, or the runtime fails.
         """
-        images = np.asarray(images)
-        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3 or not images.size:
-            raise ValueError(
-                "images: expected levels 0 to 255, uint8 (N, H, W, 3). "
-                f"Received: {images.dtype} {images.shape}"
-            )
-        return self._run(images)
+        return self._run(as_levels(images))
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Scores a batch of pictures, as numbers alone.
@@ -196,3 +190,24 @@ class ArtifactScorer(abc.ABC):
     @abc.abstractmethod
     def _run(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """What `run` returns, for images that were checked."""
+
+
+def as_levels(images: np.ndarray) -> np.ndarray:
+    """Refuses what is no batch of pictures.
+
+    Args:
+        images: uint8 array `(N, H, W, 3)`, or what can be made one without a change.
+
+    Returns:
+        the array.
+
+    Raises:
+        ValueError: if the images are something else.
+    """
+    images = np.asarray(images)
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3 or not images.size:
+        raise ValueError(
+            "images: expected levels 0 to 255, uint8 (N, H, W, 3). "
+            f"Received: {images.dtype} {images.shape}"
+        )
+    return images

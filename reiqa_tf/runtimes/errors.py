@@ -19,5 +19,9 @@ class MissingRuntimeError(ArtifactError):
     """A runtime whose package is not installed."""
 
 
+class MissingFeaturesError(ArtifactError):
+    """An artifact of an older version, which gives scores alone, where features are needed."""
+
+
 class ManifestError(ArtifactError):
     """A `manifest.json` that cannot be used. The message says which and why."""

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from reiqa_tf.runtimes.artifact_scorer import ArtifactScorer
-from reiqa_tf.runtimes.contract import IMAGES, Contract
-from reiqa_tf.runtimes.errors import ArtifactError, MissingRuntimeError
+from reiqa_tf.runtimes.artifact_scorer import ArtifactScorer, as_levels
+from reiqa_tf.runtimes.contract import FEATURES, IMAGES, Contract
+from reiqa_tf.runtimes.errors import ArtifactError, MissingFeaturesError, MissingRuntimeError
 from reiqa_tf.runtimes.manifest import read_artifact
+from reiqa_tf.scoring.features import ComputeFeatures
 
 _FATAL = 4  # onnxruntime's level of its log; what is less than fatal is raised as well
 
@@ -38,6 +39,7 @@ class OnnxScorer(ArtifactScorer):
     scorer.score("photo.jpg")  # such as Score(0.61, low=0.37, high=0.85, familiar=True)
     images = np.stack([read_image("photo.jpg", fit=128)])
     scorer.predict(images)  # (N,) scores of uint8 (N, H, W, 3)
+    scorer.features(images)  # (N, F), what the scores are made of
     ```
     """
 
@@ -69,19 +71,66 @@ class OnnxScorer(ArtifactScorer):
                 f"({_in_a_line(error)})."
             ) from None
         contract = Contract.read(entries, self.path)
-        outputs = {tensor.name for tensor in self._session.get_outputs()}
+        outputs = {tensor.name: tensor.shape for tensor in self._session.get_outputs()}
         inputs = [
             (tensor.name, tensor.type, len(tensor.shape)) for tensor in self._session.get_inputs()
         ]
-        if outputs != set(contract.outputs) or inputs != [(IMAGES, "tensor(uint8)", 4)]:
+        # Older versions wrote no features beside the scores.
+        known = set(contract.outputs) <= set(outputs) <= {*contract.outputs, FEATURES}
+        if not known or inputs != [(IMAGES, "tensor(uint8)", 4)]:
             raise ArtifactError(
                 f"{self.path}: expected the input images, uint8 (N, H, W, 3), and the outputs "
                 f"{', '.join(contract.outputs)}. Received: {inputs} and {sorted(outputs)}"
             )
+        self._feature_count = int(outputs[FEATURES][-1]) if FEATURES in outputs else None
         return contract
 
+    @property
+    def feature_count(self) -> int:
+        """Number of features of one photo.
+
+        Raises:
+            MissingFeaturesError: if the file is of an older version, which gave scores alone.
+        """
+        if self._feature_count is None:
+            raise MissingFeaturesError(
+                f"{self.path}: gives scores alone. To have features as well, export the preset "
+                f"again: reiqa export --preset {self.contract.preset} --format onnx"
+            )
+        return self._feature_count
+
+    def features(self, images: np.ndarray) -> np.ndarray:
+        """Computes the features of a batch of photos; it takes as long as their scores do.
+
+        Args:
+            images: uint8 array `(N, H, W, 3)`, RGB.
+
+        Returns:
+            float32 array `(N, feature_count)`, as `ReIQAScorer.features` computes them.
+
+        Raises:
+            ValueError: if the images are something else.
+            MissingFeaturesError: as `feature_count`.
+            ArtifactError: if the runtime fails.
+        """
+        return self.compile_features()(images)
+
+    def compile_features(self) -> ComputeFeatures:
+        """Checks that there are features; nothing is left to compile.
+
+        Returns:
+            function from uint8 `(N, H, W, 3)` to a float32 array `(N, feature_count)`.
+
+        Raises:
+            MissingFeaturesError: as `feature_count`.
+        """
+        _ = self.feature_count
+        return lambda images: self._compute(as_levels(images), [FEATURES])[FEATURES]
+
     def _run(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        names = list(self.contract.outputs)
+        return self._compute(images, list(self.contract.outputs))
+
+    def _compute(self, images: np.ndarray, names: list[str]) -> dict[str, np.ndarray]:
         try:
             return dict(zip(names, self._session.run(names, {IMAGES: images}), strict=True))
         except Exception as error:  # as above

@@ -28,7 +28,7 @@ ComputeFeatures: TypeAlias = Callable[[np.ndarray], np.ndarray]
 
 
 class FeatureScorer(Protocol):
-    """A scorer that gives features; `ReIQAScorer` does."""
+    """A scorer that gives features; `ReIQAScorer` and `OnnxScorer` do, and give equal ones."""
 
     @property
     def working_size(self) -> int | None:
@@ -44,6 +44,10 @@ class FeatureScorer(Protocol):
         """Compiles the features for inference."""
         ...
 
+
+class NativeFeatureScorer(FeatureScorer, Protocol):
+    """A scorer that also gives features of photos at their own size; `ReIQAScorer` does."""
+
     def native_features(
         self,
         photo: PhotoSource,
@@ -58,7 +62,6 @@ class FeatureScorer(Protocol):
 def compute_features(
     scorer: FeatureScorer,
     photos: Sequence[PhotoSource],
-    native_size: bool = False,
     cache: FeatureCache | None = None,
     batch_size: int = BATCH_SIZE,
     compute: ComputeFeatures | None = None,
@@ -67,11 +70,9 @@ def compute_features(
     """Computes the features of many photos, in memory that does not grow with their number.
 
     Args:
-        scorer: a built `ReIQAScorer`.
+        scorer: a built `ReIQAScorer`, or an `OnnxScorer`.
         photos: paths of the photos, bytes of their files, arrays or pictures; see `read_image`.
-        native_size: whether photos are taken at their own size, in tiles, instead of being
-            brought to the scorer's working size.
-        cache: an open `FeatureCache`, or None. Features at native size are not cached.
+        cache: an open `FeatureCache`, or None.
         batch_size: most photos that are computed together.
         compute: what `scorer.compile_features` returned, for those who call often; None compiles
             anew.
@@ -91,9 +92,6 @@ def compute_features(
     ```
     """
     compute = compute or scorer.compile_features()
-    if native_size:
-        yield from _one_by_one(scorer, photos, compute, max_pixels)
-        return
     waiting: dict[tuple[int, ...], list[_Read]] = collections.defaultdict(list)
     for read in _read_ahead(photos, scorer.working_size, cache, 2 * batch_size, max_pixels):
         if isinstance(read, Outcome):
@@ -110,6 +108,29 @@ def compute_features(
         yield from _finish(batch, compute, cache)
 
 
+def compute_native_features(
+    scorer: NativeFeatureScorer, photos: Sequence[PhotoSource], max_pixels: int = MAX_PIXELS
+) -> Iterator[Outcome]:
+    """As `compute_features`, for photos at their own size: large ones in tiles, none shrunk.
+
+    Args:
+        scorer: a built `ReIQAScorer`.
+        photos: as in `compute_features`.
+        max_pixels: most pixels that a photo's file may have; see `read_image`.
+
+    Yields:
+        one `Outcome` with features for each photo, in the order of the list.
+    """
+    compute = scorer.compile_features()
+    for index, photo in enumerate(photos):
+        try:
+            features = scorer.native_features(photo, compute, max_pixels=max_pixels)
+        except ImageError as problem:
+            yield Outcome(index, problem=problem)
+        else:
+            yield Outcome(index, features=features)
+
+
 def feature_table(
     scorer: FeatureScorer,
     photos: Sequence[PhotoSource],
@@ -119,7 +140,7 @@ def feature_table(
     """Gathers the features of many photos in one table.
 
     Args:
-        scorer: a built `ReIQAScorer`.
+        scorer: a built `ReIQAScorer`, or an `OnnxScorer`.
         photos: paths of the photos, bytes of their files, arrays or pictures; see `read_image`.
         progress: shows how far the work is.
         **options: further arguments of `compute_features`.
@@ -187,18 +208,3 @@ def _finish(
         if cache is not None and read.digest is not None:
             cache.put(read.digest, features)
         yield Outcome(read.index, features=features)
-
-
-def _one_by_one(
-    scorer: FeatureScorer,
-    photos: Sequence[PhotoSource],
-    compute: ComputeFeatures,
-    max_pixels: int,
-) -> Iterator[Outcome]:
-    for index, photo in enumerate(photos):
-        try:
-            yield Outcome(
-                index, features=scorer.native_features(photo, compute, max_pixels=max_pixels)
-            )
-        except ImageError as problem:
-            yield Outcome(index, problem=problem)

@@ -74,6 +74,14 @@ def test_every_size_agrees_with_keras(scorer, session, photo):
         np.testing.assert_allclose(distance, scorer.head.distance(features), rtol=1e-4)
 
 
+def test_the_features_beside_the_scores_are_those_of_keras(scorer, session, photo):
+    for i, (height, width) in enumerate(SIZES):
+        levels = photo[40 * i :][:height, 50 * i :][None, :, :width]
+        (received,) = session.run(["features"], {"images": levels})
+        expected = scorer.features(levels).numpy()
+        assert np.abs(received - expected).max() <= 1e-5 * np.abs(expected).max()
+
+
 def test_photos_in_a_batch_score_as_they_do_alone(session, photo):
     levels = np.stack([photo[40 * i :][:97, 50 * i :][:, :131] for i in range(3)])
     together = session.run(["score"], {"images": levels})[0]
@@ -82,7 +90,7 @@ def test_photos_in_a_batch_score_as_they_do_alone(session, photo):
     assert len(set(np.round(together, 5))) == 3
 
 
-def test_names_types_and_open_dimensions_are_the_contract(session):
+def test_names_types_and_open_dimensions_are_the_contract(scorer, session):
     (images,) = session.get_inputs()
     assert (images.name, images.type) == ("images", "tensor(uint8)")
     assert images.shape == ["N", "H", "W", 3]
@@ -90,6 +98,7 @@ def test_names_types_and_open_dimensions_are_the_contract(session):
     assert outputs == [
         ("score", "tensor(float)", ["N"]),
         ("distance", "tensor(float)", ["N"]),
+        ("features", "tensor(float)", ["N", scorer.feature_count]),
     ]
 
 

@@ -9,7 +9,12 @@ import pytest
 from PIL import Image
 
 from reiqa_tf.image.reading import ImageError, read_image
-from reiqa_tf.runtimes.errors import ArtifactError, MissingArtifactError, MissingRuntimeError
+from reiqa_tf.runtimes.errors import (
+    ArtifactError,
+    MissingArtifactError,
+    MissingFeaturesError,
+    MissingRuntimeError,
+)
 from reiqa_tf.runtimes.litert_scorer import LiteRTScorer
 from reiqa_tf.runtimes.onnx_scorer import OnnxScorer
 from reiqa_tf.scoring.score import MissingHeadError
@@ -124,6 +129,26 @@ def test_encoders_alone_answer_features_and_say_how_to_get_scores(tmp_path, phot
             act(image[None])
     with pytest.raises(MissingHeadError):
         scorer.score_range  # noqa: B018
+
+
+def test_a_file_gives_features_if_they_stand_beside_its_scores(tmp_path, exports, photo):
+    (tmp_path / "model.onnx").write_bytes(tiny_onnx(outputs=("score", "distance", "features")))
+    scorer = OnnxScorer(tmp_path / "model.onnx")
+    images = np.stack([photo[:64, :80], photo[64:128, :80]])
+    features = scorer.compile_features()(images)
+    assert (features.dtype, features.shape) == (np.float32, (2, scorer.feature_count))
+    np.testing.assert_array_equal(scorer.features(images), features)
+    np.testing.assert_array_equal(features[:, 0], scorer.predict(images))
+    assert set(scorer.run(images)) == {"score", "distance"}
+    with pytest.raises(ValueError, match="expected levels"):
+        scorer.features(images / 255)
+
+
+def test_a_file_of_an_older_version_says_that_it_gives_scores_alone(exports, photo):
+    scorer = OnnxScorer(exports / "model.onnx")
+    for act in (lambda: scorer.feature_count, scorer.compile_features, lambda: scorer.features(0)):
+        with pytest.raises(MissingFeaturesError, match="reiqa export --preset tiny --format onnx"):
+            act()
 
 
 def test_a_file_needs_no_manifest(tmp_path, exports, photo):

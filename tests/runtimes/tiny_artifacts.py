@@ -29,28 +29,32 @@ def expected_score(image):
 
 
 def tiny_onnx(props=None, outputs=("score", "distance")):
-    """Bytes of an ONNX file; the distance is four times the score. `props` are texts."""
+    """Bytes of an ONNX file: the second output is four times the first, a feature is the first.
+
+    `props` are texts.
+    """
     from onnx import TensorProto, checker, helper, numpy_helper
 
     if props is None:
         props = {name: json.dumps(value) for name, value in CONTRACT.items()}
     images = helper.make_tensor_value_info("images", TensorProto.UINT8, ["N", "H", "W", 3])
-    graph = helper.make_graph(
-        [
-            helper.make_node("Cast", ["images"], ["levels"], to=TensorProto.FLOAT),
-            helper.make_node("ReduceMean", ["levels", "axes"], ["mean"], keepdims=0),
-            helper.make_node("Mul", ["mean", "level"], [outputs[0]]),
-            *(helper.make_node("Mul", [outputs[0], "four"], [each]) for each in outputs[1:]),
-        ],
-        "tiny",
-        [images],
-        [helper.make_tensor_value_info(each, TensorProto.FLOAT, ["N"]) for each in outputs],
-        [
-            numpy_helper.from_array(np.array([1, 2, 3]), "axes"),
-            numpy_helper.from_array(np.float32(1 / 255), "level"),
-            numpy_helper.from_array(np.float32(4), "four"),
-        ],
-    )
+    nodes = [
+        helper.make_node("Cast", ["images"], ["levels"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["levels", "axes"], ["mean"], keepdims=0),
+        helper.make_node("Mul", ["mean", "level"], ["first"]),
+        helper.make_node("Mul", ["first", "four"], ["other"]),
+        helper.make_node("Unsqueeze", ["first", "one"], ["column"]),
+    ]
+    shapes = []
+    for i, name in enumerate(outputs):
+        source = "column" if name == "features" else "other" if i else "first"
+        nodes.append(helper.make_node("Identity", [source], [name]))
+        shape = ["N", 1] if name == "features" else ["N"]
+        shapes.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+    numbers = {"axes": np.array([1, 2, 3]), "level": np.float32(1 / 255), "four": np.float32(4)}
+    numbers["one"] = np.array([1])
+    stored = [numpy_helper.from_array(array, name) for name, array in numbers.items()]
+    graph = helper.make_graph(nodes, "tiny", [images], shapes, stored)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     helper.set_model_props(model, props)
     checker.check_model(model)

@@ -8,7 +8,7 @@ from reiqa_tf.image.reading import read_image
 from reiqa_tf.presets.storage import encoders_fingerprint
 from reiqa_tf.scoring import features as module
 from reiqa_tf.scoring.cache import FeatureCache
-from reiqa_tf.scoring.features import compute_features, feature_table
+from reiqa_tf.scoring.features import compute_features, compute_native_features, feature_table
 from tests.small_models import small_scorer
 
 
@@ -132,7 +132,8 @@ def test_few_photos_wait_in_memory_however_many_there_are(scorer, paths, monkeyp
 
 def test_at_native_size_photos_are_not_shrunk(scorer, paths, photos_folder):
     large = str(photos_folder / "kodim19.png")
-    table, problems = feature_table(scorer, [large, paths[3]], native_size=True)
+    whole, damaged = compute_native_features(scorer, [large, paths[3]])
     expected = scorer.features(read_image(large)[None])[0]
-    np.testing.assert_allclose(table[0], expected, rtol=2e-4, atol=1e-5)
-    assert list(problems) == [1]
+    np.testing.assert_allclose(whole.features, expected, rtol=2e-4, atol=1e-5)
+    assert (damaged.index, damaged.features) == (1, None)
+    assert damaged.problem is not None
