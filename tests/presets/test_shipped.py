@@ -138,6 +138,16 @@ def test_what_is_exported_of_it_is_of_its_weights_and_scores_as_keras_does(
     assert not light.judge(noise)[0].familiar
 
 
+def test_the_features_of_its_onnx_file_are_keras_own(scorer, compute, photos_folder):
+    light = open_scorer(presets.DEFAULT, "onnx")
+    assert light.feature_count == scorer.feature_count
+    for name in SCORES:
+        images = read_image(photos_folder / name, fit=scorer.working_size)[None]
+        expected, received = compute(images), light.features(images)
+        assert received.shape == expected.shape
+        assert np.abs(received - expected).max() <= 1e-5 * np.abs(expected).max()
+
+
 def test_onnxruntime_scores_a_photo_alone_in_a_batch_and_in_another_order_alike(photo):
     light = open_scorer(presets.DEFAULT, "onnx")
     crops = np.stack([photo[i : i + 255, 2 * i : 2 * i + 321] for i in range(0, 120, 40)])
