@@ -21,6 +21,9 @@ class ComparedArtifact:
         size: `(height, width)` of the pictures that it takes, or None for any.
         byte_count: how large it is; of a folder, all its files.
         measured: its `Measurements`; all None if it was not opened.
+        tolerance: largest difference from Keras that is allowed, as a share of the score's range;
+            None where the rank correlation alone counts.
+        srcc_tolerance: largest change of SRCC that is allowed; None if it is not known.
         complaints: what is wrong, a line each; empty if all is well.
     """
 
@@ -30,12 +33,21 @@ class ComparedArtifact:
     size: Size | None
     byte_count: int
     measured: Measurements
+    tolerance: float | None
+    srcc_tolerance: float | None
     complaints: tuple[str, ...]
 
     @property
     def name(self) -> str:
         """Its name in the folder."""
         return self.path.name
+
+    @property
+    def verdict(self) -> str:
+        """In a word: `pass`, `fail`, or `unknown` without Keras's outputs."""
+        if self.complaints:
+            return "fail"
+        return "pass" if self.measured.difference else "unknown"
 
 
 @dataclasses.dataclass(frozen=True)

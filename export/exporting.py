@@ -54,7 +54,7 @@ def export(
         precisions: out of `reiqa_tf.export.formats.PRECISIONS`.
         sizes: sizes of the pictures that the TFLite files take: `(height, width)` in pixels from
             32 up, and None for any size in one file. None in place of a list makes files for any
-            size, and where `full_integer` is asked for, for the preset's working size as well.
+            size, and for the preset's working size in precisions that need a fixed one.
         photos: real photos to compare on and to warm up with: a folder, a pattern or a list of
             paths; None takes those of `scores`, or else those that the package ships.
         scores: photos that people scored, a CSV file or what `read_scored_photos` returned of one,
@@ -92,11 +92,7 @@ def export(
     if model_version < 1:
         raise FormatError(f"model version: expected 1 or more. Received: {model_version}")
     metadata = read_metadata(preset)
-    if sizes is None:
-        sizes = [None]
-        if "full_integer" in precisions and metadata.get("working_size"):
-            sizes = [None, (metadata["working_size"],) * 2]
-    chosen = choose_formats(formats, precisions, sizes)
+    chosen = choose_formats(formats, precisions, sizes, metadata.get("working_size"))
     for row, _ in chosen:
         row.require_packages()
     listed, scored = measuring.reference_photos(photos, scores, split)
@@ -123,9 +119,11 @@ def export(
     entries: dict[str, ArtifactEntry] = {}
     measured: dict[str, Measurements] = {}
     with folder_written_whole(folder, mark=MANIFEST_FILE) as scratch:
-        for row, size in progress(chosen, "converting", len(chosen)):
+        for number, (row, size) in enumerate(chosen, 1):
             artifact = row.path_for(size)
-            row.write(order, scratch / artifact, size)
+            title = f"making {artifact}, {number} of {len(chosen)}"
+            for path in progress([scratch / artifact], title, 1):
+                row.write(order, path, size)
             entries[artifact] = {
                 "format": row.name,
                 "precision": row.precision,
@@ -157,6 +155,8 @@ def export(
                 size=size,
                 byte_count=entries[artifact]["bytes"],
                 measured=measured[artifact],
+                tolerance=row.tolerance,
+                srcc_tolerance=row.srcc_tolerance,
                 complaints=tuple(f"{artifact}: {line}" for line in complaints),
             )
         )

@@ -43,6 +43,7 @@ class Order:
         model_version: version of the model on a server.
         photos: the bytes of some real photos, JPEG or PNG, for warm-up requests.
         calibration: paths of the real photos that full-integer weights are calibrated on.
+        float_models: what the TFLite converter made so far, by size: all precisions begin with it.
     """
 
     scorer: ReIQAScorer
@@ -51,6 +52,7 @@ class Order:
     model_version: int
     photos: Sequence[bytes]
     calibration: Sequence[PathLike]
+    float_models: dict[Size | None, bytes] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -217,14 +219,24 @@ def _tflite(
     """The row of TFLite in one precision."""
 
     def write(order: Order, path: pathlib.Path, size: Size | None) -> None:
-        from reiqa_tf.export.tflite import convert_tflite
+        from reiqa_tf.export.tflite import convert_tflite, float_model
 
         calibration = None
         if precision == "full_integer":
             pictures = cut_pictures(order.calibration, size=size)
             calibration = [picture.image for picture in pictures]
-        converted = convert_tflite(order.scorer, size, precision, order.contract, calibration)
-        path.write_bytes(converted)
+        if size not in order.float_models:
+            order.float_models[size] = float_model(order.scorer, size)
+        path.write_bytes(
+            convert_tflite(
+                order.scorer,
+                size,
+                precision,
+                order.contract,
+                calibration,
+                order.float_models[size],
+            )
+        )
 
     return ExportFormat(
         "tflite",
@@ -286,7 +298,10 @@ def find_format(name: str, precision: str) -> ExportFormat:
 
 
 def choose_formats(
-    names: Sequence[str], precisions: Sequence[str], sizes: Sequence[Size | None]
+    names: Sequence[str],
+    precisions: Sequence[str],
+    sizes: Sequence[Size | None] | None,
+    working_size: int | None = None,
 ) -> list[tuple[ExportFormat, Size | None]]:
     """What to make when formats, precisions and sizes are asked for.
 
@@ -294,7 +309,9 @@ def choose_formats(
         names: formats out of `NAMES`; all are made in those of the precisions that they have.
         precisions: out of `PRECISIONS`.
         sizes: `(height, width)` in pixels from 32 up, and None for any size; formats without fixed
-            sizes are made for any size whatever is asked for.
+            sizes are made for any size whatever is asked for. None in place of a list makes files
+            for any size, and for the working size in precisions that need a fixed one.
+        working_size: the preset's, in pixels, or None.
 
     Returns:
         list of pairs of a `ExportFormat` and a size, in the order of the table.
@@ -316,6 +333,9 @@ def choose_formats(
             raise FormatError(
                 f"expected some of {', '.join(known)}. Received: {', '.join(unknown) or 'none'}"
             )
+    by_default = sizes is None
+    if sizes is None:
+        sizes = [None] if working_size is None else [None, (working_size, working_size)]
     for size in sizes:
         if size is not None and not (len(size) == 2 and min(size) >= MINIMUM_SIDE):
             raise FormatError(_SIZES_EXPECTED.format(size))
@@ -324,7 +344,7 @@ def choose_formats(
         for row in FORMATS
         if row.name in names and row.precision in precisions
         for size in (sizes if row.takes_fixed_size else [None])
-        if size is not None or row.takes_any_size
+        if (size is None) == row.takes_any_size or (size is not None and not by_default)
     ]
     for name in names:
         if not any(row.name == name for row, _ in chosen):

@@ -108,6 +108,8 @@ def _compare(
         size=size,
         byte_count=entry["bytes"],
         measured=measured,
+        tolerance=entry["tolerance"]["score"],
+        srcc_tolerance=entry["tolerance"]["srcc"],
         complaints=tuple(complaints),
     )
 

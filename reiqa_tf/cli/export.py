@@ -58,7 +58,7 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
     parser.add_argument(
         "--size",
         help="sizes of the tflite files: 512, 384x512 (height x width), any, separated by commas "
-        "(default: any, and the preset's working size for full_integer)",
+        "(default: any; the preset's working size for full_integer)",
     )
     parser.add_argument(
         "--out",
@@ -121,20 +121,27 @@ def run(arguments: argparse.Namespace) -> int:
 
 def print_comparison(comparison: Comparison) -> None:
     """Prints the table of artifacts, and on stderr what is wrong with them."""
+    measured = [artifact.measured for artifact in comparison.artifacts]
+    legend = ["difference: the largest from Keras, as a share of the score's range"]
+    if any(found.srcc for found in measured):
+        photos = max(found.srcc.photos for found in measured if found.srcc)
+        legend.append(f"SRCC: with people on {photos} photos; change: from Keras's")
+    legend.append("ms: of a picture, on 1 and 2 threads")
     terminal.print_table(
         None,
         [
             ("artifact", "left"),
             ("MB", "right"),
-            ("worst difference", "right"),
-            ("mean", "right"),
-            ("SRCC of Keras", "right"),
-            ("of the artifact", "right"),
-            ("ms, 1 thread", "right"),
-            ("2 threads", "right"),
+            ("difference\n(allowed)", "right"),
+            ("SRCC", "right"),
+            ("change\n(allowed)", "right"),
+            ("ms", "right"),
+            ("verdict", "left"),
         ],
         [_cells(artifact) for artifact in comparison.artifacts],
-        caption=f"{comparison.folder}: {comparison.preset}, {comparison.remark}",
+        caption="\n".join(
+            [f"{comparison.folder}: {comparison.preset}, {comparison.remark}", *legend]
+        ),
     )
     for complaint in comparison.complaints:
         print(f"reiqa: {complaint}", file=sys.stderr)
@@ -148,13 +155,31 @@ def print_comparison(comparison: Comparison) -> None:
 
 
 def _cells(artifact: ComparedArtifact) -> list[str]:
-    cells = [artifact.name, f"{artifact.byte_count / 1e6:.1f}"]
     measured = artifact.measured
     difference, ranks, latency = measured.difference, measured.srcc, measured.latency
-    cells += [f"{difference.worst:.1e}", f"{difference.mean:.1e}"] if difference else ["", ""]
-    cells += [f"{ranks.keras:.4f}", f"{ranks.artifact:.4f}"] if ranks else ["", ""]
-    cells += [f"{time:.0f}" for time in latency.milliseconds.values()] if latency else ["", ""]
-    return cells
+    cells = [artifact.name, f"{artifact.byte_count / 1e6:.1f}"]
+    cells.append(f"{_short(difference.worst)}{_allowed(artifact.tolerance)}" if difference else "")
+    cells += (
+        [f"{ranks.artifact:.4f}", f"{ranks.change:+.4f}{_allowed(artifact.srcc_tolerance)}"]
+        if ranks
+        else ["", ""]
+    )
+    cells.append(
+        " ".join(f"{time:.0f}" for time in latency.milliseconds.values()) if latency else ""
+    )
+    return [*cells, artifact.verdict]
+
+
+def _allowed(tolerance: float | None) -> str:
+    return "" if tolerance is None else f" ({_short(tolerance)})"
+
+
+def _short(share: float) -> str:
+    """Two digits at most, such as 0.024, 1e-4 and 2.4e-6."""
+    if share >= 1e-3 or not share:
+        return f"{share:.2g}"
+    digits, exponent = f"{share:.1e}".split("e")
+    return f"{digits.removesuffix('.0')}e{int(exponent)}"
 
 
 @contextlib.contextmanager

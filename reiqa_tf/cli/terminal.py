@@ -91,7 +91,7 @@ def print_table(
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, box=box.SIMPLE_HEAD)
+    table = Table(title=title, box=box.SIMPLE_HEAD, collapse_padding=True)
     for heading, alignment in columns:
         table.add_column(heading, justify=alignment, overflow="fold")
     for row in rows:

@@ -15,10 +15,12 @@ import pytest
 from PIL import Image
 
 import reiqa_tf
+from reiqa_tf.cli.export import print_comparison
 from reiqa_tf.cli.main import main, parse
 from reiqa_tf.export import formats, measuring, parity
+from reiqa_tf.export.comparison import ComparedArtifact, Comparison
 from reiqa_tf.export.digests import describe_artifact, find_damage
-from reiqa_tf.export.measurements import KerasDifference, Measurements, RankAgreement
+from reiqa_tf.export.measurements import KerasDifference, Latency, Measurements, RankAgreement
 from reiqa_tf.export.saved_model import ServingError
 from reiqa_tf.files import folder_written_whole
 from reiqa_tf.image.reading import ImageError
@@ -139,7 +141,11 @@ def test_one_python_call_exports_and_one_verifies(preset, scores, tmp_path):
     assert (artifact.format, artifact.precision, artifact.size) == ("tflite", "float32", None)
     assert artifact.byte_count == artifact.path.stat().st_size
     assert made.is_sound
-    assert shown == [("converting", 1), ("Keras at any", 6), ("model.tflite on pictures", 6)]
+    assert shown == [
+        ("making model.tflite, 1 of 1", 1),
+        ("Keras at any", 6),
+        ("model.tflite on pictures", 6),
+    ]
     photos = parity.shipped_photos()  # those of the export; else they would be those of the scores
     checked = reiqa_tf.verify(tmp_path / "out", preset, photos, scores)
     assert checked.artifacts[0].measured.difference == artifact.measured.difference
@@ -458,6 +464,57 @@ def test_formats_are_made_in_the_precisions_and_sizes_that_they_have():
         "model_full_integer_512x512.tflite",
         "model_full_integer_384x512.tflite",
     ]
+
+
+def test_without_sizes_a_file_is_made_for_any_size_or_else_for_the_working_size():
+    chosen = formats.choose_formats(formats.NAMES, formats.PRECISIONS, None, 96)
+    assert [row.path_for(size) for row, size in chosen] == [
+        "saved_model",
+        "model.onnx",
+        "model_float16.onnx",
+        "model.tflite",
+        "model_float16.tflite",
+        "model_dynamic_range.tflite",
+        "model_full_integer_96x96.tflite",
+    ]
+    chosen = formats.choose_formats(["tflite"], formats.PRECISIONS, None)
+    assert len(chosen) == 3
+    assert {size for _, size in chosen} == {None}
+
+
+def test_the_table_fits_100_columns_and_has_a_verdict(tmp_path, capsys):
+    def artifact(name, worst, change, complaints=()):
+        measured = Measurements(
+            KerasDifference(worst, worst, 50) if worst else None,
+            RankAgreement(0.7959, 0.7959 + change, change, 300) if change else None,
+            Latency({1: 459.3, 2: 289.2}, (512, 512), 10),
+        )
+        path = tmp_path / name
+        return ComparedArtifact(
+            path, "tflite", "float16", None, 101_234_567, measured, 1e-4, 5e-4, complaints
+        )
+
+    print_comparison(
+        Comparison(
+            tmp_path,
+            "preset",
+            "compared with Keras",
+            (
+                artifact("model_dynamic_range_512x512.tflite", 2.41e-6, -0.00279),
+                artifact("model.onnx", 0.02414, 0.001, ("too far",)),
+                artifact("saved_model", None, None),
+            ),
+            scored_photos=300,
+            problems=(),
+        )
+    )
+    lines = capsys.readouterr().out.splitlines()
+    rows = [" ".join(line.split()) for line in lines]
+    assert max(len(line.rstrip()) for line in lines[:8]) <= 100
+    name = "model_dynamic_range_512x512.tflite"
+    assert f"{name} 101.2 2.4e-6 (1e-4) 0.7931 -0.0028 (5e-4) 459 289 pass" in rows
+    assert "model.onnx 101.2 0.024 (1e-4) 0.7969 +0.0010 (5e-4) 459 289 fail" in rows
+    assert "saved_model 101.2 459 289 unknown" in rows
 
 
 def test_the_shipped_photos_are_cut_into_fifty_different_pictures_of_ten_sizes(monkeypatch):

@@ -63,7 +63,7 @@ def fixed(small, photo):
     """The small scorer at a fixed size, in all precisions, of one conversion."""
     photos = crops(photo, SIZE, 6)[:4]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tflite, "_convert", functools.cache(tflite._convert))
+        patch.setattr(tflite, "float_model", functools.cache(tflite.float_model))
         return {
             precision: convert_tflite(small, SIZE, precision, known(small), calibration=photos)
             for precision in PRECISIONS
@@ -127,6 +127,25 @@ def test_full_integer_computes_convolutions_in_8_bits_and_the_half_size_in_float
     assert len(fixed["float16"]) < len(fixed["float32"])
 
 
+def test_the_ranges_of_activations_are_the_extremes_of_all_photos(small, photo):
+    from ai_edge_quantizer.quantizer import Quantizer
+
+    photos = crops(photo, SIZE, 3)
+    model = tflite.float_model(small, SIZE)
+
+    def ranges(chosen):
+        with quiet():
+            return PRECISIONS["full_integer"](
+                Quantizer(bytearray(model)), model, small, SIZE, chosen
+            )
+
+    together, alone = ranges(photos), [ranges([one]) for one in photos]
+    assert together
+    for name, limits in together.items():
+        assert limits["min"] == min(found[name]["min"] for found in alone)
+        assert limits["max"] == max(found[name]["max"] for found in alone)
+
+
 def test_operators_are_built_in(fixed, any_size):
     for model in (*fixed.values(), any_size):
         found = operators(model)
@@ -148,7 +167,7 @@ def test_an_operator_that_is_not_built_in_is_refused(small, monkeypatch):
         converter.allow_custom_ops = True
         return converter.convert()
 
-    monkeypatch.setattr(tflite, "_convert", not_built_in)
+    monkeypatch.setattr(tflite, "float_model", not_built_in)
     with pytest.raises(TFLiteError, match="custom MatrixDeterminant"):
         convert_tflite(small, (32, 32), "float32", known(small))
 
@@ -252,7 +271,7 @@ def test_wrong_arguments_are_explained(small, monkeypatch, size, precision, cali
     def empty(*_):
         return b""
 
-    monkeypatch.setattr(tflite, "_convert", empty)
+    monkeypatch.setattr(tflite, "float_model", empty)
     monkeypatch.setattr("ai_edge_quantizer.quantizer.Quantizer", bytearray)
     with pytest.raises(TFLiteError, match=message):
         convert_tflite(small, size, precision, known(small), calibration=calibration)
