@@ -205,7 +205,7 @@ def test_a_folder_in_the_way_is_refused_before_the_work(reiqa, preset, scored_ph
 def test_presets_are_listed_and_described(reiqa, preset, fitted):
     listed = reiqa("presets")
     assert "content_lite0_biq2021" in listed.out
-    assert json.loads(reiqa("presets", fitted).out) == read_metadata(fitted)
+    assert json.loads(reiqa("presets", fitted, "--json").out) == read_metadata(fitted)
 
 
 def test_ladders_change_the_head_and_are_in_its_metadata(
