@@ -38,7 +38,7 @@ clean:
 
 .venv/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --editable '.[onnx]'
+	$(BIN)/pip install --quiet --editable .
 	touch $@
 
 .venv/tested: .venv/installed

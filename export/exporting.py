@@ -11,6 +11,7 @@ from reiqa_tf.export.comparison import ComparedArtifact, Comparison
 from reiqa_tf.export.digests import describe_artifact
 from reiqa_tf.export.formats import FormatError, Order, choose_formats
 from reiqa_tf.export.measurements import Measurements
+from reiqa_tf.export.packages import require_packages
 from reiqa_tf.files import folder_written_whole
 from reiqa_tf.image.reading import ImageError, read_bytes
 from reiqa_tf.models.scorer import load_preset
@@ -69,8 +70,9 @@ def export(
         `Comparison`: what was made, how far it is from Keras, and whether that is near enough.
 
     Raises:
-        FormatError: if there is no such format, precision, size or version, a package of a format
-            is not installed, or a shipped preset is to be exported into its own folder.
+        FormatError: if there is no such format, precision, size or version, or a shipped preset
+            is to be exported into its own folder.
+        MissingExtraError: if a package of a format is not installed.
         PresetError: if there is no such preset.
         OutputError: if the folder is in the way or cannot be written.
         ImageError: if no photo to compare on can be read.
@@ -94,7 +96,7 @@ def export(
     metadata = read_metadata(preset)
     chosen = choose_formats(formats, precisions, sizes, metadata.get("working_size"))
     for row, _ in chosen:
-        row.require_packages()
+        require_packages(row.name)
     listed, scored = measuring.reference_photos(photos, scores, split)
     if calibration is None:
         calibrated_on = parity.shipped_photos()

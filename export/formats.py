@@ -15,6 +15,7 @@ import numpy as np
 
 from reiqa_tf.errors import ReiqaError
 from reiqa_tf.export.measurements import Measurements
+from reiqa_tf.export.packages import PACKAGES
 from reiqa_tf.export.parity import Picture, cut_pictures
 from reiqa_tf.export.quiet import quiet
 from reiqa_tf.image.reading import MINIMUM_SIDE
@@ -66,7 +67,6 @@ class ExportFormat:
         write: function that writes what an `Order` asks for to a path, at a size or for any (None).
         open: function from a path and a number of threads, or None for all cores, to a
             `RunPicture`.
-        packages: names of the distributions that write and run it.
         tolerance: largest difference from Keras as a share of the score's range; None where the
             rank correlation alone counts.
         srcc_tolerance: largest change of SRCC.
@@ -80,7 +80,6 @@ class ExportFormat:
     file_name: str
     write: Callable[[Order, pathlib.Path, Size | None], None]
     open: Callable[[PathLike, int | None], RunPicture]
-    packages: tuple[str, ...]
     tolerance: float | None
     srcc_tolerance: float
     takes_any_size: bool = True
@@ -117,24 +116,9 @@ class ExportFormat:
             found.append(f"changes SRCC by {ranks.change:+.2g}, more than {self.srcc_tolerance:g}")
         return found
 
-    def require_packages(self) -> None:
-        """Refuses a format whose packages are not installed.
-
-        Raises:
-            FormatError: if one is missing.
-        """
-        for package in self.packages:
-            try:
-                importlib.metadata.version(package)
-            except importlib.metadata.PackageNotFoundError:
-                raise FormatError(
-                    f"{self.name} needs {', '.join(self.packages)}; {package} is not installed. "
-                    "Install it: pip install 'reiqa_tf[export]'"
-                ) from None
-
     def versions(self) -> dict[str, str]:
         """Versions of everything that took part."""
-        names = ("reiqa_tf", "tensorflow", "keras", "numpy", "pillow", *self.packages)
+        names = ("reiqa_tf", "tensorflow", "keras", "numpy", "pillow", *PACKAGES[self.name])
         return {name: importlib.metadata.version(name) for name in names}
 
 
@@ -207,7 +191,6 @@ def _onnx(precision: str, tolerance: float, srcc_tolerance: float) -> ExportForm
         "model{}.onnx",
         write,
         _open_onnx,
-        ("tf2onnx", "onnx", "onnxruntime"),
         tolerance,
         srcc_tolerance,
     )
@@ -244,7 +227,6 @@ def _tflite(
         "model{}.tflite",
         write,
         _open_tflite,
-        ("ai-edge-litert", "ai-edge-quantizer"),
         tolerance,
         srcc_tolerance,
         takes_any_size=takes_any_size,
@@ -259,7 +241,6 @@ FORMATS = (
         "saved_model{}",
         _write_saved_model,
         _open_saved_model,
-        ("tensorflow-serving-api",),
         1e-4,
         0.0005,
         is_folder=True,

@@ -10,6 +10,9 @@ for photo, outcome in reiqa_tf.score_many("holiday/"):
 scorer = reiqa_tf.ReIQAScorer.from_preset("reiqa_lite0_biq2021")  # a Keras model
 ```
 
+Scores need NumPy, Pillow and onnxruntime; what needs more, as the last line does, says so with the
+line that installs it.
+
 Names below are imported when they are first used, so that `import reiqa_tf` stays cheap.
 """
 
@@ -75,6 +78,22 @@ _HOMES = {
     "verify": "reiqa_tf.export.verification",
 }
 
+# What scoring needs, and the rest of what does without TensorFlow.
+_LIGHT = {
+    "ImageError",
+    "LiteRTScorer",
+    "OnnxScorer",
+    "Outcome",
+    "ReiqaError",
+    "Score",
+    "Scorer",
+    "open_scorer",
+    "read_image",
+    "score",
+    "score_many",
+    "shipped_presets",
+}
+
 __all__ = [
     "DISTORTIONS",
     "EfficientNetLiteBackbone",
@@ -115,8 +134,8 @@ name_classes_to_keras()
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if _HOMES[name].startswith("reiqa_tf.pretraining."):  # whose configurations need no Keras
-        require_tensorflow()
+    if name not in _LIGHT:
+        require_tensorflow(f"reiqa_tf.{name}")
     home = importlib.import_module(_HOMES[name])
     return home if name == "export" else getattr(home, name)  # that package is called itself
 

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from reiqa_tf.errors import ReiqaError
+from reiqa_tf.extras import require_extra
 
 BACKEND = "tensorflow"
 """The backend of Keras that the models, the training and the exports are written for."""
@@ -41,12 +42,17 @@ class BackendError(ReiqaError):
     """Keras runs on another backend. The message says which, and how to choose TensorFlow."""
 
 
-def require_tensorflow() -> None:
+def require_tensorflow(needed_by: str = "this part of reiqa_tf") -> None:
     """Refuses Keras on another backend, before Keras is imported where that is still to come.
 
+    Args:
+        needed_by: what needs TensorFlow, for the message.
+
     Raises:
+        MissingExtraError: if TensorFlow is not installed.
         BackendError: if Keras is set to another backend, or runs on it already.
     """
+    require_extra("tensorflow", needed_by)
     keras = sys.modules.get("keras")
     if keras is not None and hasattr(keras, "config"):
         chosen, where = keras.config.backend(), "is loaded with"
@@ -81,7 +87,7 @@ def name_classes_to_keras() -> None:
     its module is imported. Stand-ins enter it here, each of which imports the real class when it is
     asked for: at once if Keras is loaded, otherwise when Keras will be.
     """
-    if "keras" in sys.modules:
+    if sys.modules.get("keras") is not None:
         _enter_stand_ins()
     elif not any(isinstance(finder, _KerasFinder) for finder in sys.meta_path):
         sys.meta_path.insert(0, _KerasFinder())

@@ -12,6 +12,7 @@ import sys
 import pytest
 
 import reiqa_tf
+from reiqa_tf.extras import EXTRAS
 from reiqa_tf.presets.folders import shipped_presets
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -86,34 +87,54 @@ def _distributions(setup, section, option):
     return names - {"reiqa_tf"}
 
 
+# Distributions whose modules are called otherwise.
+KNOWN_AS = {
+    "absl": "absl-py",
+    "apache_beam": "apache-beam",
+    "PIL": "pillow",
+    "sklearn": "scikit-learn",
+    "ai_edge_litert": "ai-edge-litert",
+    "ai_edge_quantizer": "ai-edge-quantizer",
+    "tensorflow_serving": "tensorflow-serving-api",
+}
+
+
 def test_every_module_that_is_imported_is_required_or_comes_with_an_extra(setup):
-    known_as = {
-        "absl": "absl-py",
-        "apache_beam": "apache-beam",
-        "PIL": "pillow",
-        "sklearn": "scikit-learn",
-        "ai_edge_litert": "ai-edge-litert",
-        "ai_edge_quantizer": "ai-edge-quantizer",
-        "tensorflow_serving": "tensorflow-serving-api",
-    }
     required = _distributions(setup, "options", "install_requires")
+    required_with_tensorflow = _distributions(setup, "options.extras_require", "tensorflow")
     rooms = {  # nothing else may lean on what only an extra brings
         "export": {"export", "runtimes"},
         "beam": {"bulk"},
         "benchmark": {"data", "databases"},
         "brisque": {"evaluation"},
     }
-    optional = {extra: _distributions(setup, "options.extras_require", extra) for extra in rooms}
+    optional = {
+        extra: _distributions(setup, "options.extras_require", extra) - required_with_tensorflow
+        for extra in rooms
+    }
+    optional["brisque"] -= optional["benchmark"]
     imported = {}
     for path in [*(ROOT / "reiqa_tf").rglob("*.py"), *(ROOT / "export").glob("*.py")]:
         for name in re.findall(r"^\s*(?:import|from) (\w+)", path.read_text(), re.MULTILINE):
             if name not in sys.stdlib_module_names and name not in ("reiqa_tf", "google"):
-                imported.setdefault(known_as.get(name, name), set()).add(path.parent.name)
-    assert set(imported) == required.union(*optional.values())
+                imported.setdefault(KNOWN_AS.get(name, name), set()).add(path.parent.name)
+    assert set(imported) == required.union(required_with_tensorflow, *optional.values())
     for extra, names in optional.items():
         assert not required & names
         for name in names:
             assert imported[name] <= rooms[extra], name
+
+
+def test_every_extra_says_what_it_brings_and_what_it_is_missing(setup):
+    """The table that missing extras are looked up in names what setup.cfg installs."""
+    tensorflow = _distributions(setup, "options.extras_require", "tensorflow")
+    for extra, modules in EXTRAS.items():
+        installed = _distributions(setup, "options.extras_require", extra)
+        named = {KNOWN_AS.get(module, module) for module in modules}
+        # Formats need other packages each: tests/export.
+        assert named == (tensorflow if extra == "export" else installed)
+    required = _distributions(setup, "options", "install_requires")
+    assert not required & tensorflow
 
 
 def test_the_long_description_stands_alone_and_shows_what_the_readme_does(setup):

@@ -40,12 +40,6 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the pipeline and returns the exit code."""
-    import importlib.util
-
-    from reiqa_tf.errors import ReiqaError
-
-    if importlib.util.find_spec("apache_beam") is None:
-        raise ReiqaError("beam-score needs Apache Beam: pip install 'reiqa_tf[beam]'")
     start_tensorflow()
     from reiqa_tf.bulk.beam_pipeline import run_pipeline
     from reiqa_tf.presets.folders import read_metadata

@@ -97,6 +97,10 @@ def add_comparison_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Exports the preset and returns the exit code."""
+    from reiqa_tf.export.packages import require_packages
+
+    for name in arguments.format.split(","):
+        require_packages(name)
     start_tensorflow()
     from reiqa_tf.export.exporting import export
     from reiqa_tf.export.formats import parse_sizes

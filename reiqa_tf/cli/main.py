@@ -11,23 +11,25 @@ from absl import app
 from absl.flags import argparse_flags
 
 from reiqa_tf.errors import ReiqaError
+from reiqa_tf.extras import require_extra
 from reiqa_tf.version import __version__
 
-COMMANDS = (
-    "score",
-    "fit",
-    "evaluate",
-    "benchmark",
-    "sensitivity",
-    "beam_score",
-    "convert",
-    "presets",
-    "export",
-    "verify",
-    "distort",
-    "views",
-    "pretrain",
-)
+COMMANDS: dict[str, str | None] = {
+    "score": None,
+    "fit": "tensorflow",
+    "evaluate": "tensorflow",
+    "benchmark": "benchmark",
+    "sensitivity": "tensorflow",
+    "beam_score": "beam",
+    "convert": "tensorflow",
+    "presets": None,
+    "export": "export",
+    "verify": "export",
+    "distort": "tensorflow",
+    "views": "tensorflow",
+    "pretrain": "tensorflow",
+}
+"""The subcommands, and the extra that each needs before it does anything."""
 
 _EPILOG = """\
 examples:
@@ -64,7 +66,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
         argv: the name of the program, then its arguments.
 
     Returns:
-        the arguments, with the function of the subcommand as `run`.
+        the arguments, with the name of the subcommand as `command` and its function as `run`.
     """
     parser = argparse_flags.ArgumentParser(
         prog="reiqa",
@@ -73,7 +75,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
         formatter_class=argparse_flags.argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"reiqa_tf {__version__}")
-    subparsers = parser.add_subparsers(metavar="COMMAND", required=True)
+    subparsers = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
     for name in COMMANDS:
         importlib.import_module(f"reiqa_tf.cli.{name}").add_parser(subparsers)
     arguments: argparse.Namespace = parser.parse_args(argv[1:])
@@ -89,7 +91,10 @@ def main(arguments: argparse.Namespace) -> int:
     Returns:
         exit code: 0, `FAILED` or `INTERRUPTED`.
     """
+    extra = COMMANDS[arguments.command.replace("-", "_")]
     try:
+        if extra is not None:
+            require_extra(extra, arguments.command)
         code: int = arguments.run(arguments)
         return code
     except ReiqaError as error:

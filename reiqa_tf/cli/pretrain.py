@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from reiqa_tf.cli import terminal
 from reiqa_tf.cli.startup import start_tensorflow
+from reiqa_tf.extras import require_extra
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -104,6 +105,8 @@ def run(arguments: argparse.Namespace) -> int:
     for setting in arguments.set:
         config = override(config, setting)
 
+    if arguments.tensorboard:
+        require_extra("tensorboard", "--tensorboard")
     strategy = start_tensorflow(lambda: _strategy(arguments.replicas))
     # With several replicas TensorFlow tells of every collective operation that it traces.
     logging.set_verbosity(logging.WARNING)

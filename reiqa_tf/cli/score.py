@@ -16,11 +16,13 @@ from reiqa_tf import presets
 from reiqa_tf.cli import terminal
 from reiqa_tf.cli.startup import silenced, start_tensorflow
 from reiqa_tf.errors import ReiqaError
+from reiqa_tf.extras import require_extra
 
 if TYPE_CHECKING:
     import numpy as np
 
     from reiqa_tf.models.scorer import ReIQAScorer
+    from reiqa_tf.runtimes.onnx_scorer import OnnxScorer
     from reiqa_tf.scoring.score import Score
     from reiqa_tf.scoring.scorer import Outcome, PhotoSource, Scorer
 
@@ -39,11 +41,10 @@ score that people would give with the stated probability; `unfamiliar` marks pho
 that the preset was fitted on. Photos that cannot be read are named at the end, and the exit code
 is 1; the rest is scored.
 
-What `reiqa export` made of a preset is scored without TensorFlow, which starts many times faster
-and gives the same scores; the shipped preset was exported to ONNX. `--runtime auto` takes such an
-artifact if its runtime is installed (pip install 'reiqa_tf[onnx]' or 'reiqa_tf[tflite]') and it
-was made of the weights that the preset has, and otherwise Keras, as --features and --native-size
-always do."""
+The shipped presets are scored by onnxruntime, your own if `reiqa export` made an ONNX or TFLite
+file of them (for TFLite: pip install 'reiqa_tf[tflite]'). `--runtime auto` takes such a file if it
+was made of the weights that the preset has, and otherwise Keras, which gives the same scores and
+needs TensorFlow (pip install 'reiqa_tf[tensorflow]'), as --native-size always does."""
 
 
 class NeedsKerasError(ReiqaError):
@@ -84,6 +85,10 @@ _SORT_KEYS: dict[str, Callable[[ScoreRow], float | str]] = {
     "-score": lambda row: -row["score"],
     "photo": lambda row: row["photo"],
 }
+
+
+# What runtimes need beside what every installation has.
+_EXTRAS = {"keras": "tensorflow", "tflite": "tflite"}
 
 
 def add_parser(subparsers: terminal.Subparsers) -> None:
@@ -146,6 +151,11 @@ def _pixels(text: str) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Scores the photos and returns the exit code."""
+    _refuse_what_no_runtime_does(arguments)
+    if arguments.native_size:
+        require_extra("tensorflow", "--native-size")
+    elif arguments.runtime in _EXTRAS:
+        require_extra(_EXTRAS[arguments.runtime], f"--runtime {arguments.runtime}")
     from reiqa_tf.scoring.score import MissingHeadError
 
     names, photos, problems = _find(arguments.photos)
@@ -181,25 +191,46 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
+def _refuse_what_no_runtime_does(arguments: argparse.Namespace) -> None:
+    runtime = arguments.runtime
+    if arguments.native_size and runtime in ("onnx", "tflite"):
+        raise NeedsKerasError(
+            f"--runtime {runtime} scores photos at the working size alone. For --native-size take "
+            "--runtime keras, or none"
+        )
+    if arguments.features and runtime == "tflite":
+        raise NeedsKerasError(
+            "--runtime tflite gives scores alone. For --features take --runtime onnx, keras or none"
+        )
+
+
 def _open(arguments: argparse.Namespace) -> Scorer:
     """The scorer that the arguments ask for."""
-    from reiqa_tf.runtimes.opening import open_artifact, open_fastest
+    from reiqa_tf.runtimes.errors import MissingFeaturesError
+    from reiqa_tf.runtimes.opening import (
+        LIGHT_RUNTIMES,
+        NOT_EXPORTED,
+        open_artifact,
+        open_fastest,
+    )
 
-    needs_keras = arguments.features or arguments.native_size
-    if needs_keras and arguments.runtime not in ("auto", "keras"):
-        raise NeedsKerasError(
-            f"--runtime {arguments.runtime} gives scores of photos at the working size alone. "
-            "For --features and --native-size take --runtime keras, or none"
-        )
-    if not needs_keras and arguments.runtime != "keras":
+    if not arguments.native_size and arguments.runtime != "keras":
         with silenced():  # LiteRT tells what it is about to do
             if arguments.runtime != "auto":
                 return open_artifact(arguments.preset, arguments.runtime)
-            scorer, problems = open_fastest(arguments.preset)
+            runtimes = ("onnx",) if arguments.features else LIGHT_RUNTIMES
+            scorer, problems = open_fastest(arguments.preset, runtimes=runtimes)
+        if arguments.features and scorer is not None:
+            try:
+                cast("OnnxScorer", scorer).compile_features()
+            except MissingFeaturesError as missing:
+                scorer = None
+                problems.append(missing)
         for problem in problems:
             print(f"reiqa: {problem}\nreiqa: going on without it", file=sys.stderr)
         if scorer is not None:
             return scorer
+    require_extra("tensorflow", NOT_EXPORTED.format(arguments.preset))
     start_tensorflow()
     from reiqa_tf.models.scorer import load_preset
 
@@ -212,6 +243,11 @@ def _outcomes(
     from reiqa_tf.image.reading import MAX_PIXELS
 
     max_pixels = MAX_PIXELS if arguments.max_pixels is None else arguments.max_pixels
+    if scorer.runtime == "onnx" and arguments.features:
+        onnx_scorer = cast("OnnxScorer", scorer)
+        return onnx_scorer.score_many(
+            photos, terminal.show_progress, with_features=True, max_pixels=max_pixels
+        )
     if scorer.runtime != "keras":
         return scorer.score_many(photos, terminal.show_progress, max_pixels=max_pixels)
     keras_scorer = cast("ReIQAScorer", scorer)

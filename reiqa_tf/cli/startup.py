@@ -51,6 +51,7 @@ def start_tensorflow(prepare: Callable[[], _Prepared] | None = None) -> _Prepare
         what `prepare` returned, or None.
 
     Raises:
+        MissingExtraError: if TensorFlow is not installed.
         BackendError: if Keras is set to another backend.
     """
     require_tensorflow()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import os
 import pathlib
 import warnings
@@ -17,6 +16,7 @@ from reiqa_tf.evaluation.contest import Benchmark, BenchmarkError, run_benchmark
 from reiqa_tf.evaluation.contestants import Contestant, FunctionContestant, PresetContestant
 from reiqa_tf.evaluation.entries import Source, read_entries
 from reiqa_tf.evaluation.splitting import Splitting
+from reiqa_tf.extras import require_extra
 from reiqa_tf.fitting.encoders import Preset
 from reiqa_tf.fitting.regression import Regression
 from reiqa_tf.models.scorer import ReIQAScorer
@@ -24,9 +24,6 @@ from reiqa_tf.presets import DEFAULT
 from reiqa_tf.progress import Progress, silent
 from reiqa_tf.scoring.cache import FeatureCache
 from reiqa_tf.typing import PathLike
-
-_PACKAGES = ("imagehash", "jinja2", "openpyxl")
-"""What a benchmark needs beside what every installation has."""
 
 _NO_CACHE = "--take, --shard and --workers need a cache: leave --no-cache out."
 
@@ -100,7 +97,7 @@ def benchmark(
         print(name, account["variants"]["whole"]["summary"]["srcc"]["median"])
     ```
     """
-    _require_packages()
+    require_extra("benchmark", "a benchmark")
     splitting = splitting or Splitting()
     entries = read_entries(databases, splitting, partial, warn)
     contestants = _contestants(presets, baselines)
@@ -177,7 +174,7 @@ def benchmark_shard(
         ShardError: if there is no such shard.
         BenchmarkError: if there is no cache.
     """
-    _require_packages()
+    require_extra("benchmark", "a benchmark")
     entries = read_entries(databases, splitting or Splitting(), partial, warn)
     contestants = _contestants(presets, baselines)
     if cache is None:
@@ -188,14 +185,6 @@ def benchmark_shard(
     for contestant in contestants:
         problems.update(contestant.table(photos, cache, progress, workers)[1])
     return BenchmarkShard(len(photos), list(problems.values()))
-
-
-def _require_packages() -> None:
-    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
-    if missing:
-        raise BenchmarkError(
-            f"the benchmark needs {', '.join(missing)}: pip install 'reiqa_tf[benchmark]'"
-        )
 
 
 def _contestants(presets: Sequence[Preset], baselines: Sequence[str]) -> list[Contestant]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import abc
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from reiqa_tf.scoring.scorer import Outcome, PhotoSource
 from reiqa_tf.typing import PathLike
 
 _DEPTH = 4  # photos that are read before they are asked for
+
+_Computed: TypeAlias = tuple[Score | None, np.ndarray | None]
+"""What was computed of a photo: its score and its features."""
 
 
 class ArtifactScorer(abc.ABC):
@@ -108,8 +112,10 @@ class ArtifactScorer(abc.ABC):
         Raises:
             MissingHeadError: if the scorer has no head.
         """
+        return self._scores(self.run(images))
+
+    def _scores(self, outputs: dict[str, np.ndarray]) -> list[Score]:
         head = self.contract.fitted_head()
-        outputs = self.run(images)
         return with_intervals(
             outputs[SCORE], outputs[DISTANCE], head.score_range, head.margin, head.distance_limit
         )
@@ -164,7 +170,15 @@ class ArtifactScorer(abc.ABC):
         ```
         """
         self.contract.fitted_head()
+        return self._outcomes(photos, progress, max_pixels, self._judged)
 
+    def _outcomes(
+        self,
+        photos: Sequence[PhotoSource],
+        progress: Progress,
+        max_pixels: int,
+        compute: Callable[[np.ndarray], _Computed],
+    ) -> Iterator[Outcome]:
         def read(index: int) -> np.ndarray | ImageError:
             try:
                 return read_image(photos[index], self.working_size, max_pixels=max_pixels)
@@ -172,16 +186,19 @@ class ArtifactScorer(abc.ABC):
                 return problem
 
         images = progress(ahead(read, len(photos), _DEPTH), "scoring", len(photos))
-        return (self._outcome(index, image, photos[index]) for index, image in enumerate(images))
+        for index, image in enumerate(images):
+            if isinstance(image, ImageError):
+                yield Outcome(index, problem=image)
+                continue
+            try:
+                yield Outcome(index, *compute(image))
+            except ArtifactError as problem:
+                photo = photos[index]
+                name = photo if isinstance(photo, (str, os.PathLike)) else "picture in memory"
+                yield Outcome(index, problem=ImageError(f"{name}: {problem}"))
 
-    def _outcome(self, index: int, image: np.ndarray | ImageError, photo: PhotoSource) -> Outcome:
-        if isinstance(image, ImageError):
-            return Outcome(index, problem=image)
-        try:
-            return Outcome(index, self.judge(image[None])[0])
-        except ArtifactError as problem:
-            name = photo if isinstance(photo, (str, os.PathLike)) else "picture in memory"
-            return Outcome(index, problem=ImageError(f"{name}: {problem}"))
+    def _judged(self, image: np.ndarray) -> _Computed:
+        return self.judge(image[None])[0], None
 
     @abc.abstractmethod
     def _open(self) -> Contract:

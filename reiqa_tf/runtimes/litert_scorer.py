@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from reiqa_tf.extras import install_line
 from reiqa_tf.image.reading import MINIMUM_SIDE
 from reiqa_tf.runtimes.artifact_scorer import ArtifactScorer
 from reiqa_tf.runtimes.contract import CONTRACT_FILE, IMAGES, Contract
@@ -50,8 +51,7 @@ class LiteRTScorer(ArtifactScorer):
             from ai_edge_litert.interpreter import Interpreter
         except ImportError as error:
             raise MissingRuntimeError(
-                f"ai_edge_litert cannot be imported ({error}). Install it: pip install "
-                "'reiqa_tf[tflite]'"
+                f"ai_edge_litert cannot be imported ({error}). Install it: {install_line('tflite')}"
             ) from None
         contents = read_artifact(self.path)
         contract = Contract.read(_packed_contract(contents, self.path), self.path)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from reiqa_tf.image.reading import MAX_PIXELS
+from reiqa_tf.progress import Progress, silent
 from reiqa_tf.runtimes.artifact_scorer import ArtifactScorer, as_levels
 from reiqa_tf.runtimes.contract import FEATURES, IMAGES, Contract
 from reiqa_tf.runtimes.errors import ArtifactError, MissingFeaturesError, MissingRuntimeError
 from reiqa_tf.runtimes.manifest import read_artifact
 from reiqa_tf.scoring.features import ComputeFeatures
+from reiqa_tf.scoring.score import Score
+from reiqa_tf.scoring.scorer import Outcome, PhotoSource
 
 _FATAL = 4  # onnxruntime's level of its log; what is less than fatal is raised as well
 
@@ -50,8 +54,7 @@ class OnnxScorer(ArtifactScorer):
             import onnxruntime
         except ImportError as error:
             raise MissingRuntimeError(
-                f"onnxruntime cannot be imported ({error}). Install it: pip install "
-                "'reiqa_tf[onnx]'"
+                f"onnxruntime cannot be imported ({error}). Install it: pip install onnxruntime"
             ) from None
         contents = read_artifact(self.path)
         options = onnxruntime.SessionOptions()
@@ -114,6 +117,41 @@ class OnnxScorer(ArtifactScorer):
             ArtifactError: if the runtime fails.
         """
         return self.compile_features()(images)
+
+    def score_many(
+        self,
+        photos: Sequence[PhotoSource],
+        progress: Progress = silent,
+        with_features: bool = False,
+        *,
+        max_pixels: int = MAX_PIXELS,
+    ) -> Iterator[Outcome]:
+        """Scores many photos, in memory that does not grow with their number.
+
+        Args:
+            photos: paths of the photos, bytes of their files, arrays or pictures; see `read_image`.
+            progress: shows how far the work is.
+            with_features: whether outcomes have the features as well; of encoders without a head
+                they have nothing else.
+            max_pixels: most pixels that a photo's file may have; see `read_image`.
+
+        Returns:
+            iterator over one `Outcome` for each photo, in the order of the list.
+
+        Raises:
+            MissingHeadError: if scores alone are asked for and the scorer has no head.
+            MissingFeaturesError: as `feature_count`.
+        """
+        if not with_features:
+            return super().score_many(photos, progress, max_pixels=max_pixels)
+        _ = self.feature_count
+        return self._outcomes(photos, progress, max_pixels, self._with_features)
+
+    def _with_features(self, image: np.ndarray) -> tuple[Score | None, np.ndarray]:
+        names = list(dict.fromkeys((*self.contract.outputs, FEATURES)))
+        outputs = self._compute(image[None], names)
+        score = self._scores(outputs)[0] if self.has_head else None
+        return score, outputs[FEATURES][0]
 
     def compile_features(self) -> ComputeFeatures:
         """Checks that there are features; nothing is left to compile.

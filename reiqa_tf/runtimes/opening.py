@@ -9,10 +9,11 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from reiqa_tf.backend import require_tensorflow
 from reiqa_tf.data.photos import find_photos
 from reiqa_tf.image.reading import MAX_PIXELS
 from reiqa_tf.presets import DEFAULT
-from reiqa_tf.presets.folders import WEIGHTS_FILE, preset_folder, read_metadata
+from reiqa_tf.presets.folders import METADATA_FILE, WEIGHTS_FILE, preset_folder, read_metadata
 from reiqa_tf.progress import Progress, silent
 from reiqa_tf.runtimes.artifact_scorer import ArtifactScorer
 from reiqa_tf.runtimes.errors import (
@@ -21,6 +22,7 @@ from reiqa_tf.runtimes.errors import (
     MissingRuntimeError,
     StaleArtifactError,
 )
+from reiqa_tf.runtimes.manifest import MANIFEST_FILE
 from reiqa_tf.scoring.score import Score
 from reiqa_tf.scoring.scorer import Outcome, PhotoSource, Scorer
 from reiqa_tf.typing import PathLike
@@ -41,6 +43,9 @@ LIGHT_RUNTIMES = tuple(_LIGHT)
 RUNTIMES = ("auto", *sorted(LIGHT_RUNTIMES), "keras")
 """What may be asked for; `auto` is the fastest that the preset was exported to, else Keras."""
 
+NOT_EXPORTED = "{}: has no ONNX file that can be used, and Keras"
+"""What needs TensorFlow where no light runtime can score; filled in with the preset."""
+
 
 def open_scorer(
     preset: PathLike = DEFAULT, runtime: str = "auto", threads: int | None = None
@@ -48,7 +53,7 @@ def open_scorer(
     """Opens a preset in a runtime.
 
     Args:
-        preset: a folder, or the name of a preset that the package ships.
+        preset: as in `open_artifact`; Keras takes no folder with exports alone.
         runtime: one of `RUNTIMES`.
         threads: number of threads that share the work on a photo; None takes all cores. Keras
             takes TensorFlow's own setting.
@@ -59,6 +64,7 @@ def open_scorer(
     Raises:
         ValueError: if there is no such runtime.
         PresetError: if there is no such preset.
+        MissingExtraError: if nothing but Keras can score, and TensorFlow is not installed.
         ArtifactError: as in `open_artifact`, where one runtime was asked for by name. With `auto`
             an artifact that cannot be used is warned of and left out.
 
@@ -74,20 +80,23 @@ def open_scorer(
         raise ValueError(f"runtime: expected one of {', '.join(RUNTIMES)}. Received: {runtime!r}")
     if runtime in LIGHT_RUNTIMES:
         return open_artifact(preset, runtime, threads)
+    needed_by = "the runtime keras"
     if runtime == "auto":
         scorer, problems = open_fastest(preset, threads)
         for problem in problems:
             warnings.warn(f"{problem} Going on without it.", stacklevel=2)
         if scorer is not None:
             return scorer
-    return _with_keras(preset)
+        needed_by = NOT_EXPORTED.format(preset)
+    return _with_keras(preset, needed_by)
 
 
 def open_artifact(preset: PathLike, runtime: str, threads: int | None = None) -> ArtifactScorer:
     """Opens what a preset was exported to for one runtime.
 
     Args:
-        preset: a folder, or the name of a preset that the package ships.
+        preset: a folder, or the name of a preset that the package ships. The folder may also be
+            what `reiqa export --out` made.
         runtime: one of `LIGHT_RUNTIMES`.
         threads: as in `open_scorer`.
 
@@ -109,31 +118,46 @@ def open_artifact(preset: PathLike, runtime: str, threads: int | None = None) ->
     ```
     """
     file_name, module, class_name = _LIGHT[runtime]
-    weights = read_metadata(preset)["sha256"].get(WEIGHTS_FILE)
-    path = preset_folder(preset) / EXPORTS_FOLDER / file_name
-    again = f"reiqa export --preset {preset}"
-    if not pathlib.Path(preset).is_dir():
-        again += f" --out {path.parent}"  # where a shipped preset lies need not be writable
+    folder, weights = _exports_of(preset)
+    path = folder / file_name
+    again = f"reiqa export --preset {preset} --format {runtime}"
+    if weights is None:
+        again = f"reiqa export --preset PRESET --format {runtime} --out {preset}"
+    elif not pathlib.Path(preset).is_dir():  # shipped: where it lies is nobody's to write to
+        again += " --out FOLDER, and score with --preset FOLDER"
     if not path.is_file():
         raise MissingArtifactError(
             f"{preset}: was not exported for the runtime {runtime}. Export it: {again}"
         )
     scorer: ArtifactScorer = getattr(importlib.import_module(module), class_name)(path, threads)
-    if scorer.contract.weights_sha256 != weights:
+    if weights not in (None, scorer.contract.weights_sha256):
         raise StaleArtifactError(
             f"{path}: made of other weights than the preset has. Make it anew: {again}"
         )
     return scorer
 
 
+def _exports_of(preset: PathLike) -> tuple[pathlib.Path, str | None]:
+    """The folder with a preset's artifacts, and the digest of the weights that it has now.
+
+    What `reiqa export --out` made is such a folder by itself, with no weights to compare: None.
+    """
+    folder = pathlib.Path(preset)
+    if (folder / MANIFEST_FILE).is_file() and not (folder / METADATA_FILE).exists():
+        return folder, None
+    weights = read_metadata(preset)["sha256"].get(WEIGHTS_FILE, "")
+    return preset_folder(preset) / EXPORTS_FOLDER, weights
+
+
 def open_fastest(
-    preset: PathLike, threads: int | None = None
+    preset: PathLike, threads: int | None = None, runtimes: Sequence[str] = LIGHT_RUNTIMES
 ) -> tuple[ArtifactScorer | None, list[ArtifactError]]:
     """Opens the fastest that a preset was exported to and that is installed.
 
     Args:
         preset: as in `open_artifact`.
         threads: as in `open_scorer`.
+        runtimes: those to try, in this order.
 
     Returns:
         pair of the scorer, or None if there is none, and a list of `ArtifactError`: artifacts that
@@ -143,7 +167,7 @@ def open_fastest(
         PresetError: if there is no such preset.
     """
     problems: list[ArtifactError] = []
-    for runtime in LIGHT_RUNTIMES:
+    for runtime in runtimes:
         try:
             return open_artifact(preset, runtime, threads), problems
         except (MissingRuntimeError, MissingArtifactError):
@@ -224,7 +248,8 @@ def score_many(
     return ((listed[outcome.index], outcome) for outcome in outcomes)
 
 
-def _with_keras(preset: PathLike) -> Any:
+def _with_keras(preset: PathLike, needed_by: str) -> Any:
+    require_tensorflow(needed_by)
     from reiqa_tf.models.scorer import load_preset
 
     return load_preset(preset)

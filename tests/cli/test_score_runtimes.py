@@ -130,16 +130,38 @@ def test_a_photo_that_the_file_does_not_take_is_named_and_the_rest_is_scored(
     assert "64 x 64 px (height x width) alone. Received: 72 x 96 px" in result.err
 
 
-def test_features_and_native_size_take_keras(reiqa, exported, folder, tmp_path):
+def test_native_size_takes_keras(reiqa, exported, folder, tmp_path):
     path = tmp_path / "features.npz"
     options = ("--preset", exported, "--format", "json", "--native-size", "--features", path)
     document = _document(reiqa("score", folder / "0.png", *options))
     assert document["runtime"] == "keras"
     assert np.load(path)["features"].shape == (1, load_preset(exported).feature_count)
-    for option in (("--native-size",), ("--features", path)):
-        result = reiqa("score", folder, "--preset", exported, "--runtime", "onnx", *option)
+    for runtime, option in (("onnx", "--native-size"), ("tflite", "--features")):
+        arguments = ("--preset", exported, "--runtime", runtime, option)
+        result = reiqa("score", folder, *arguments, *([path] if option == "--features" else []))
         assert result.code == 1
-        assert "take --runtime keras" in result.err
+        assert "keras, or none" in result.err or "keras or none" in result.err
+
+
+def test_features_come_with_the_scores_from_an_onnx_file_that_has_them(
+    reiqa, preset_with_exports, folder, tmp_path
+):
+    path = tmp_path / "features.npz"
+    options = ("--preset", preset_with_exports, "--format", "json", "--features", path)
+    result = reiqa("score", folder / "0.png", *options)
+    assert _document(result)["runtime"] == "keras"
+    assert "gives scores alone" in result.err  # the file of an older version
+    digest = read_metadata(preset_with_exports)["sha256"]["model.weights.h5"]
+    contract = {**CONTRACT, "weights_sha256": digest}
+    props = {name: json.dumps(value) for name, value in contract.items()}
+    outputs = (*CONTRACT["outputs"].split(","), "features")
+    write_exports(preset_with_exports / "exports", {"model.onnx": tiny_onnx(props, outputs)})
+    document = _document(reiqa("score", folder, *options))
+    assert document["runtime"] == "onnx"
+    stored = np.load(path)
+    assert list(stored["photos"]) == [row["photo"] for row in document["scores"]]
+    scores = [row["score"] for row in document["scores"]]
+    np.testing.assert_allclose(stored["features"][:, 0], scores, rtol=1e-6)
 
 
 def test_stale_and_damaged_artifacts_are_named_and_keras_takes_over(
@@ -171,7 +193,7 @@ def test_a_named_runtime_without_package_or_artifact_says_how_to_get_it(
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     result = reiqa("score", folder, "--preset", exported, "--runtime", "onnx")
     assert result.code == 1
-    assert "pip install 'reiqa_tf[onnx]'" in result.err
+    assert "pip install onnxruntime" in result.err
     document = _document(reiqa("score", folder, "--preset", exported, "--format", "json"))
     assert document["runtime"] == "tflite"
 

@@ -17,11 +17,12 @@ from PIL import Image
 import reiqa_tf
 from reiqa_tf.cli.export import print_comparison
 from reiqa_tf.cli.main import main, parse
-from reiqa_tf.export import formats, measuring, parity
+from reiqa_tf.export import formats, measuring, packages, parity
 from reiqa_tf.export.comparison import ComparedArtifact, Comparison
 from reiqa_tf.export.digests import describe_artifact, find_damage
 from reiqa_tf.export.measurements import KerasDifference, Latency, Measurements, RankAgreement
 from reiqa_tf.export.saved_model import ServingError
+from reiqa_tf.extras import MissingExtraError
 from reiqa_tf.files import folder_written_whole
 from reiqa_tf.image.reading import ImageError
 from reiqa_tf.models.scorer import load_preset, save_preset
@@ -437,11 +438,14 @@ def test_what_cannot_be_exported_is_refused_before_anything_is_done(
 def test_a_format_whose_packages_are_missing_is_refused_with_the_way_out(
     preset, tmp_path, monkeypatch, capsys
 ):
-    foreign = dataclasses.replace(formats.FORMATS[1], packages=("a-package-of-tomorrow",))
-    monkeypatch.setattr(formats, "FORMATS", (foreign,))
+    monkeypatch.setitem(packages.PACKAGES, "onnx", ("a-package-of-tomorrow",))
     assert run("export", "--preset", preset, "--format", "onnx", "--out", tmp_path / "out") == 1
-    error = capsys.readouterr().err
-    assert "a-package-of-tomorrow is not installed. Install it: pip install" in error
+    assert capsys.readouterr().err == (
+        "reiqa: the format onnx needs a-package-of-tomorrow: pip install 'reiqa_tf[export]'\n"
+    )
+    with pytest.raises(MissingExtraError, match="a-package-of-tomorrow"):
+        reiqa_tf.export(preset, tmp_path / "out", ["onnx"])
+    assert not any(tmp_path.iterdir())
 
 
 def test_a_shipped_preset_needs_a_place_for_its_exports(capsys):

@@ -159,16 +159,19 @@ def test_a_file_needs_no_manifest(tmp_path, exports, photo):
 
 
 @pytest.mark.parametrize(
-    ("scorer_class", "package", "extra"),
-    [(OnnxScorer, "onnxruntime", "onnx"), (LiteRTScorer, "ai_edge_litert", "tflite")],
+    ("scorer_class", "package", "name", "line"),
+    [
+        (OnnxScorer, "onnxruntime", "model.onnx", "pip install onnxruntime"),
+        (LiteRTScorer, "ai_edge_litert", "model.tflite", r"pip install 'reiqa_tf\[tflite\]'"),
+    ],
 )
-def test_where_the_runtime_is_missing_the_extra_is_named(
-    exports, monkeypatch, scorer_class, package, extra
+def test_where_the_runtime_is_missing_the_way_to_it_is_named(
+    exports, monkeypatch, scorer_class, package, name, line
 ):
     monkeypatch.setitem(sys.modules, package, None)
     monkeypatch.setitem(sys.modules, f"{package}.interpreter", None)
-    with pytest.raises(MissingRuntimeError, match=rf"pip install 'reiqa_tf\[{extra}\]'"):
-        scorer_class(exports / f"model.{extra}")
+    with pytest.raises(MissingRuntimeError, match=line):
+        scorer_class(exports / name)
 
 
 @pytest.mark.parametrize("scorer_class", [OnnxScorer, LiteRTScorer])

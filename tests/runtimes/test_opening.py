@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from reiqa_tf.extras import MissingExtraError
 from reiqa_tf.presets.folders import PresetError
 from reiqa_tf.runtimes.errors import (
     ArtifactError,
@@ -12,7 +13,7 @@ from reiqa_tf.runtimes.errors import (
     MissingRuntimeError,
     StaleArtifactError,
 )
-from reiqa_tf.runtimes.opening import LIGHT_RUNTIMES, open_artifact, open_fastest
+from reiqa_tf.runtimes.opening import LIGHT_RUNTIMES, open_artifact, open_fastest, open_scorer
 from tests.runtimes.tiny_artifacts import CONTRACT, tiny_onnx, tiny_tflite, write_exports
 
 
@@ -55,7 +56,7 @@ def test_a_package_or_an_artifact_that_is_missing_is_named_with_the_way_out(pres
     with pytest.raises(MissingArtifactError, match=r"reiqa export --preset"):
         open_artifact(preset, "tflite")
     _without(monkeypatch, "onnxruntime")
-    with pytest.raises(MissingRuntimeError, match=r"pip install 'reiqa_tf\[onnx\]'"):
+    with pytest.raises(MissingRuntimeError, match="pip install onnxruntime"):
         open_artifact(preset, "onnx")
 
 
@@ -105,3 +106,35 @@ def test_a_preset_that_does_not_exist_is_named(tmp_path):
     for act in (lambda: open_artifact(tmp_path / "gone", "onnx"), lambda: open_fastest("gone")):
         with pytest.raises(PresetError, match="gone"):
             act()
+
+
+def test_a_folder_that_holds_exports_alone_is_opened_without_a_preset(preset, monkeypatch):
+    exports = preset / "exports"
+    for name in LIGHT_RUNTIMES:
+        assert open_artifact(exports, name).contract.preset == CONTRACT["preset"]
+    assert open_fastest(exports)[0].runtime == "tflite"
+    (exports / "model.tflite").unlink()
+    with pytest.raises(MissingArtifactError, match=f"--format tflite --out {exports}"):
+        open_artifact(exports, "tflite")
+
+
+def test_for_a_shipped_preset_the_way_out_leads_to_a_folder_of_one_s_own():
+    with pytest.raises(MissingArtifactError) as caught:
+        open_artifact("content_lite0_biq2021", "tflite")
+    assert str(caught.value) == (
+        "content_lite0_biq2021: was not exported for the runtime tflite. Export it: reiqa export "
+        "--preset content_lite0_biq2021 --format tflite --out FOLDER, and score with --preset "
+        "FOLDER"
+    )
+
+
+def test_without_tensorflow_and_a_file_that_can_be_used_the_install_line_is_told(
+    preset, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    with pytest.raises(MissingExtraError, match="the runtime keras needs TensorFlow: pip install"):
+        open_scorer(preset, "keras")
+    for path in (preset / "exports").iterdir():
+        path.unlink()
+    with pytest.raises(MissingExtraError, match="has no ONNX file that can be used, and Keras"):
+        open_scorer(preset)
