@@ -22,6 +22,7 @@ from reiqa_tf.distortions import (
 )
 from reiqa_tf.distortions.distortion import LEVELS, Distortion
 from reiqa_tf.distortions.engine.windows import SMALLEST_SIDE, Photo, Windows
+from reiqa_tf.image.shapes import PICTURES, require_pictures
 
 DISTORTIONS: list[Distortion] = []
 """The distortions, in the order of their numbers (from 1 on). `add_distortion` adds to it."""
@@ -116,7 +117,7 @@ def distort(
         image: `(H, W, 3)` or `(B, H, W, 3)`, float32 in [0, 1] or 8-bit levels, at least 32 px in
             each direction.
         name: a name in `NAMES`.
-        level: 0 (mildest) to 4.
+        level: 0 (mildest) to 4; commands, pictures and reports call these 1 to 5.
         seed: two integers. Photo `i` of a batch takes the seed that
             `tf.random.fold_in(seed, i)` makes.
 
@@ -175,13 +176,14 @@ def distortion_named(name: str) -> Distortion:
 
 def _check(image: tf.Tensor, level: int | tf.Tensor) -> None:
     if isinstance(level, int) and not 0 <= level < LEVELS:
-        raise ValueError(f"Expected a level of 0 (mildest) to {LEVELS - 1}. Received: {level}")
-    shape = image.shape
-    if shape.rank not in (3, 4) or shape[-1] not in (3, None):
         raise ValueError(
-            "Expected a photo (height, width, 3) or a batch of them. "
-            f"Received: a picture of shape {shape}"
+            f"Expected a level of 0 (mildest) to {LEVELS - 1}, which commands and reports call "
+            f"1 to {LEVELS}. Received: {level}"
         )
+    shape = image.shape
+    require_pictures(image)
+    if shape.rank not in (3, 4):
+        raise ValueError(f"images: {PICTURES}. Received: {shape}.")
     if min(side or SMALLEST_SIDE for side in shape[-3:-1]) < SMALLEST_SIDE:
         raise ValueError(
             f"Expected a photo of at least {SMALLEST_SIDE} x {SMALLEST_SIDE} px. "

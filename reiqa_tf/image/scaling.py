@@ -9,6 +9,7 @@ these operators built in.
 import numpy as np
 import tensorflow as tf
 
+from reiqa_tf.image.shapes import require_pictures
 from reiqa_tf.typing import Tensor
 
 _LEVEL = 1 / 255
@@ -100,6 +101,7 @@ def half_size(images: Tensor) -> tf.Tensor:
     Reference: the Re-IQA authors' inference code halves photos with Pillow in this way.
     """
     images = tf.convert_to_tensor(images)
+    require_pictures(images)
     height, width = _size(images)
     if isinstance(height, int) and isinstance(width, int) and height % 2 == width % 2 == 0:
         return _half_of_even_size(images)
@@ -118,6 +120,7 @@ def resize(images: Tensor, height: int | tf.Tensor, width: int | tf.Tensor) -> t
         float32 tensor `(..., height, width, 3)` in [0, 1], on 8-bit levels.
     """
     images = tf.convert_to_tensor(images)
+    require_pictures(images)
     old_height, old_width = _size(images)
     leading = tf.shape(images)[:-3]
     levels = _levels(images)

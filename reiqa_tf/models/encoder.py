@@ -11,6 +11,7 @@ import tensorflow as tf
 from keras import ops
 
 from reiqa_tf.image.scaling import half_size, to_unit_range
+from reiqa_tf.image.shapes import require_batch
 from reiqa_tf.models.backbone import Backbone
 from reiqa_tf.models.designs import EncoderDesign
 from reiqa_tf.presets.storage import storable
@@ -110,6 +111,11 @@ class ReIQAEncoder(keras.Model):
         if not self.backbone.built:
             self.backbone.build(input_shape)
 
+    def __call__(self, images: Any, *args: Any, **kwargs: Any) -> Any:
+        """`call`, after a look at the shape of the images."""
+        require_batch(images)
+        return super().__call__(images, *args, **kwargs)
+
     def call(self, images: Tensor, training: bool | None = None) -> Tensor:
         """Computes the features of a batch of photos.
 
@@ -139,6 +145,7 @@ class ReIQAEncoder(keras.Model):
         Returns:
             float32 tensor `(N, feature_count // 2)`.
         """
+        require_batch(images)
         images = to_unit_range(images)
         if self.normalization is not None:
             mean, std = (

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from reiqa_tf.image.shapes import require_batch
 from reiqa_tf.scoring.features import ComputeFeatures
 
 
@@ -48,6 +49,7 @@ def compiled(scorer: _WithFeatures) -> ComputeFeatures:
             return scorer.features(images, training=False)
 
     def compute(images: np.ndarray) -> np.ndarray:
+        require_batch(images)
         rows: np.ndarray = graph(tf.convert_to_tensor(images, tf.uint8)).numpy()
         return rows
 

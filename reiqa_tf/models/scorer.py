@@ -12,6 +12,7 @@ from keras import ops
 
 from reiqa_tf.image.reading import MAX_PIXELS, open_image, read_image
 from reiqa_tf.image.scaling import require_unit_range
+from reiqa_tf.image.shapes import require_batch
 from reiqa_tf.models import efficientnet_lite, resnet  # noqa: F401  presets may name them
 from reiqa_tf.models.encoder import ReIQAEncoder
 from reiqa_tf.models.head import LinearHead
@@ -144,12 +145,14 @@ class ReIQAScorer(keras.Model):
             self.head.build((None, self.feature_count))
 
     def __call__(self, images: Any, *args: Any, **kwargs: Any) -> Any:
-        """`call`, after a look at the values of images that are a NumPy array."""
+        """`call`, after a look at the images: their shape, and the values of a NumPy array."""
+        require_batch(images)
         require_unit_range(images)
         return super().__call__(images, *args, **kwargs)
 
     def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
-        """Keras's `predict`, after a look at the values of images that are a NumPy array."""
+        """Keras's `predict`, after a look at the images as in `__call__`."""
+        require_batch(x)
         require_unit_range(x)
         return super().predict(x, *args, **kwargs)
 
@@ -177,7 +180,11 @@ class ReIQAScorer(keras.Model):
 
         Returns:
             float32 tensor `(N, feature_count)`.
+
+        Raises:
+            ValueError: if the images have another shape, or are floats above 1.
         """
+        require_batch(images)
         require_unit_range(images)
         return ops.concatenate(
             [encoder(images, training=training) for encoder in self.experts().values()], axis=-1

@@ -10,6 +10,7 @@ from typing import TypeAlias
 import numpy as np
 
 from reiqa_tf.image.reading import MAX_PIXELS, ImageError, read_image
+from reiqa_tf.image.shapes import BATCH, require_batch
 from reiqa_tf.progress import Progress, silent
 from reiqa_tf.runtimes.contract import DISTANCE, SCORE, Contract
 from reiqa_tf.runtimes.errors import ArtifactError
@@ -221,10 +222,14 @@ def as_levels(images: np.ndarray) -> np.ndarray:
     Raises:
         ValueError: if the images are something else.
     """
-    images = np.asarray(images)
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3 or not images.size:
+    try:
+        images = np.asarray(images)
+    except ValueError:  # a list of pictures of several sizes
+        require_batch(images)
+        raise
+    require_batch(images)
+    if images.dtype != np.uint8 or not images.size:
         raise ValueError(
-            "images: expected levels 0 to 255, uint8 (N, H, W, 3). "
-            f"Received: {images.dtype} {images.shape}"
+            f"images: {BATCH}, uint8 levels 0 to 255. Received: {images.dtype} {images.shape}."
         )
     return images

@@ -180,8 +180,9 @@ def test_levels_of_eight_bits_and_floats_are_the_same_photo(photo):
         ((np.zeros((64, 64, 3)), "jpeg", 5), "Expected a level of 0"),
         ((np.zeros((64, 64, 3)), "jpeg", -1), "Expected a level of 0"),
         ((np.zeros((31, 64, 3)), "jpeg", 0), "at least 32 x 32 px"),
-        ((np.zeros((64, 64)), "jpeg", 0), "Expected a photo"),
-        ((np.zeros((64, 64, 4)), "jpeg", 0), "Expected a photo"),
+        ((np.zeros((64, 64)), "jpeg", 0), r"expected \(batch, H, W, 3\) .* Received: \(64, 64\)"),
+        ((np.zeros((64, 64, 4)), "jpeg", 0), r"one picture \(H, W, 3\)"),
+        ((np.zeros((1, 1, 64, 64, 3)), "jpeg", 0), r"expected \(batch, H, W, 3\)"),
     ],
 )
 def test_what_cannot_be_distorted_is_said(arguments, message):
