@@ -9,17 +9,16 @@ from reiqa_tf.data.scored_photos import ScoredPhotos
 from reiqa_tf.export import measuring, parity
 from reiqa_tf.export.comparison import ComparedArtifact, Comparison
 from reiqa_tf.export.digests import describe_artifact
-from reiqa_tf.export.formats import FormatError, Order, choose_formats
+from reiqa_tf.export.formats import Order
 from reiqa_tf.export.measurements import Measurements
-from reiqa_tf.export.packages import require_packages
+from reiqa_tf.export.planning import ExportPlan, plan_export
 from reiqa_tf.files import folder_written_whole
 from reiqa_tf.image.reading import ImageError, read_bytes
 from reiqa_tf.models.scorer import load_preset
-from reiqa_tf.presets.folders import WEIGHTS_FILE, read_metadata
+from reiqa_tf.presets.folders import WEIGHTS_FILE
 from reiqa_tf.progress import Progress, silent
 from reiqa_tf.runtimes.contract import Contract
 from reiqa_tf.runtimes.manifest import MANIFEST_FILE, ArtifactEntry, write_manifest
-from reiqa_tf.runtimes.opening import EXPORTS_FOLDER
 from reiqa_tf.typing import PathLike, Size
 
 WARM_UP_PHOTOS = 8
@@ -88,30 +87,47 @@ def export(
         print(artifact.path, artifact.measured.difference, artifact.complaints)
     ```
     """
-    if out is None and not pathlib.Path(preset).is_dir():
-        raise FormatError(f"{preset} is a shipped preset. Say where its exports go: --out DIR")
-    folder = pathlib.Path(preset) / EXPORTS_FOLDER if out is None else pathlib.Path(out)
-    if model_version < 1:
-        raise FormatError(f"model version: expected 1 or more. Received: {model_version}")
-    metadata = read_metadata(preset)
-    chosen = choose_formats(formats, precisions, sizes, metadata.get("working_size"))
-    for row, _ in chosen:
-        require_packages(row.name)
-    listed, scored = measuring.reference_photos(photos, scores, split)
-    if calibration is None:
-        calibrated_on = parity.shipped_photos()
-    else:
-        calibrated_on = parity.listed_photos(calibration)
-    scorer = load_preset(preset)
-    name = pathlib.Path(preset).resolve().name
-    contract = Contract.of(scorer, name, metadata["sha256"][WEIGHTS_FILE], metadata)
+    return carry_out(
+        plan_export(
+            preset,
+            out,
+            formats,
+            precisions,
+            sizes,
+            photos,
+            scores,
+            split,
+            calibration,
+            model_version,
+        ),
+        progress,
+    )
+
+
+def carry_out(plan: ExportPlan, progress: Progress = silent) -> Comparison:
+    """Does what was planned; see `export`.
+
+    Args:
+        plan: what `plan_export` returned.
+        progress: as in `export`.
+
+    Returns:
+        `Comparison`.
+
+    Raises:
+        ReiqaError: as in `export`, but for what planning refuses.
+    """
+    folder, chosen, listed, scored = plan.folder, plan.chosen, plan.photos, plan.scored
+    scorer = load_preset(plan.preset)
+    name = pathlib.Path(plan.preset).resolve().name
+    contract = Contract.of(scorer, name, plan.metadata["sha256"][WEIGHTS_FILE], plan.metadata)
     order = Order(
         scorer=scorer,
         contract=contract,
         model_name=name,
-        model_version=model_version,
+        model_version=plan.model_version,
         photos=_warm_up_photos(listed, scorer.working_size),
-        calibration=calibrated_on,
+        calibration=plan.calibration,
     )
     reference = measuring.Reference(
         listed, scorer.working_size, scorer, scored=scored, progress=progress

@@ -9,7 +9,7 @@ import dataclasses
 import importlib.metadata
 import pathlib
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -19,11 +19,13 @@ from reiqa_tf.export.packages import PACKAGES
 from reiqa_tf.export.parity import Picture, cut_pictures
 from reiqa_tf.export.quiet import quiet
 from reiqa_tf.image.reading import MINIMUM_SIDE
-from reiqa_tf.models.scorer import ReIQAScorer
 from reiqa_tf.runtimes.contract import IMAGE_BYTES, Contract
 from reiqa_tf.runtimes.errors import ArtifactError
 from reiqa_tf.runtimes.manifest import ToleranceEntry
 from reiqa_tf.typing import PathLike, Size
+
+if TYPE_CHECKING:
+    from reiqa_tf.models.scorer import ReIQAScorer
 
 RunPicture: TypeAlias = Callable[[Picture], dict[str, np.ndarray]]
 """An artifact in its runtime: from a picture to its outputs, arrays with one row, by name."""

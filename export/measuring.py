@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
-from reiqa_tf.data.scored_photos import ScoredPhotos, read_scored_photos
+from reiqa_tf.data.scored_photos import ScoredPhotos
 from reiqa_tf.errors import ReiqaError
 from reiqa_tf.export import parity
 from reiqa_tf.export.formats import ExportFormat, RunPicture, size_text
@@ -242,34 +242,6 @@ def _titled(progress: Progress, own_title: str) -> Progress:
         return progress(items, own_title, total)
 
     return shown
-
-
-def reference_photos(
-    photos: PathLike | Sequence[PathLike] | None,
-    scores: PathLike | ScoredPhotos | None,
-    split: str | None,
-) -> tuple[list[str], ScoredPhotos | None]:
-    """The photos to compare on, and those that people scored.
-
-    Args:
-        photos: a folder, a pattern or a list of paths; None takes those of `scores`, or else those
-            that the package ships.
-        scores: a CSV file of scored photos or what was read of one; None does without.
-        split: the split whose rows are taken, or None for all rows.
-
-    Returns:
-        pair of a list of paths, and `ScoredPhotos` or None.
-
-    Raises:
-        ImageError: if there are no photos.
-        ScoredPhotosError: if the file or the split cannot be used.
-    """
-    scored = scores if isinstance(scores, ScoredPhotos | None) else read_scored_photos(scores)
-    if scored is not None and split:
-        scored = scored.split(split)
-    if photos is not None:
-        return parity.listed_photos(photos), scored
-    return (parity.shipped_photos() if scored is None else list(scored.paths)), scored
 
 
 def measure(

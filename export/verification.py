@@ -12,6 +12,7 @@ from reiqa_tf.export.comparison import ComparedArtifact, Comparison
 from reiqa_tf.export.digests import find_damage
 from reiqa_tf.export.formats import find_format
 from reiqa_tf.export.measurements import Measurements
+from reiqa_tf.export.planning import reference_photos
 from reiqa_tf.models.scorer import ReIQAScorer, load_preset
 from reiqa_tf.presets.folders import WEIGHTS_FILE, PresetError, read_metadata, shipped_presets
 from reiqa_tf.progress import Progress, silent
@@ -63,7 +64,7 @@ def verify(
     """
     manifest = read_manifest(folder)
     scorer, remark = _preset_scorer(manifest, preset)
-    listed, scored = measuring.reference_photos(photos, scores, split)
+    listed, scored = reference_photos(photos, scores, split)
     if scored is not None and scorer is None:
         raise PresetError(
             f"{manifest['preset']} is no shipped preset, and SRCC is compared with that of Keras. "

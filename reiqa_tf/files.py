@@ -75,10 +75,7 @@ def folder_written_whole(folder: PathLike, mark: str) -> Iterator[pathlib.Path]:
     ```
     """
     folder = pathlib.Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder}: a file of that name exists. Name another folder.")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / mark).is_file():
-        raise OutputError(f"{folder}: a folder with other things in it. Name another one.")
+    refuse_occupied(folder, mark)
     partial = folder.parent / f".{folder.name}.partial"
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -97,3 +94,20 @@ def folder_written_whole(folder: PathLike, mark: str) -> Iterator[pathlib.Path]:
         raise OutputError(
             f"{folder}: cannot be written ({error.strerror or error}). Nothing was left behind."
         ) from error
+
+
+def refuse_occupied(folder: PathLike, mark: str) -> None:
+    """Refuses a folder that `folder_written_whole` would refuse; for use before long work.
+
+    Args:
+        folder: the folder to be.
+        mark: as in `folder_written_whole`.
+
+    Raises:
+        OutputError: if it is in the way.
+    """
+    folder = pathlib.Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder}: a file of that name exists. Name another folder.")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / mark).is_file():
+        raise OutputError(f"{folder}: a folder with other things in it. Name another one.")

@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     from reiqa_tf.convert.experts import save_experts
     from reiqa_tf.convert.weight_transfer import write_reports
     from reiqa_tf.errors import ReiqaError
-    from reiqa_tf.presets.storage import check_writable
+    from reiqa_tf.presets.folders import check_writable
 
     if not (arguments.content or arguments.efficientnet_lite0 or arguments.quality):
         raise ReiqaError("expected --content, --quality or --efficientnet-lite0. Received: none")

@@ -97,28 +97,31 @@ def add_comparison_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Exports the preset and returns the exit code."""
+    from reiqa_tf.export.formats import parse_sizes
     from reiqa_tf.export.packages import require_packages
 
-    for name in arguments.format.split(","):
+    formats = arguments.format.split(",")
+    for name in formats:
         require_packages(name)
+    from reiqa_tf.export.planning import plan_export
+
+    plan = plan_export(
+        arguments.preset,
+        arguments.out,
+        formats,
+        arguments.precision.split(","),
+        sizes=parse_sizes(arguments.size) if arguments.size else None,
+        photos=arguments.photos,
+        scores=arguments.scores,
+        split=arguments.split,
+        calibration=arguments.calibration,
+        model_version=arguments.model_version,
+    )
     start_tensorflow()
-    from reiqa_tf.export.exporting import export
-    from reiqa_tf.export.formats import parse_sizes
+    from reiqa_tf.export.exporting import carry_out
 
     with _stopping_on_termination():
-        made = export(
-            arguments.preset,
-            arguments.out,
-            arguments.format.split(","),
-            arguments.precision.split(","),
-            sizes=parse_sizes(arguments.size) if arguments.size else None,
-            photos=arguments.photos,
-            scores=arguments.scores,
-            split=arguments.split,
-            calibration=arguments.calibration,
-            model_version=arguments.model_version,
-            progress=terminal.show_progress,
-        )
+        made = carry_out(plan, terminal.show_progress)
     print_comparison(made)
     return 0 if made.is_sound else 1
 

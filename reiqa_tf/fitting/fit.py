@@ -20,7 +20,8 @@ from reiqa_tf.image.reading import ImageError
 from reiqa_tf.metrics import Agreement, measure_agreement
 from reiqa_tf.models.scorer import ReIQAScorer
 from reiqa_tf.presets import DEFAULT
-from reiqa_tf.presets.storage import check_writable, encoders_fingerprint, round_to_half
+from reiqa_tf.presets.folders import check_writable
+from reiqa_tf.presets.storage import encoders_fingerprint, round_to_half
 from reiqa_tf.progress import Progress, silent
 from reiqa_tf.scoring.cache import open_cache
 from reiqa_tf.typing import PathLike

@@ -6,6 +6,7 @@ Plain Python, so that the runtimes that do without TensorFlow and Keras find wha
 import difflib
 import importlib.resources
 import json
+import os
 import pathlib
 from typing import Any
 
@@ -107,3 +108,41 @@ def read_json(path: pathlib.Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise PresetError(f"{path}: expected a JSON object. Received: {type(content).__name__}")
     return content
+
+
+def check_writable(folder: PathLike) -> None:
+    """Refuses a folder that `save_preset` would refuse; for use before long work.
+
+    Args:
+        folder: the folder of the preset to be.
+
+    Raises:
+        PresetError: if it is in the way or may not be written to.
+    """
+    folder = pathlib.Path(folder)
+    refuse_occupied(folder)
+    parent = nearest_existing(folder)
+    if not os.access(parent, os.W_OK):
+        raise PresetError(f"{folder}: {parent} may not be written to.")
+
+
+def refuse_occupied(folder: pathlib.Path) -> None:
+    """Refuses a folder that holds something else than a preset.
+
+    Args:
+        folder: the folder of the preset to be.
+
+    Raises:
+        PresetError: if there is something else under that name.
+    """
+    if folder.is_dir():
+        if any(folder.iterdir()) and not (folder / METADATA_FILE).is_file():
+            raise PresetError(f"{folder}: a folder with other things in it. Name another one.")
+    elif folder.exists():
+        raise PresetError(f"{folder}: a file of that name exists. Name another folder.")
+
+
+def nearest_existing(folder: pathlib.Path) -> pathlib.Path:
+    """The folder itself if it exists, or the nearest one above it that does."""
+    whole = folder.absolute()
+    return next(place for place in (whole, *whole.parents) if place.exists())

@@ -28,9 +28,11 @@ from reiqa_tf.presets.folders import (
     METADATA_FILE,
     WEIGHTS_FILE,
     PresetError,
+    nearest_existing,
     preset_folder,
     read_json,
     read_metadata,
+    refuse_occupied,
 )
 from reiqa_tf.typing import PathLike
 from reiqa_tf.version import __version__
@@ -177,29 +179,13 @@ def save_model(
         PresetError: if `folder` is in the way, or cannot be written.
     """
     folder = pathlib.Path(folder)
-    _refuse_occupied(folder)
+    refuse_occupied(folder)
     _require_space(folder, model)
     try:
         with folder_written_whole(folder, mark=METADATA_FILE) as scratch:
             _write(model, scratch, half_precision, about or {})
     except OutputError as error:
         raise PresetError(str(error)) from error
-
-
-def check_writable(folder: PathLike) -> None:
-    """Refuses a folder that `save_model` would refuse; for use before long work.
-
-    Args:
-        folder: the folder of the preset to be.
-
-    Raises:
-        PresetError: as in `save_model`.
-    """
-    folder = pathlib.Path(folder)
-    _refuse_occupied(folder)
-    parent = _nearest_existing(folder)
-    if not os.access(parent, os.W_OK):
-        raise PresetError(f"{folder}: {parent} may not be written to.")
 
 
 def encoders_fingerprint(scorer: Storable) -> str:
@@ -249,17 +235,12 @@ def _write(
 def _require_space(folder: pathlib.Path, model: Storable) -> None:
     """Refuses a disk that is too full beforehand: HDF5 takes the process down when it fills up."""
     needed = 8 * model.count_params() + 2**20  # float32 twice, while a file is rewritten
-    free = shutil.disk_usage(_nearest_existing(folder)).free
+    free = shutil.disk_usage(nearest_existing(folder)).free
     if free < needed:
         raise PresetError(
             f"{folder}: cannot be written (No space left on device: {needed:,} bytes, {free:,} "
             "free). Nothing was left behind."
         )
-
-
-def _nearest_existing(folder: pathlib.Path) -> pathlib.Path:
-    whole = folder.absolute()
-    return next(place for place in (whole, *whole.parents) if place.exists())
 
 
 def _in_a_line(error: BaseException) -> str:
@@ -325,14 +306,6 @@ def _refuse_foreign_classes(config: dict[str, Any], path: pathlib.Path) -> None:
             pending.extend(item.values())
         elif isinstance(item, list):
             pending.extend(item)
-
-
-def _refuse_occupied(folder: pathlib.Path) -> None:
-    if folder.is_dir():
-        if any(folder.iterdir()) and not (folder / METADATA_FILE).is_file():
-            raise PresetError(f"{folder}: a folder with other things in it. Name another one.")
-    elif folder.exists():
-        raise PresetError(f"{folder}: a file of that name exists. Name another folder.")
 
 
 def _plain(config: Any) -> Any:

@@ -9,8 +9,8 @@ import pytest
 
 from reiqa_tf import presets
 from reiqa_tf.models.scorer import ReIQAScorer, load_preset, save_preset
-from reiqa_tf.presets.folders import PresetError, preset_folder, read_metadata
-from reiqa_tf.presets.storage import check_writable, encoders_fingerprint
+from reiqa_tf.presets.folders import PresetError, check_writable, preset_folder, read_metadata
+from reiqa_tf.presets.storage import encoders_fingerprint
 from tests.small_models import small_scorer
 
 
