@@ -20,7 +20,7 @@ _TENSORFLOW = {
 EXTRAS = {
     "tensorflow": _TENSORFLOW,
     "tflite": {"ai_edge_litert": "LiteRT"},
-    "benchmark": {**_TENSORFLOW, "imagehash": "ImageHash", "openpyxl": "openpyxl"},
+    "benchmark": {**_TENSORFLOW, "openpyxl": "openpyxl"},
     "beam": {**_TENSORFLOW, "apache_beam": "Apache Beam", "pyarrow": "PyArrow"},
     "export": _TENSORFLOW,  # each format has packages of its own: `reiqa_tf.export.packages`
     "tensorboard": {**_TENSORFLOW, "tensorboard": "TensorBoard"},

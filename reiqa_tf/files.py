@@ -49,6 +49,39 @@ def written_whole(path: PathLike) -> Iterator[pathlib.Path]:
         ) from error
 
 
+def check_new_file(path: PathLike, overwrite: bool = False) -> None:
+    """Refuses the path of a file that could not be written, before the work for it begins.
+
+    Args:
+        path: the file to be.
+        overwrite: whether it may replace a file.
+
+    Raises:
+        OutputError: if a file of that name exists and may not be replaced, if a folder is in the
+            way, or if nothing can be written there.
+
+    Example:
+    ```python
+    from reiqa_tf.files import check_new_file
+
+    check_new_file("scores.json")
+    ```
+    """
+    path = pathlib.Path(path)
+    if path.is_dir():
+        raise OutputError(f"{path}: a folder of that name exists. Name a file.")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path}: exists. Name another file, or replace it: --overwrite")
+    folder = path.absolute().parent
+    while not os.path.lexists(folder):
+        folder = folder.parent
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror or error}).") from None
+
+
 @contextlib.contextmanager
 def folder_written_whole(folder: PathLike, mark: str) -> Iterator[pathlib.Path]:
     """Gives a folder to write into, and puts it under its own name once it is complete.

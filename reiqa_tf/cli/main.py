@@ -1,6 +1,7 @@
 """The command `reiqa` and what its subcommands share: flags, errors, exit codes."""
 
 import argparse
+import errno
 import importlib
 import io
 import os
@@ -46,6 +47,10 @@ examples:
 
 FAILED = 1
 INTERRUPTED = 130  # as a shell says it: 128 + SIGINT
+UNHEARD = 141  # as a shell says it: 128 + SIGPIPE
+
+# Why the system may refuse what is written to standard output.
+_FULL = {errno.ENOSPC, errno.EFBIG, errno.EIO, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 def run() -> None:
@@ -56,7 +61,17 @@ def run() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="backslashreplace")
-    app.run(main, flags_parser=parse)
+    try:
+        app.run(main, flags_parser=parse)
+    except OSError as error:  # of `--help`, say
+        sys.exit(_output_failed(error))
+    except SystemExit as end:
+        try:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except OSError as error:
+            sys.exit(_output_failed(error))
+        raise end from None
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -89,7 +104,7 @@ def main(arguments: argparse.Namespace) -> int:
         arguments: what `parse` returned.
 
     Returns:
-        exit code: 0, `FAILED` or `INTERRUPTED`.
+        exit code: 0, `FAILED`, `INTERRUPTED`, `UNHEARD`, or another one of the subcommand's.
     """
     extra = COMMANDS[arguments.command.replace("-", "_")]
     try:
@@ -103,6 +118,26 @@ def main(arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("reiqa: interrupted", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:  # `reiqa score ... | head` closed our output: nobody listens any more
+    except OSError as error:
+        return _output_failed(error)
+
+
+def _output_failed(error: OSError) -> int:
+    """Says in a line that standard output takes no more; silent where its reader has gone.
+
+    Args:
+        error: why writing failed. It is raised again if it is not about standard output.
+
+    Returns:
+        exit code: `UNHEARD` or `FAILED`.
+    """
+    # Errors about files have their names; those of files of the package's own are `OutputError`.
+    is_unheard = isinstance(error, BrokenPipeError)
+    if error.filename is not None or not (is_unheard or error.errno in _FULL):
+        raise error
+    if sys.stdout is not None:  # what waits to be written would fail again when Python ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
+    if is_unheard:  # `reiqa score ... | head`: whoever read it has seen enough
+        return UNHEARD
+    print(f"reiqa: standard output: cannot be written ({error.strerror}).", file=sys.stderr)
+    return FAILED

@@ -99,9 +99,12 @@ def print_table(
     # A pipe has no width of its own, so nothing is folded there.
     width = None if sys.stdout.isatty() else 250
     console = Console(width=width)
-    console.print(table)
-    if caption:  # not the table's own, which would be folded to the table's width
-        console.print(Text(caption))
+    # Printed here: where nobody reads any more, rich would end the program by itself.
+    with console.capture() as printed:
+        console.print(table)
+        if caption:  # not the table's own, which would be folded to the table's width
+            console.print(Text(caption))
+    sys.stdout.write(printed.get())
 
 
 def print_agreement(heading: str, agreement: Agreement, caption: str) -> None:

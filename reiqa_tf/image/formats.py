@@ -45,10 +45,30 @@ class Format:
 
         Returns:
             the picture. Pillow's own limit on pixels is not looked at: `read_image` has one.
+            Where the reader turns it, it has no EXIF and XMP data, which would turn it again.
 
         Raises:
             MissingReaderError: if the format's reader is not installed.
             Exception: of any type, if the file is damaged.
+        """
+        picture = self.open_with_metadata(contents)
+        if self.is_turned:
+            picture.info = {
+                name: value for name, value in picture.info.items() if name not in ("exif", "xmp")
+            }
+        return picture
+
+    def open_with_metadata(self, contents: bytes) -> ImageFile.ImageFile:
+        """Opens a file without reading its pixels, with all that is said beside them.
+
+        Args:
+            contents: as in `open`.
+
+        Returns:
+            as in `open`.
+
+        Raises:
+            Exception: as in `open`.
         """
         try:
             module = importlib.import_module(self.module)
@@ -65,10 +85,6 @@ class Format:
             module.register_heif_opener()
         factory, _ = Image.OPEN[self.name]
         picture: ImageFile.ImageFile = factory(io.BytesIO(contents), "")
-        if self.is_turned:
-            picture.info = {
-                name: value for name, value in picture.info.items() if name not in ("exif", "xmp")
-            }
         return picture
 
 

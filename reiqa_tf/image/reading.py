@@ -72,7 +72,8 @@ def read_image(
         fit: side in pixels of the square that the photo must fit into; a larger photo is shrunk
             to it (bicubic, antialiased, aspect ratio kept), a smaller one is left as it is.
             None keeps every photo at its own size.
-        name: what error messages call the photo; its path, if None.
+        name: what error messages call the photo; its path, if None (of a `PIL.Image` its
+            `filename`).
         max_pixels: most pixels that the file may have, against files that are made to fill the
             memory.
 
@@ -127,11 +128,9 @@ def open_image(
     Raises:
         ImageError: as in `read_image`.
     """
+    name = name or photo_name(source)
     if isinstance(source, (str, os.PathLike)):
-        name = name or os.fspath(source)
         source = read_bytes(source)
-    else:
-        name = name or "picture in memory"
     if isinstance(source, np.ndarray):
         source = _from_array(source, name)
     if isinstance(source, Image.Image):
@@ -142,6 +141,21 @@ def open_image(
     if not contents:
         raise ImageError(f"{name}: an empty file (0 bytes). Get a whole copy.")
     return _explained(name, lambda: _decode(contents, name, fit, max_pixels))
+
+
+def photo_name(source: PathLike | bytes | np.ndarray | Image.Image) -> str:
+    """What error messages call a photo.
+
+    Args:
+        source: as in `read_image`.
+
+    Returns:
+        its path, if it has one.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        return os.fspath(source)
+    path = getattr(source, "filename", None)  # of what `PIL.Image.open` opened
+    return os.fspath(path) if path else "picture in memory"
 
 
 def _decode(contents: bytes, name: str, fit: int | None, max_pixels: int) -> Image.Image:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import abc
-import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 import numpy as np
 
-from reiqa_tf.image.reading import MAX_PIXELS, ImageError, read_image
+from reiqa_tf.image.reading import MAX_PIXELS, ImageError, photo_name, read_image
 from reiqa_tf.image.shapes import BATCH, require_batch
 from reiqa_tf.progress import Progress, silent
 from reiqa_tf.runtimes.contract import DISTANCE, SCORE, Contract
@@ -194,8 +193,7 @@ class ArtifactScorer(abc.ABC):
             try:
                 yield Outcome(index, *compute(image))
             except ArtifactError as problem:
-                photo = photos[index]
-                name = photo if isinstance(photo, (str, os.PathLike)) else "picture in memory"
+                name = photo_name(photos[index])
                 yield Outcome(index, problem=ImageError(f"{name}: {problem}"))
 
     def _judged(self, image: np.ndarray) -> _Computed:

@@ -87,3 +87,34 @@ def test_links_that_lead_back_give_each_photo_once(tmp_path):
     result = reiqa("score", tmp_path / "loop", "--format", "csv")
     assert len(result.stdout.splitlines()) == 2
     assert result.stderr == b"reiqa: 1 other file left out: 1 .txt\n"
+
+
+@pytest.mark.parametrize("command", [["presets"], ["presets", "content_lite0_biq2021", "--json"]])
+def test_a_full_disk_is_one_line(command):
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            [sys.executable, "-c", "import reiqa_tf.cli.main as main; main.run()", *command],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert result.returncode == 1
+    assert result.stderr == (
+        "reiqa: standard output: cannot be written (No space left on device).\n"
+    )
+
+
+@pytest.mark.parametrize("command", [["--help"], ["presets"], ["score", str(CASES / "plain.jpg")]])
+def test_a_command_whose_reader_has_gone_ends_in_silence(command):
+    source, sink = os.pipe()
+    os.close(source)
+    result = subprocess.run(
+        [sys.executable, "-c", "import reiqa_tf.cli.main as main; main.run()", *command],
+        stdout=sink,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(sink)
+    assert (result.returncode, result.stderr) in ((141, ""), (0, ""))
