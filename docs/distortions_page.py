@@ -11,12 +11,12 @@ _HEAD = """\
 # The distortions
 
 Made by `python docs/distortions_page.py` out of the table in `reiqa_tf/distortions/bank.py`.
-Level 0 is the mildest; where a distortion is not ordered, a higher level is another one and not
-always a stronger one. `random` says that the seed matters. `around` is how many pixels around a
-pixel it depends on, at the highest level. The formulas are in plain NumPy in
-`reiqa_tf/distortions/reference.py`.
+Level 1 is the mildest; `reiqa_tf.distort` counts from 0. Where a distortion is not ordered, a
+higher level is another one and not always a stronger one. `random` says that the seed matters.
+`around` is how many pixels around a pixel it depends on, at the highest level. The formulas are in
+plain NumPy in `reiqa_tf/distortions/reference.py`.
 
-| | name | what it does | levels 0 to 4 | unit | ordered | random | around |
+| | name | what it does | levels 1 to 5 | unit | ordered | random | around |
 | --- | --- | --- | --- | --- | --- | --- | --- |
 """
 

@@ -76,7 +76,7 @@ def make_step(config: PretrainConfig) -> TrainingStep:
 def measure_data(arguments: argparse.Namespace) -> None:
     """Prints pairs a second of data and step, of the step alone, and of the data alone."""
     from reiqa_tf.pretraining.from_config import make_pipeline
-    from reiqa_tf.pretraining.pipelines import training_photos
+    from reiqa_tf.pretraining.training_photos import training_photos
 
     config = load_config(arguments.config)
     for setting in arguments.set:

@@ -28,8 +28,9 @@ from reiqa_tf.distortions.engine.windows import Photo, Windows
 from reiqa_tf.image.decoding import decode_jpeg
 from reiqa_tf.image.reading import open_image
 from reiqa_tf.pretraining.halving import source_span
-from reiqa_tf.pretraining.pipelines import ViewPipeline, training_photos
+from reiqa_tf.pretraining.pipelines import ViewPipeline
 from reiqa_tf.pretraining.quality_views import QualityViews
+from reiqa_tf.pretraining.training_photos import training_photos
 
 SIDE = 512
 YARDSTICK = ImageFilter.GaussianBlur(5)

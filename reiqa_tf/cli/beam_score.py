@@ -40,11 +40,12 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the pipeline and returns the exit code."""
-    start_tensorflow()
-    from reiqa_tf.bulk.beam_pipeline import run_pipeline
     from reiqa_tf.presets.folders import read_metadata
 
-    read_metadata(arguments.preset)  # a preset that is not there is said before Beam starts
+    read_metadata(arguments.preset)
+    start_tensorflow()
+    from reiqa_tf.bulk.beam_pipeline import run_pipeline
+
     run_pipeline(
         arguments.input, arguments.output, arguments.preset, arguments.features, arguments.beam
     )

@@ -134,18 +134,28 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the benchmark, or a shard of it, and returns the exit code."""
-    start_tensorflow()
-    from reiqa_tf.evaluation.benchmark import benchmark, benchmark_shard
-    from reiqa_tf.evaluation.benchmark_report import PAGE
+    from reiqa_tf.evaluation.baselines import baseline_named
+    from reiqa_tf.presets.folders import read_metadata
 
     if arguments.splits < 1:
         raise ReiqaError(f"--splits: expected at least 1. Received: {arguments.splits}")
     splitting = Splitting(
         arguments.splits, arguments.seed, arguments.official_splits, arguments.splits_from
     )
+    shard_numbers = _numbers_of(arguments.shard) if arguments.shard else None
+    regression = regression_flags.regression_of(arguments)
+    chosen = arguments.preset or [presets.DEFAULT]
+    for preset in chosen:
+        read_metadata(preset)
+    for name in arguments.baseline:
+        baseline_named(name)
     databases = _databases(arguments)
+    start_tensorflow()
+    from reiqa_tf.evaluation.benchmark import benchmark, benchmark_shard
+    from reiqa_tf.evaluation.benchmark_report import PAGE
+
     shared = {
-        "presets": arguments.preset or [presets.DEFAULT],
+        "presets": chosen,
         "baselines": arguments.baseline,
         "splitting": splitting,
         "partial": arguments.partial,
@@ -156,8 +166,8 @@ def run(arguments: argparse.Namespace) -> int:
         "warn": _warn,
     }
     with terminal.says_on_interrupt("what is finished is kept; run the same command again"):
-        if arguments.shard:
-            number, count = _numbers_of(arguments.shard)
+        if shard_numbers:
+            number, count = shard_numbers
             shard = benchmark_shard(databases, number, count, **shared)
             print(f"shard {arguments.shard}: {shard.photos} photos in {shared['cache']}")
             terminal.report_failures(shard.problems, shard.photos)
@@ -165,7 +175,7 @@ def run(arguments: argparse.Namespace) -> int:
         result = benchmark(
             databases,
             arguments.out,
-            regression=regression_flags.regression_of(arguments),
+            regression=regression,
             ablation=arguments.ablation,
             worst=arguments.worst,
             **shared,

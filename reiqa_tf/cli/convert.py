@@ -73,9 +73,6 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Converts, saves the preset and returns the exit code."""
-    start_tensorflow()
-    from reiqa_tf.convert.experts import save_experts
-    from reiqa_tf.convert.weight_transfer import write_reports
     from reiqa_tf.errors import ReiqaError
     from reiqa_tf.presets.folders import check_writable
 
@@ -86,7 +83,14 @@ def run(arguments: argparse.Namespace) -> int:
             "--stages and --pooling: expected beside --efficientnet-lite0 only; Re-IQA's experts "
             "are pooled as in the paper"
         )
+    for file in (arguments.content, arguments.efficientnet_lite0, arguments.quality):
+        if file is not None and not os.path.isfile(file):
+            raise ReiqaError(f"{file}: no such file.")
     check_writable(arguments.out)
+    start_tensorflow()
+    from reiqa_tf.convert.experts import save_experts
+    from reiqa_tf.convert.weight_transfer import write_reports
+
     experts = _convert(arguments)
     save_experts(arguments.out, **experts, half_precision=arguments.half_precision)
     if arguments.report:

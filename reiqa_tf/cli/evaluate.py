@@ -41,17 +41,21 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Evaluates the preset and returns the exit code."""
-    start_tensorflow()
     from reiqa_tf.data.scored_photos import read_scored_photos
+    from reiqa_tf.presets.folders import read_metadata
+
+    read_metadata(arguments.preset)
+    scored = read_scored_photos(arguments.scores, lower_is_better=arguments.lower_is_better)
+    if arguments.split is not None:
+        scored = scored.split(arguments.split)
+    start_tensorflow()
     from reiqa_tf.evaluation.evaluate import evaluate
 
-    scored = read_scored_photos(arguments.scores, lower_is_better=arguments.lower_is_better)
     cache = cache_flags.cache_of(arguments)
     with terminal.says_on_interrupt(cache_flags.KEPT if cache else ""):
         evaluation = evaluate(
             scored,
             arguments.preset,
-            split=arguments.split,
             cache=cache,
             progress=terminal.show_progress,
         )

@@ -93,12 +93,18 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Fits the head, saves the preset and returns the exit code."""
-    start_tensorflow()
     from reiqa_tf.data.scored_photos import read_scored_photos
-    from reiqa_tf.fitting.fit import fit
+    from reiqa_tf.presets.folders import check_writable, read_metadata
 
+    for preset in (arguments.preset, arguments.content, arguments.quality):
+        if preset is not None:
+            read_metadata(preset)
+    check_writable(arguments.out)
     regression = regression_flags.regression_of(arguments)
     scored = read_scored_photos(arguments.scores, arguments.range, arguments.lower_is_better)
+    start_tensorflow()
+    from reiqa_tf.fitting.fit import fit
+
     about = {name: getattr(arguments, name) for name in ("description", "data", "license")}
     cache = cache_flags.cache_of(arguments)
     with terminal.says_on_interrupt(cache_flags.KEPT if cache else ""):

@@ -100,12 +100,18 @@ def run(arguments: argparse.Namespace) -> int:
     from absl import logging
 
     from reiqa_tf.cli.main import INTERRUPTED
+    from reiqa_tf.data.photos import find_photos
+    from reiqa_tf.data.scored_photos import read_scored_photos
     from reiqa_tf.pretraining.config import load_config, override
+    from reiqa_tf.pretraining.training_photos import training_photos
 
     config = load_config(arguments.config)  # here, so that an error is told before all else starts
     for setting in arguments.set:
         config = override(config, setting)
 
+    photos = training_photos(arguments.photos)
+    probe = None if arguments.probe is None else read_scored_photos(arguments.probe)
+    retrieval = None if arguments.retrieval is None else find_photos(arguments.retrieval)
     if arguments.tensorboard:
         require_extra("tensorboard", "--tensorboard")
     strategy = start_tensorflow(lambda: _strategy(arguments.replicas))
@@ -116,11 +122,11 @@ def run(arguments: argparse.Namespace) -> int:
 
     with contextlib.closing(TrainingProgress()) as display:
         result = pretrain(
-            arguments.photos,
+            photos,
             arguments.out,
             config,
-            probe=arguments.probe,
-            retrieval=arguments.retrieval,
+            probe=probe,
+            retrieval=retrieval,
             probe_every=arguments.probe_every,
             tensorboard=arguments.tensorboard,
             cache=arguments.cache,

@@ -23,7 +23,7 @@ Each photo is distorted in every way at every level (`reiqa distort` shows them)
 preset's working size and without a file in between. A distortion is drawn once for each photo: its
 levels differ in strength alone. For each of them the table says
 
-  0 to 4           the mean score at each level, mildest first; below the table, of the clean photos
+  1 to 5           the mean score at each level, mildest first; below the table, of the clean photos
   means fall       whether that is lower at each level than at the one before
   tau              Kendall's tau-b between level and falling score within a photo, on average: 1
                    where the score always falls; a photo whose score does not move counts 0
@@ -68,17 +68,21 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measures, writes the results and returns the exit code."""
+    from reiqa_tf.evaluation.sensitivity_photos import choose_photos, list_photos
+    from reiqa_tf.presets.folders import read_metadata
+
+    read_metadata(arguments.preset)
+    listed = list_photos(arguments.photos, arguments.split)
+    chosen = choose_photos(listed, arguments.limit, arguments.seed)
     start_tensorflow()
     from reiqa_tf.evaluation.sensitivity import DOCUMENT, PICTURE, sensitivity
 
     out = pathlib.Path(arguments.out)
     with terminal.says_on_interrupt("what is finished is kept; run the same command again"):
         found = sensitivity(
-            arguments.photos,
+            chosen,
             out,
             arguments.preset,
-            split=arguments.split,
-            limit=arguments.limit,
             seed=arguments.seed,
             progress=terminal.show_progress,
         )
@@ -102,7 +106,7 @@ def _print_results(document: SensitivityDocument) -> None:
         ]
         for name, about in distortions.items()
     ]
-    levels = range(len(next(iter(distortions.values()))["levels"]))
+    levels = range(1, 1 + len(next(iter(distortions.values()))["levels"]))
     columns = ["distortion", *map(str, levels), "means fall", "tau", "strictly"]
     clean = _with_interval(document["clean"], in_scale)
     ordered = [about for about in distortions.values() if about["ordered"]]

@@ -31,15 +31,22 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Verifies the artifacts and returns the exit code."""
+    from reiqa_tf.export.planning import reference_photos
+    from reiqa_tf.presets.folders import read_metadata
+    from reiqa_tf.runtimes.manifest import read_manifest
+
+    read_manifest(arguments.folder)
+    if arguments.preset is not None:
+        read_metadata(arguments.preset)
+    photos, scored = reference_photos(arguments.photos, arguments.scores, arguments.split)
     start_tensorflow()
     from reiqa_tf.export.verification import verify
 
     checked = verify(
         arguments.folder,
         arguments.preset,
-        photos=arguments.photos,
-        scores=arguments.scores,
-        split=arguments.split,
+        photos=photos,
+        scores=scored,
         progress=terminal.show_progress,
     )
     print_comparison(checked)

@@ -40,12 +40,13 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Draws the pairs and returns the exit code."""
-    start_tensorflow()
     from reiqa_tf.errors import ReiqaError
     from reiqa_tf.image import contact_sheet
     from reiqa_tf.image.reading import read_image
 
+    contact_sheet.require_name(arguments.out)
     photo = read_image(arguments.photo)
+    start_tensorflow()
     try:
         rows = _ROWS[arguments.kind](photo, arguments.patch, arguments.seed)
     except ValueError as error:

@@ -12,7 +12,7 @@ from reiqa_tf.distortions.engine.programs import fused, kept_whole
 from reiqa_tf.distortions.engine.windows import Photo, Windows
 
 LEVELS = 5
-"""Levels of each distortion, 0 (mildest) to 4."""
+"""Levels of each distortion: 0 (mildest) to 4 in code, 1 to 5 in commands, pictures and reports."""
 
 WHOLE_PHOTO = None
 """Neighbourhood of an operator that looks at all of the photo."""

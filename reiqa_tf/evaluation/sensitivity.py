@@ -18,11 +18,9 @@ import numpy as np
 from keras import ops
 
 from reiqa_tf import metrics
-from reiqa_tf.data.photos import find_photos, short_names
-from reiqa_tf.data.scored_photos import is_table, read_photo_list
+from reiqa_tf.data.photos import short_names
 from reiqa_tf.distortions.bank import DISTORTIONS, LEVELS
 from reiqa_tf.distortions.ladder import ladder, read_distortable
-from reiqa_tf.errors import ReiqaError
 from reiqa_tf.evaluation import charts
 from reiqa_tf.evaluation.parts import Parts
 from reiqa_tf.evaluation.sensitivity_document import (
@@ -31,6 +29,13 @@ from reiqa_tf.evaluation.sensitivity_document import (
     Mean,
     PhotoScores,
     SensitivityDocument,
+)
+from reiqa_tf.evaluation.sensitivity_photos import (
+    SEEDS,
+    SensitivityError,
+    choose_photos,
+    list_photos,
+    require_seed,
 )
 from reiqa_tf.evaluation.versions import versions
 from reiqa_tf.files import written_whole
@@ -50,14 +55,7 @@ FORMAT = 1
 
 DOCUMENT, PICTURE = "sensitivity.json", "sensitivity.png"
 
-SEEDS = 2**31
-"""Seeds are whole numbers below this one."""
-
 _DEPTH = 2  # distortions, five pictures each, that are made before the scorer asks for them
-
-
-class SensitivityError(ReiqaError):
-    """Photos of which nothing can be said."""
 
 
 class PictureScorer(Protocol):
@@ -178,62 +176,6 @@ def sensitivity(
     return found
 
 
-def list_photos(sources: Sequence[PathLike], split: str | None = None) -> list[str]:
-    """Lists the photos of files, folders, patterns and CSV files.
-
-    Args:
-        sources: what people named.
-        split: of CSV files, the rows of this split; None takes all.
-
-    Returns:
-        list of paths.
-
-    Raises:
-        SensitivityError: if a split is asked for and there is no CSV file.
-        ScoredPhotosError: if a CSV file cannot be used.
-        ImageError: if nothing is there.
-    """
-    wanted = [split] if split else []
-    if wanted and not any(is_table(source) for source in sources):
-        raise SensitivityError("--split chooses rows of a CSV file. Received: none")
-    photos: list[str] = []
-    for source in sources:
-        if is_table(source):
-            photos += read_photo_list(source, *wanted, needs_split=bool(wanted))
-        else:
-            photos += find_photos(source)
-    return photos
-
-
-def choose_photos(photos: Sequence[str], limit: int | None, seed: int) -> list[str]:
-    """Chooses some of many photos, the same for the same seed.
-
-    Args:
-        photos: list.
-        limit: how many are wanted, or None for all. A larger limit adds to what a smaller chose.
-        seed: of the choice.
-
-    Returns:
-        list of at most `limit` different photos, in the order that they had.
-
-    Raises:
-        SensitivityError: if the limit is below 1 or the seed out of its range.
-    """
-    _check_seed(seed)
-    photos = list({os.path.abspath(photo): photo for photo in photos}.values())
-    if limit is None:
-        return photos
-    if limit < 1:
-        raise SensitivityError(f"expected a limit of at least 1 photo. Received: {limit}")
-    chosen = np.random.default_rng(seed).permutation(len(photos))[:limit]
-    return [photos[index] for index in sorted(chosen)]
-
-
-def _check_seed(seed: int) -> None:
-    if not 0 <= seed < SEEDS:
-        raise SensitivityError(f"expected a seed from 0 to {SEEDS - 1}. Received: {seed}")
-
-
 def draw_seed(seed: int, digest: str, name: str) -> tuple[int, int]:
     """The seed with which a distortion is drawn for a photo; one for all of its levels.
 
@@ -334,7 +276,7 @@ def measure_sensitivity(
     print(document["distortions"]["jpeg"]["tau"])
     ```
     """
-    _check_seed(seed)
+    require_seed(seed)
     parts = Parts(pathlib.Path(out) / "parts")
     names: list[str] = []
     found: list[PhotoScores] = []

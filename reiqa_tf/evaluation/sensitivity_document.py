@@ -17,7 +17,7 @@ class DistortionFigures(TypedDict):
     """What the scores of many photos say about one distortion.
 
     - `ordered`, `unit`, `levels`: as in the bank;
-    - `means`: mean score at each of the five levels;
+    - `means`: mean score at each of the five levels, 1 (mildest) to 5;
     - `steps`: mean change of a photo's score from each level to the next;
     - `means_fall`: whether the mean is lower at each level than at the one before;
     - `tau`: Kendall's tau-b between level and falling score over the five levels of a photo, on

@@ -1,6 +1,7 @@
 """Pictures in rows with a line of text below each: what `reiqa distort` and `reiqa views` write."""
 
 import dataclasses
+import pathlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -62,6 +63,23 @@ def draw(rows: Sequence[PictureRow], title: str, columns: int = 1) -> Image.Imag
             pen.text((x, y + _LINE + height + 1), caption, _PALE, font)
             x += width + _GAP
     return sheet
+
+
+def require_name(path: PathLike) -> None:
+    """Refuses a name that `save` would refuse; for use before long work.
+
+    Args:
+        path: file to write.
+
+    Raises:
+        OutputError: if the ending is none that Pillow writes, or there is a folder of that name.
+    """
+    path = pathlib.Path(path)
+    Image.init()
+    if Image.registered_extensions().get(path.suffix.lower()) not in Image.SAVE:
+        raise OutputError(f"{path}: expected a name that ends with .png, .jpg or .webp.")
+    if path.is_dir():
+        raise OutputError(f"{path}: is a folder. Name a file.")
 
 
 def save(picture: Image.Image, path: PathLike) -> None:

@@ -15,8 +15,6 @@ from typing import Protocol
 
 import tensorflow as tf
 
-from reiqa_tf.data.photos import find_photos
-from reiqa_tf.data.scored_photos import is_table, read_photo_list
 from reiqa_tf.errors import ReiqaError
 from reiqa_tf.files import written_whole
 from reiqa_tf.image.decoding import decode_photo
@@ -57,24 +55,6 @@ class Views(Protocol):
         """
 
 
-def training_photos(source: PathLike) -> list[str]:
-    """Lists the photos to train an encoder on.
-
-    Args:
-        source: a folder, a pattern or a photo, as in `find_photos`; or a CSV file with a column
-            `image`, of which the rows with split `train` are taken where there is a column `split`.
-
-    Returns:
-        list of paths.
-
-    Raises:
-        ReiqaError: if there is none.
-    """
-    if is_table(source):
-        return read_photo_list(source, "train")
-    return find_photos(source)
-
-
 @dataclasses.dataclass
 class ViewPipeline:
     """Batches of training pairs, the same for the same seed however often a run is interrupted.
@@ -98,7 +78,8 @@ class ViewPipeline:
     Example:
     ```python
     from reiqa_tf.pretraining.content_views import ContentViews
-    from reiqa_tf.pretraining.pipelines import ViewPipeline, training_photos
+    from reiqa_tf.pretraining.pipelines import ViewPipeline
+    from reiqa_tf.pretraining.training_photos import training_photos
 
     pipeline = ViewPipeline(training_photos("holiday"), ContentViews(patch=64), batch_size=2)
     batch = next(iter(pipeline.batches(first_step=0)))

@@ -17,11 +17,11 @@ from reiqa_tf.models.scorer import ReIQAScorer
 from reiqa_tf.pretraining.config import PretrainConfig, load_config, override
 from reiqa_tf.pretraining.contrastive import train_encoder
 from reiqa_tf.pretraining.from_config import make_pipeline
-from reiqa_tf.pretraining.pipelines import training_photos
 from reiqa_tf.pretraining.probe import LinearProbe, Probed, read_probes
 from reiqa_tf.pretraining.retrieval import RetrievalProbe, RetrievalRow, read_retrievals
 from reiqa_tf.pretraining.run_report import write_run_report
 from reiqa_tf.pretraining.shipped_configs import DEFAULT
+from reiqa_tf.pretraining.training_photos import training_photos
 from reiqa_tf.pretraining.views_picture import ViewsPicture, mosaic
 from reiqa_tf.training.history import read_history
 from reiqa_tf.training.replicas import worker_count, worker_index

@@ -116,7 +116,7 @@ def test_flags_that_make_no_sense_are_refused_before_any_work(files, tmp_path, c
         ([], "expected --content, --quality or --efficientnet-lite0"),
         (["--quality", lite0, "--stages", "head"], "beside --efficientnet-lite0 only"),
         (["--efficientnet-lite0", lite0, "--stages", "stage8"], "expected different names out of"),
-        (["--quality", tmp_path / "none.pth"], "No such file"),
+        (["--quality", tmp_path / "none.pth"], "no such file"),
     ):
         assert _run(*arguments, "--out", out) == 1
         assert expected in capsys.readouterr().err

@@ -26,7 +26,7 @@ def small(tmp_path_factory, photos_folder):
 
 def test_one_level_of_one_distortion_is_written_at_full_size(small, tmp_path):
     out = tmp_path / "noisy.png"
-    options = "--name", "gaussian_noise", "--level", 3, "--seed", 4
+    options = "--name", "gaussian_noise", "--level", 4, "--seed", 4  # counted from 1 by people
     assert run("distort", small, "--out", out, *options) == 0
     expected = distort(read_image(small), "gaussian_noise", 3, (4, 0)).numpy()
     np.testing.assert_array_equal(read_image(out), np.rint(255 * expected))

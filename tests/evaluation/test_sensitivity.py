@@ -10,8 +10,6 @@ from PIL import Image
 from reiqa_tf.distortions import DISTORTIONS, distort
 from reiqa_tf.evaluation import sensitivity
 from reiqa_tf.evaluation.sensitivity import (
-    SensitivityError,
-    choose_photos,
     draw_seed,
     fall,
     measure_sensitivity,
@@ -19,6 +17,7 @@ from reiqa_tf.evaluation.sensitivity import (
     summarise_falls,
     write_sensitivity,
 )
+from reiqa_tf.evaluation.sensitivity_photos import SensitivityError, choose_photos
 
 
 class Brightness:

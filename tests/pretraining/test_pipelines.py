@@ -12,8 +12,9 @@ from PIL import Image
 
 from reiqa_tf.data.scored_photos import ScoredPhotosError
 from reiqa_tf.pretraining.content_views import ContentViews
-from reiqa_tf.pretraining.pipelines import PipelineError, ViewPipeline, training_photos
+from reiqa_tf.pretraining.pipelines import PipelineError, ViewPipeline
 from reiqa_tf.pretraining.quality_views import QualityViews
+from reiqa_tf.pretraining.training_photos import training_photos
 
 VIEWS = ContentViews(patch=32)
 
@@ -96,7 +97,8 @@ def test_workers_share_each_batch(run, folder):
 
 _OTHER_PROCESS = """
 import hashlib, itertools, sys
-from reiqa_tf.pretraining.pipelines import ViewPipeline, training_photos
+from reiqa_tf.pretraining.pipelines import ViewPipeline
+from reiqa_tf.pretraining.training_photos import training_photos
 from reiqa_tf.pretraining.quality_views import QualityViews
 pipeline = ViewPipeline(
     training_photos(sys.argv[1]), QualityViews(32, 5), 2, seed=5, parallel_calls=int(sys.argv[2])
