@@ -1,7 +1,8 @@
 """What `reiqa score photo.jpg` costs from a cold shell, with each runtime, and where it goes.
 
 Every run is a process of its own, as from a shell; the runtimes take turns, so that a busy machine
-is unfair to none. The yardstick is `--runtime keras`. Processor time counts all cores.
+is unfair to none. The yardstick is a bare script that imports onnxruntime and opens the preset's
+file: the whole command should take at most 1.2 times as long. Processor time counts all cores.
 
     python perf/cold_start.py
     python perf/cold_start.py photo.jpg --preset my_preset --runs 20
@@ -20,12 +21,21 @@ from collections.abc import Sequence
 from reiqa_tf import presets
 from reiqa_tf.cli.startup import silenced
 from reiqa_tf.cli.terminal import print_table
+from reiqa_tf.extras import is_installed
+from reiqa_tf.presets.folders import preset_folder
 from reiqa_tf.runtimes.errors import ArtifactError
-from reiqa_tf.runtimes.opening import LIGHT_RUNTIMES, open_artifact
+from reiqa_tf.runtimes.opening import EXPORTS_FOLDER, LIGHT_RUNTIMES, open_artifact
 
 PHOTO = pathlib.Path(__file__).parents[1] / "tests" / "photos" / "kodim23.png"
 
 _COMMAND = [sys.executable, "-c", "from reiqa_tf.cli.main import run; run()"]
+
+LIMIT = 1.2
+"""How many times as long as the bare script the command may take."""
+
+_WHOLE = "as typed"
+_BARE = "bare onnxruntime"
+_BARE_CODE = "import sys, onnxruntime; onnxruntime.InferenceSession(sys.argv[1])"
 
 # The steps of the command, timed one after the other in a process of their own.
 _STEPS = """
@@ -56,8 +66,6 @@ scorer.run(image[None])
 done("compute")
 scorer.run(image[None])
 done("(the same photo once more)")
-import rich.console, rich.table
-done("import rich, for the table")
 spans = [(b[0], b[1] - a[1], b[2] - a[2]) for a, b in zip(stamps, stamps[1:])]
 print(json.dumps(spans))
 """
@@ -101,15 +109,23 @@ def main() -> None:
     arguments = parser.parse_args()
 
     light = installed(arguments.preset)
-    taken: dict[str, list[list[float]]] = {name: [] for name in ("keras", *light)}
-    scores = {}
+    names = [*(["keras"] if is_installed("tensorflow") else []), *light]
     options = ["--preset", arguments.preset, "--format", "json", "--runtime"]
+    commands = {name: [*_COMMAND, "score", arguments.photo, *options, name] for name in names}
+    # As people type it: a table, and whichever runtime there is.
+    commands[_WHOLE] = [*_COMMAND, "score", arguments.photo, "--preset", arguments.preset]
+    if "onnx" in light:
+        path = preset_folder(arguments.preset) / EXPORTS_FOLDER / "model.onnx"
+        commands[_BARE] = [sys.executable, "-c", _BARE_CODE, str(path)]
+    taken: dict[str, list[list[float]]] = {name: [] for name in commands}
+    scores = {}
     for turn in range(arguments.runs + 1):
-        for name, runs in taken.items():
-            *seconds, output = run([*_COMMAND, "score", arguments.photo, *options, name])
-            scores[name] = json.loads(output)["scores"][0]["score"]
-            if turn:  # the first time the disk is read
-                runs.append(seconds)
+        for name, command in commands.items():
+            *seconds, output = run(command)
+            if name in names:
+                scores[name] = json.loads(output)["scores"][0]["score"]
+            if turn:  # the first time the disk is read, and what is kept is written
+                taken[name].append(seconds)
     medians = {
         name: [statistics.median(column) for column in zip(*runs, strict=True)]
         for name, runs in taken.items()
@@ -121,8 +137,7 @@ def main() -> None:
             ("seconds", "right"),
             ("fastest", "right"),
             ("processor seconds", "right"),
-            ("times faster than keras", "right"),
-            ("score - keras", "right"),
+            (f"- {names[0]}'s score", "right"),
         ],
         [
             (
@@ -130,12 +145,20 @@ def main() -> None:
                 f"{wall:.2f}",
                 f"{min(taken[name])[0]:.2f}",
                 f"{processor:.2f}",
-                f"{medians['keras'][0] / wall:.1f}",
-                f"{scores[name] - scores['keras']:.1e}",
+                f"{scores[name] - scores[names[0]]:.1e}" if name in names else "",
             )
             for name, (wall, processor) in medians.items()
         ],
     )
+    if _BARE in medians:
+        wall, processor = (
+            whole / bare for whole, bare in zip(medians[_WHOLE], medians[_BARE], strict=True)
+        )
+        fastest = min(taken[_WHOLE])[0] / min(taken[_BARE])[0]
+        print(
+            f"{_WHOLE} : {_BARE} = {wall:.2f} (fastest {fastest:.2f}, processor {processor:.2f}); "
+            f"limit {LIMIT}"
+        )
     for name in light:
         tables = [
             json.loads(

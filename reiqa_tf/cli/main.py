@@ -91,7 +91,9 @@ def parse(argv: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--version", action="version", version=f"reiqa_tf {__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
-    for name in COMMANDS:
+    # A command imports its own numbers for its help: all of them, only to list or to refuse names.
+    asked = argv[1].replace("-", "_") if len(argv) > 1 else ""
+    for name in [asked] if asked in COMMANDS else COMMANDS:
         importlib.import_module(f"reiqa_tf.cli.{name}").add_parser(subparsers)
     arguments: argparse.Namespace = parser.parse_args(argv[1:])
     return arguments

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from reiqa_tf.cli.tables import Justify, table_lines
 
 if TYPE_CHECKING:
     from reiqa_tf.metrics import Agreement
 
 _Item = TypeVar("_Item")
-
-Justify: TypeAlias = Literal["left", "right"]
-"""On which side of its column a cell stands."""
 
 Subparsers: TypeAlias = Any
 """What `ArgumentParser.add_subparsers` returns; argparse has no public name for it."""
@@ -64,7 +64,7 @@ def show_progress(items: Iterable[_Item], title: str, total: int) -> Iterator[_I
     Returns:
         iterator over the same items.
     """
-    if not sys.stderr.isatty():
+    if total < 2 or not sys.stderr.isatty():
         return iter(items)
     from rich.console import Console
     from rich.progress import track
@@ -86,25 +86,19 @@ def print_table(
         rows: list of rows of texts.
         caption: line below the table.
     """
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title=title, box=box.SIMPLE_HEAD, collapse_padding=True)
-    for heading, alignment in columns:
-        table.add_column(heading, justify=alignment, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))  # Text: no file name is taken for markup
     # A pipe has no width of its own, so nothing is folded there.
-    width = None if sys.stdout.isatty() else 250
-    console = Console(width=width)
-    # Printed here: where nobody reads any more, rich would end the program by itself.
-    with console.capture() as printed:
-        console.print(table)
-        if caption:  # not the table's own, which would be folded to the table's width
-            console.print(Text(caption))
-    sys.stdout.write(printed.get())
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    rule = "\N{BOX DRAWINGS LIGHT HORIZONTAL}"
+    try:
+        rule.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        rule = "-"
+    lines = ["", *table_lines(columns, rows, width, rule), ""]
+    if title is not None:
+        lines[1:1] = [f" {title}"]
+    if caption:
+        lines.append(caption)
+    print("\n".join(lines))
 
 
 def print_agreement(heading: str, agreement: Agreement, caption: str) -> None:

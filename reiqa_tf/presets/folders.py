@@ -3,8 +3,6 @@
 Plain Python, so that the runtimes that do without TensorFlow and Keras find what they need.
 """
 
-import difflib
-import importlib.resources
 import json
 import os
 import pathlib
@@ -16,6 +14,8 @@ from reiqa_tf.typing import PathLike
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.weights.h5"
 METADATA_FILE = "metadata.json"
+
+_SHIPPED = pathlib.Path(__file__).parent / "shipped"
 
 _LARGEST_JSON = 10_000_000  # bytes; the texts of a real preset take some kilobytes
 
@@ -30,11 +30,7 @@ def shipped_presets() -> list[str]:
     Returns:
         list of names, in alphabetical order.
     """
-    return sorted(
-        entry.name
-        for entry in importlib.resources.files("reiqa_tf.presets.shipped").iterdir()
-        if entry.joinpath(METADATA_FILE).is_file()
-    )
+    return sorted(entry.name for entry in _SHIPPED.iterdir() if (entry / METADATA_FILE).is_file())
 
 
 def read_metadata(preset: PathLike) -> dict[str, Any]:
@@ -74,10 +70,12 @@ def preset_folder(preset: PathLike) -> pathlib.Path:
     # The name wins over a folder of that name where a command happens to be run; ./name is the
     # folder.
     if isinstance(preset, str) and preset in shipped:
-        return pathlib.Path(str(importlib.resources.files("reiqa_tf.presets.shipped") / preset))
+        return _SHIPPED / preset
     folder = pathlib.Path(preset)
     if folder.is_dir():
         return folder
+    import difflib
+
     close = difflib.get_close_matches(str(preset), shipped, n=1)
     hint = f" Did you mean {close[0]}?" if close else f" Shipped are: {', '.join(shipped)}."
     raise PresetError(f"{preset}: neither a folder nor the name of a shipped preset.{hint}")

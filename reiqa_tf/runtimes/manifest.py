@@ -179,6 +179,22 @@ def read_manifest(folder: PathLike) -> Manifest:
     return cast(Manifest, document)
 
 
+def artifact_digest(path: PathLike) -> str | None:
+    """The SHA-256 that an artifact's file should have; nothing is computed.
+
+    Args:
+        path: path of the file.
+
+    Returns:
+        hexadecimal digits; None if no manifest stands beside the file.
+
+    Raises:
+        ManifestError: if the manifest cannot be read.
+    """
+    entry = _entry_of(pathlib.Path(path))
+    return None if entry is None else str(entry.get("sha256"))
+
+
 def read_artifact(path: PathLike) -> bytes:
     """Reads an artifact's file, and compares it with the manifest in its folder, if there is one.
 

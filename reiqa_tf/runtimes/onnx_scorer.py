@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,10 +14,14 @@ from reiqa_tf.progress import Progress, silent
 from reiqa_tf.runtimes.artifact_scorer import ArtifactScorer, as_levels
 from reiqa_tf.runtimes.contract import FEATURES, IMAGES, Contract
 from reiqa_tf.runtimes.errors import ArtifactError, MissingFeaturesError, MissingRuntimeError
-from reiqa_tf.runtimes.manifest import read_artifact
-from reiqa_tf.scoring.features import ComputeFeatures
+from reiqa_tf.runtimes.kept_sessions import WORTH_KEEPING, open_kept
+from reiqa_tf.runtimes.manifest import artifact_digest, read_artifact
 from reiqa_tf.scoring.score import Score
 from reiqa_tf.scoring.scorer import Outcome, PhotoSource
+from reiqa_tf.typing import PathLike
+
+if TYPE_CHECKING:
+    from reiqa_tf.scoring.features import ComputeFeatures
 
 _FATAL = 4  # onnxruntime's level of its log; what is less than fatal is raised as well
 
@@ -28,6 +33,8 @@ class OnnxScorer(ArtifactScorer):
         path: the file, as `reiqa export --format onnx` writes it. If its `manifest.json` stands
             beside it, the file must be as that says.
         threads: number of threads that share the work on a photo; None takes all cores.
+        keep: whether to keep the graph as onnxruntime has prepared it in the user's cache folder,
+            so that the next process opens it sooner; see `kept_sessions`.
 
     Raises:
         MissingRuntimeError: if onnxruntime is not installed.
@@ -49,6 +56,10 @@ class OnnxScorer(ArtifactScorer):
 
     runtime = "onnx"
 
+    def __init__(self, path: PathLike, threads: int | None = None, keep: bool = False) -> None:
+        self._keep = keep
+        super().__init__(path, threads)
+
     def _open(self) -> Contract:
         try:
             import onnxruntime
@@ -56,18 +67,11 @@ class OnnxScorer(ArtifactScorer):
             raise MissingRuntimeError(
                 f"onnxruntime cannot be imported ({error}). Install it: pip install onnxruntime"
             ) from None
-        contents = read_artifact(self.path)
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = _FATAL
-        options.intra_op_num_threads = self.threads or 0
-        # Idle threads would wait in circles: on a busy machine up to 1.8 times the processor time,
-        # and no photo sooner.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            self._session = onnxruntime.InferenceSession(
-                contents, options, providers=["CPUExecutionProvider"]
-            )
+            self._session = self._begin_kept() if self._keep else self._begin(self._contents())
             entries = _from_json(self._session.get_modelmeta().custom_metadata_map)
+        except ArtifactError:
+            raise
         except Exception as error:  # any type: onnxruntime's own derive from Exception alone
             raise ArtifactError(
                 f"{self.path}: not a model that onnxruntime {onnxruntime.__version__} can load "
@@ -87,6 +91,35 @@ class OnnxScorer(ArtifactScorer):
             )
         self._feature_count = int(outputs[FEATURES][-1]) if FEATURES in outputs else None
         return contract
+
+    def _contents(self) -> bytes:
+        return read_artifact(self.path)
+
+    def _begin_kept(self) -> Any:
+        import onnxruntime
+
+        digest = artifact_digest(self.path)
+        if digest is None or os.path.getsize(self.path) < WORTH_KEEPING:
+            return self._begin(self._contents())
+        return open_kept(f"{digest[:32]}-{onnxruntime.__version__}", self._contents, self._begin)
+
+    def _begin(
+        self, contents: bytes, optimized_path: PathLike | None = None, is_prepared: bool = False
+    ) -> Any:
+        """A session; see `open_kept`."""
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = _FATAL
+        options.intra_op_num_threads = self.threads or 0
+        # Idle threads would wait in circles: on a busy machine up to 1.8 times the processor time,
+        # and no photo sooner.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        if optimized_path is not None:
+            options.optimized_model_filepath = os.fspath(optimized_path)
+        if is_prepared:
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        return onnxruntime.InferenceSession(contents, options, providers=["CPUExecutionProvider"])
 
     @property
     def feature_count(self) -> int:

@@ -30,11 +30,11 @@ from reiqa_tf.typing import PathLike
 EXPORTS_FOLDER = "exports"
 """Folder inside a preset in which its artifacts lie."""
 
-# Name of the runtime: its file in that folder, its scorer. LiteRT is first, because it is ready
-# 0.1 s sooner; a photo takes them equally long (perf/cold_start.py).
-_LIGHT = {
-    "tflite": ("model.tflite", "reiqa_tf.runtimes.litert_scorer", "LiteRTScorer"),
-    "onnx": ("model.onnx", "reiqa_tf.runtimes.onnx_scorer", "OnnxScorer"),
+# Name of the runtime: its file in that folder, its scorer and what that is told. LiteRT is first,
+# because it is ready 0.1 s sooner; a photo takes them equally long (perf/cold_start.py).
+_LIGHT: dict[str, tuple[str, str, str, dict[str, bool]]] = {
+    "tflite": ("model.tflite", "reiqa_tf.runtimes.litert_scorer", "LiteRTScorer", {}),
+    "onnx": ("model.onnx", "reiqa_tf.runtimes.onnx_scorer", "OnnxScorer", {"keep": True}),
 }
 
 LIGHT_RUNTIMES = tuple(_LIGHT)
@@ -117,7 +117,7 @@ def open_artifact(preset: PathLike, runtime: str, threads: int | None = None) ->
     scorer = open_artifact("content_lite0_biq2021", "onnx", threads=1)
     ```
     """
-    file_name, module, class_name = _LIGHT[runtime]
+    file_name, module, class_name, options = _LIGHT[runtime]
     folder, weights = _exports_of(preset)
     path = folder / file_name
     again = f"reiqa export --preset {preset} --format {runtime}"
@@ -129,7 +129,8 @@ def open_artifact(preset: PathLike, runtime: str, threads: int | None = None) ->
         raise MissingArtifactError(
             f"{preset}: was not exported for the runtime {runtime}. Export it: {again}"
         )
-    scorer: ArtifactScorer = getattr(importlib.import_module(module), class_name)(path, threads)
+    scorer_class = getattr(importlib.import_module(module), class_name)
+    scorer: ArtifactScorer = scorer_class(path, threads, **options)
     if weights not in (None, scorer.contract.weights_sha256):
         raise StaleArtifactError(
             f"{path}: made of other weights than the preset has. Make it anew: {again}"
