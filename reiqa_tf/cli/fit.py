@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from typing import TYPE_CHECKING
 
 from reiqa_tf import presets
 from reiqa_tf.cli import cache_flags, regression_flags, terminal
 from reiqa_tf.cli.startup import start_tensorflow
+from reiqa_tf.errors import ReiqaError
 from reiqa_tf.fitting import defaults
+
+if TYPE_CHECKING:
+    from reiqa_tf.typing import PathLike
 
 _EXAMPLES = """\
   reiqa fit scores.csv --out my_preset
@@ -20,7 +26,8 @@ _EXAMPLES = """\
 scores.csv has a header line and the columns `image` (a path relative to the file) and `mos`;
 optionally `split` (train, val, test) and `group` (photos that belong together). Test rows are
 left alone. The strength of the regulariser is chosen on the rows of `val`, or in five folds.
-Features are kept in a cache: after Ctrl-C, the same command goes on where it was.
+Features are kept in a cache: after Ctrl-C, the same command goes on where it was. The preset gets
+its ONNX file at once, where the extra `export` is installed.
 
 With --ladders the head also sees photos of yours at the five levels of a distortion each, and
 learns that scores fall from level to level: without them it may like grain or ringing that no
@@ -34,6 +41,14 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
     )
     parser.add_argument("scores", metavar="scores.csv", help="the scored photos")
     parser.add_argument("--out", required=True, metavar="FOLDER", help="the preset to make")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace a preset that is there already"
+    )
+    parser.add_argument(
+        "--no-export",
+        action="store_true",
+        help="make no ONNX file in the preset, which scores photos without TensorFlow",
+    )
     parser.add_argument(
         "--preset",
         default=presets.DEFAULT,
@@ -99,7 +114,7 @@ def run(arguments: argparse.Namespace) -> int:
     for preset in (arguments.preset, arguments.content, arguments.quality):
         if preset is not None:
             read_metadata(preset)
-    check_writable(arguments.out)
+    check_writable(arguments.out, arguments.overwrite)
     regression = regression_flags.regression_of(arguments)
     scored = read_scored_photos(arguments.scores, arguments.range, arguments.lower_is_better)
     start_tensorflow()
@@ -112,6 +127,7 @@ def run(arguments: argparse.Namespace) -> int:
             scored,
             arguments.out,
             arguments.preset,
+            overwrite=arguments.overwrite,
             content=arguments.content,
             quality=arguments.quality,
             working_size=arguments.working_size,
@@ -134,4 +150,23 @@ def run(arguments: argparse.Namespace) -> int:
     )
     terminal.report_failures(result.problems, record.photos + len(result.problems))
     terminal.report_failures(result.ladder_problems, record.ladders, "ladders could not be made")
+    if not arguments.no_export:
+        _export(arguments.out)
     return 1 if result.problems or result.ladder_problems else 0
+
+
+def _export(preset: PathLike) -> None:
+    """Makes the preset's ONNX file, or says in one line how that is done."""
+    from reiqa_tf.export.packages import require_packages
+
+    try:
+        require_packages("onnx")
+        from reiqa_tf.export.exporting import export
+
+        export(preset, formats=["onnx"], progress=terminal.show_progress)
+    except ReiqaError as error:
+        print(
+            f"reiqa: {preset}: the preset is whole, but has no ONNX file ({error}). Make it later: "
+            f"reiqa export --preset {preset} --format onnx",
+            file=sys.stderr,
+        )

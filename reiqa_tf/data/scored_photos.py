@@ -117,7 +117,8 @@ def read_scored_photos(
         `ScoredPhotos`.
 
     Raises:
-        ScoredPhotosError: if the file is missing, or a column, a score or a split is not as above.
+        ScoredPhotosError: if the file is missing, if a column, a score or a split is not as above,
+            or if a photo has two scores.
 
     Example:
     ```python
@@ -147,6 +148,7 @@ def read_scored_photos(
             raise ScoredPhotosError(f"{path}, line {line}: no image.")
         paths.append(files.path(row["image"]))
         scores[i] = _number(row["mos"], f"{path}, line {line}")
+    _refuse_two_scores(path, rows, paths, scores)
     low, high = score_range or (float(scores.min()), float(scores.max()))
     outside = np.flatnonzero((scores < low) | (scores > high))
     if outside.size:
@@ -168,6 +170,27 @@ def read_scored_photos(
             if "level" in header
             else None
         ),
+    )
+
+
+def _refuse_two_scores(
+    path: pathlib.Path, rows: _Rows, paths: Sequence[str], scores: np.ndarray
+) -> None:
+    """A photo with two scores is a slip, or votes that were not averaged; both mislead a fit."""
+    first: dict[str, int] = {}
+    twice: list[tuple[int, int]] = []
+    for row, photo in enumerate(paths):
+        earlier = first.setdefault(os.path.normpath(photo), row)
+        if scores[earlier] != scores[row]:
+            twice.append((earlier, row))
+    if not twice:
+        return
+    earlier, row = twice[0]
+    more = f" ({len(twice)} such rows)" if len(twice) > 1 else ""
+    raise ScoredPhotosError(
+        f"{path}, lines {rows[earlier][0]} and {rows[row][0]}: {rows[row][1]['image']} has two "
+        f"scores, {scores[earlier]:g} and {scores[row]:g}{more}. Leave one row to a photo: "
+        "the mean, where people voted more than once."
     )
 
 

@@ -80,16 +80,24 @@ class FitResult:
     sources: dict[str, Any] | None
     half_precision: bool
 
-    def save(self, folder: PathLike, about: Mapping[str, Any] | None = None) -> None:
+    def save(
+        self,
+        folder: PathLike,
+        about: Mapping[str, Any] | None = None,
+        *,
+        overwrite: bool = False,
+    ) -> None:
         """Saves the scorer as a preset that says how it was fitted.
 
         Args:
             folder: as in `save_preset`.
             about: further entries of `metadata.json`, such as `description`, `data`, `license`.
+            overwrite: whether an older preset in its place is replaced.
 
         Raises:
             PresetError: if the folder is in the way, or cannot be written.
         """
+        check_writable(folder, overwrite)
         self.scorer.save_to_preset(
             folder,
             half_precision=self.half_precision,
@@ -105,6 +113,7 @@ def fit(
     out: PathLike | None = None,
     preset: Preset = DEFAULT,
     *,
+    overwrite: bool = False,
     content: Preset | None = None,
     quality: Preset | None = None,
     working_size: int | None = None,
@@ -126,7 +135,10 @@ def fit(
         scores: path of a CSV file as `read_scored_photos` reads it, or the `ScoredPhotos`, for
             those who say the range of the scores or that lower ones are better.
         out: folder of the preset to make, or None: `FitResult.save` makes one later.
+            `reiqa_tf.export(out, formats=["onnx"])` then makes the file that it scores fastest
+            with; the command does so by itself.
         preset: whose encoders are taken: a folder, the name of a shipped preset, or a scorer.
+        overwrite: whether an older preset at `out` is replaced.
         content: take the content expert of this preset instead.
         quality: take the quality expert of this preset instead.
         working_size: bring larger photos into a square of this side in pixels; None takes that of
@@ -168,7 +180,7 @@ def fit(
     regression = regression or Regression()
     _check_ladders(ladders, ladder_weight, seed, regression)
     if out is not None:
-        check_writable(out)
+        check_writable(out, overwrite)
     scored = scores if isinstance(scores, ScoredPhotos) else read_scored_photos(scores)
     if scored.splits is not None:
         scored = scored.split("train", "val")
@@ -209,7 +221,7 @@ def fit(
         half_precision=half_precision,
     )
     if out is not None:
-        result.save(out, about)
+        result.save(out, about, overwrite=overwrite)
     return result
 
 

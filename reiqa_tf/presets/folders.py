@@ -108,17 +108,23 @@ def read_json(path: pathlib.Path) -> dict[str, Any]:
     return content
 
 
-def check_writable(folder: PathLike) -> None:
+def check_writable(folder: PathLike, overwrite: bool = True) -> None:
     """Refuses a folder that `save_preset` would refuse; for use before long work.
 
     Args:
         folder: the folder of the preset to be.
+        overwrite: whether an older preset in its place may be replaced.
 
     Raises:
         PresetError: if it is in the way or may not be written to.
     """
     folder = pathlib.Path(folder)
     refuse_occupied(folder)
+    if not overwrite and (folder / METADATA_FILE).is_file():
+        raise PresetError(
+            f"{folder}: a preset is there already. Name another folder, or replace it: "
+            "--overwrite (overwrite=True)."
+        )
     parent = nearest_existing(folder)
     if not os.access(parent, os.W_OK):
         raise PresetError(f"{folder}: {parent} may not be written to.")

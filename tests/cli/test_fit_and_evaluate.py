@@ -1,6 +1,7 @@
 """`reiqa fit` and `reiqa evaluate`: from photos with scores to a preset, and its judgement."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from reiqa_tf.cli.main import main, parse
 from reiqa_tf.data.scored_photos import read_scored_photos
 from reiqa_tf.fitting import defaults
 from reiqa_tf.models.scorer import load_preset
@@ -22,27 +24,51 @@ def cache(tmp_path_factory):
     return ("--cache", tmp_path_factory.mktemp("cache") / "features.sqlite")
 
 
-@pytest.fixture
-def fitted(reiqa, preset, scored_photos, cache, tmp_path):
-    out = tmp_path / "fitted"
-    result = reiqa(
+@pytest.fixture(scope="module")
+def fitted(preset, scored_photos, cache, tmp_path_factory):
+    out = tmp_path_factory.mktemp("fit") / "fitted"
+    arguments = (
         "fit", scored_photos, "--preset", preset, "--range", 0, 5, "--out", out, "--data", "crops",
-        "--scale-floor", 0, *cache,
+        "--scale-floor", 0, "--no-export", *cache,
     )  # fmt: skip
-    assert result.code == 0, result.err
+    assert main(parse(["reiqa", *map(str, arguments)])) == 0
     return out
 
 
-def test_the_head_is_scikit_learns_ridge_on_the_train_rows(fitted, scored_photos):
-    scorer = load_preset(fitted)
-    scored = read_scored_photos(scored_photos)
-    features, _ = feature_table(scorer, scored.paths)
+@pytest.fixture(scope="module")
+def fitted_scorer(fitted):
+    return load_preset(fitted)
+
+
+@pytest.fixture(scope="module")
+def scored(scored_photos):
+    return read_scored_photos(scored_photos)
+
+
+@pytest.fixture(scope="module")
+def features(fitted_scorer, scored):
+    """Of all forty photos, computed without the cache."""
+    return feature_table(fitted_scorer, scored.paths)[0]
+
+
+@pytest.fixture
+def fit(reiqa, preset, scored_photos):
+    """The command without its export, which takes longest and has a test of its own."""
+
+    def run(*arguments, scores=scored_photos):
+        named = () if "--quality" in arguments else ("--preset", preset)
+        return reiqa("fit", scores, *named, "--no-export", *arguments)
+
+    return run
+
+
+def test_the_head_is_scikit_learns_ridge_on_the_train_rows(fitted, fitted_scorer, scored, features):
     train = scored.splits == "train"
     scaler = StandardScaler().fit(features[train].astype(float))
     strength = read_metadata(fitted)["fit"]["strength"]
     ridge = Ridge(strength).fit(scaler.transform(features[train]), scored.scores[train])
     expected = ridge.predict(scaler.transform(features))
-    received = [float(score) for score in scorer.judge_features(features)]
+    received = [float(score) for score in fitted_scorer.judge_features(features)]
     np.testing.assert_allclose(received, expected, rtol=1e-3)
 
 
@@ -55,10 +81,10 @@ def test_the_preset_says_what_it_was_fitted_on(fitted):
 
 
 def test_the_figures_in_the_preset_are_those_of_photos_that_the_head_had_not_seen(
-    fitted, scored_photos
+    fitted, scored, features
 ):
-    scored = read_scored_photos(scored_photos).split("train")
-    features, _ = feature_table(load_preset(fitted), scored.paths)
+    train = scored.splits == "train"
+    scored, features = scored.rows(train), features[train]
     predicted = np.empty(len(scored))
     strength = read_metadata(fitted)["fit"]["strength"]
     for train, held_out in GroupKFold(5).split(features, groups=scored.groups):
@@ -70,28 +96,25 @@ def test_the_figures_in_the_preset_are_those_of_photos_that_the_head_had_not_see
     assert held_out["count"] == 30
 
 
-def test_the_interval_covers_what_it_says_on_held_out_photos(fitted, scored_photos):
-    scorer = load_preset(fitted)
-    scored = read_scored_photos(scored_photos).split("test")
-    features, _ = feature_table(scorer, scored.paths)
-    scores = scorer.judge_features(features)
-    inside = [s.low <= mos <= s.high for s, mos in zip(scores, scored.scores, strict=True)]
+def test_the_interval_covers_what_it_says_on_held_out_photos(fitted_scorer, scored, features):
+    test = scored.splits == "test"
+    scores = fitted_scorer.judge_features(features[test])
+    inside = [s.low <= mos <= s.high for s, mos in zip(scores, scored.scores[test], strict=True)]
     assert np.mean(inside) >= 0.8
-    assert scorer.head.margin < 2  # of a range of 5: an interval that says something
+    assert fitted_scorer.head.margin < 2  # of a range of 5: an interval that says something
 
 
-def test_photos_like_the_fitted_ones_are_familiar_and_a_white_picture_is_not(fitted, scored_photos):
-    scorer = load_preset(fitted)
-    scored = read_scored_photos(scored_photos)
-    features, _ = feature_table(scorer, scored.split("train").paths)
-    assert all(score.familiar for score in scorer.judge_features(features))
-    white = np.full((1, 64, 64, 3), 255, np.uint8)
-    assert not scorer.judge_features(scorer.features(white))[0].familiar
+def test_photos_like_the_fitted_ones_are_familiar_and_a_white_picture_is_not(
+    fitted_scorer, scored, features
+):
+    train = features[scored.splits == "train"]
+    assert all(score.familiar for score in fitted_scorer.judge_features(train))
+    white = fitted_scorer.features(np.full((1, 64, 64, 3), 255, np.uint8))
+    assert not fitted_scorer.judge_features(white)[0].familiar
 
 
-def test_the_content_experts_features_say_how_far_a_photo_is(fitted, scored_photos):
-    scorer = load_preset(fitted)
-    features, _ = feature_table(scorer, read_scored_photos(scored_photos).split("train").paths)
+def test_the_content_experts_features_say_how_far_a_photo_is(fitted_scorer, scored, features):
+    scorer, features = fitted_scorer, features[scored.splits == "train"]
     first, end = scorer.feature_order["content"]
     assert 0 <= first < end < scorer.feature_count
     head, content = scorer.head, features[:, first:end].astype(float)
@@ -104,7 +127,7 @@ def test_the_content_experts_features_say_how_far_a_photo_is(fitted, scored_phot
 
 
 def test_evaluate_gives_the_figures_of_the_field_with_intervals(
-    reiqa, fitted, scored_photos, cache, tmp_path
+    reiqa, fitted, fitted_scorer, scored_photos, scored, features, cache, tmp_path
 ):
     result = reiqa(
         "evaluate", scored_photos, "--preset", fitted, "--split", "test",
@@ -112,10 +135,9 @@ def test_evaluate_gives_the_figures_of_the_field_with_intervals(
     )  # fmt: skip
     assert result.code == 0, result.err
     document = json.loads((tmp_path / "r.json").read_text())
-    scorer = load_preset(fitted)
-    scored = read_scored_photos(scored_photos).split("test")
-    features, _ = feature_table(scorer, scored.paths)
-    predicted = [float(score) for score in scorer.judge_features(features)]
+    test = scored.splits == "test"
+    scored = scored.rows(test)
+    predicted = [float(score) for score in fitted_scorer.judge_features(features[test])]
     assert document["count"] == 10
     assert document["srcc"] == pytest.approx(stats.spearmanr(predicted, scored.scores)[0])
     assert document["krcc"] == pytest.approx(stats.kendalltau(predicted, scored.scores)[0])
@@ -128,7 +150,7 @@ def test_evaluate_gives_the_figures_of_the_field_with_intervals(
 
 
 def test_a_second_fit_computes_no_features(
-    reiqa, fitted, preset, scored_photos, cache, monkeypatch
+    fit, fitted, fitted_scorer, cache, monkeypatch, tmp_path
 ):
     from reiqa_tf.models.scorer import ReIQAScorer
 
@@ -136,43 +158,39 @@ def test_a_second_fit_computes_no_features(
         raise AssertionError("computed again")
 
     monkeypatch.setattr(ReIQAScorer, "compile_features", lambda _: never)
-    out = fitted.parent / "again"
-    arguments = ("fit", scored_photos, "--preset", preset, "--range", 0, 5, "--out", out)
-    assert reiqa(*arguments, "--scale-floor", 0, *cache).code == 0
-    np.testing.assert_array_equal(load_preset(out).head.kernel, load_preset(fitted).head.kernel)
+    out = tmp_path / "again"
+    assert fit("--range", 0, 5, "--out", out, "--scale-floor", 0, *cache).code == 0
+    np.testing.assert_array_equal(load_preset(out).head.kernel, fitted_scorer.head.kernel)
 
 
-def test_scores_that_fall_with_quality_are_mirrored(reiqa, preset, scored_photos, cache, tmp_path):
-    arguments = ("fit", scored_photos, "--preset", preset, "--range", 0, 5, *cache)
-    for name, flags in (("up", ()), ("down", ("--lower-is-better",))):
-        assert reiqa(*arguments, "--out", tmp_path / name, *flags).code == 0
-    up, down = (load_preset(tmp_path / name) for name in ("up", "down"))
-    np.testing.assert_allclose(down.head.kernel, -up.head.kernel.numpy(), rtol=1e-4, atol=1e-7)
+def test_scores_that_fall_with_quality_are_mirrored(fit, fitted_scorer, cache, tmp_path):
+    out = tmp_path / "down"
+    flags = ("--scale-floor", 0, "--lower-is-better")
+    assert fit("--range", 0, 5, *cache, "--out", out, *flags).code == 0
+    down, up = load_preset(out).head.kernel.numpy(), fitted_scorer.head.kernel.numpy()
+    np.testing.assert_allclose(down, -up, rtol=1e-4, atol=1e-7)
 
 
-def test_one_expert_can_be_taken_from_a_preset(reiqa, preset, scored_photos, tmp_path):
+def test_one_expert_can_be_taken_from_a_preset(fit, preset, tmp_path):
     out = tmp_path / "quality"
-    arguments = ("fit", scored_photos, "--quality", preset, "--out", out, "--no-cache")
-    assert reiqa(*arguments).code == 0
+    assert fit("--quality", preset, "--out", out, "--no-cache").code == 0
     scorer = load_preset(out)
     assert scorer.content is None
     assert scorer.working_size == 96
 
 
-def test_elastic_net_makes_a_sparse_head(reiqa, preset, scored_photos, cache, tmp_path):
+def test_elastic_net_makes_a_sparse_head(fit, cache, tmp_path):
     out = tmp_path / "net"
-    arguments = ("fit", scored_photos, "--preset", preset, "--regressor", "elastic-net")
-    assert reiqa(*arguments, "--out", out, *cache).code == 0
+    assert fit("--regressor", "elastic-net", "--out", out, *cache).code == 0
     assert (load_preset(out).head.kernel.numpy() == 0).mean() > 0.2
 
 
-def test_photos_that_cannot_be_read_are_left_out_and_named(reiqa, preset, scored_photos, tmp_path):
+def test_photos_that_cannot_be_read_are_left_out_and_named(fit, scored_photos, cache, tmp_path):
     header, *rows = scored_photos.read_text().replace("\n7.png", "\ngone.png").splitlines()
     lines = [header, *(f"{scored_photos.parent}/{row}" for row in rows)]
     (tmp_path / "scores.csv").write_text("\n".join(lines))
     out = tmp_path / "preset"
-    arguments = ("fit", tmp_path / "scores.csv", "--preset", preset, "--out", out, "--no-cache")
-    result = reiqa(*arguments)
+    result = fit("--out", out, *cache, scores=tmp_path / "scores.csv")
     assert result.code == 1
     assert "gone.png: no such file" in result.err
     assert read_metadata(out)["fit"]["photos"] == 29
@@ -202,6 +220,47 @@ def test_a_folder_in_the_way_is_refused_before_the_work(reiqa, preset, scored_ph
     assert "other things in it" in result.err
 
 
+def test_a_preset_is_not_replaced_unless_that_is_asked_for(fit, fitted, cache, tmp_path):
+    out = tmp_path / "mine"
+    shutil.copytree(fitted, out)
+    before = (out / "metadata.json").read_bytes()
+    result = fit("--out", out, *cache)
+    assert result.code == 1
+    assert "a preset is there already" in result.err
+    assert "--overwrite" in result.err
+    assert (out / "metadata.json").read_bytes() == before
+    assert fit("--out", out, "--overwrite", "--description", "second", *cache).code == 0
+    assert read_metadata(out)["description"] == "second"
+
+
+def test_the_new_preset_gets_its_onnx_file_at_once(
+    reiqa, preset, scored_photos, cache, tmp_path, monkeypatch
+):
+    exported = []
+    monkeypatch.setattr(
+        "reiqa_tf.export.exporting.export",
+        lambda folder, formats, **_: exported.append((folder, formats)),
+    )
+    out = str(tmp_path / "new")
+    arguments = ("fit", scored_photos, "--preset", preset, "--out", out, *cache)
+    assert reiqa(*arguments).code == 0
+    assert exported == [(out, ["onnx"])]
+    assert reiqa(*arguments, "--overwrite", "--no-export").code == 0
+    assert len(exported) == 1
+
+
+def test_without_the_extra_a_line_says_how_the_onnx_file_is_made(fitted, capsys, monkeypatch):
+    from reiqa_tf.cli import fit as command
+    from reiqa_tf.export import packages
+
+    monkeypatch.setitem(packages.PACKAGES, "onnx", ("no-such-distribution",))
+    command._export(fitted)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert "pip install 'reiqa_tf[export]'" in lines[0]
+    assert f"reiqa export --preset {fitted} --format onnx" in lines[0]
+
+
 def test_presets_are_listed_and_described(reiqa, preset, fitted):
     listed = reiqa("presets")
     assert "content_lite0_biq2021" in listed.out
@@ -209,17 +268,16 @@ def test_presets_are_listed_and_described(reiqa, preset, fitted):
 
 
 def test_ladders_change_the_head_and_are_in_its_metadata(
-    reiqa, preset, scored_photos, cache, tmp_path
+    fit, fitted, fitted_scorer, cache, tmp_path
 ):
-    arguments = ("fit", scored_photos, "--preset", preset, "--range", 0, 5, *cache)
-    result = reiqa(*arguments, "--out", tmp_path / "with", "--ladders", 6, "--ladder-weight", 2)
+    flags = ("--range", 0, 5, "--scale-floor", 0, *cache)
+    ladders = ("--ladders", 6, "--ladder-weight", 2)
+    result = fit(*flags, "--out", tmp_path / "with", *ladders)
     assert result.code == 0, result.err
-    assert reiqa(*arguments, "--out", tmp_path / "without").code == 0
-    climbed, plain = (load_preset(tmp_path / name) for name in ("with", "without"))
-    assert not np.allclose(climbed.head.kernel, plain.head.kernel)
+    assert not np.allclose(load_preset(tmp_path / "with").head.kernel, fitted_scorer.head.kernel)
     fit = read_metadata(tmp_path / "with")["fit"]
     assert (fit["ladders"], fit["ladder_weight"], fit["seed"]) == (6, 2.0, 0)
-    without = read_metadata(tmp_path / "without")["fit"]
+    without = read_metadata(fitted)["fit"]
     assert without["ladder_weight"] == defaults.LADDER_WEIGHT
 
 
@@ -241,17 +299,17 @@ def test_numbers_that_mean_nothing_are_refused_before_any_work(
 
 
 def test_with_half_precision_the_head_is_fitted_on_what_the_preset_will_answer(
-    reiqa, preset, scored_photos, tmp_path
+    fit, scored_photos, features, scored, tmp_path
 ):
     out = tmp_path / "half"
-    arguments = ("fit", scored_photos, "--preset", preset, "--range", 0, 5, "--no-cache")
-    assert reiqa(*arguments, "--half-precision", "--out", out).code == 0
+    arguments = ("--range", 0, 5, "--no-cache", "--half-precision", "--out", out)
+    assert fit(*arguments).code == 0
     scorer = load_preset(out)
     train = read_scored_photos(scored_photos).split("train")
-    features, _ = feature_table(scorer, train.paths)
-    mean = features.mean(axis=0, dtype=np.float64)
+    rounded, _ = feature_table(scorer, train.paths)
+    mean = rounded.mean(axis=0, dtype=np.float64)
     np.testing.assert_allclose(scorer.head.feature_mean, mean, rtol=1e-5, atol=1e-7)
-    whole, _ = feature_table(load_preset(preset), train.paths)
+    whole = features[scored.splits == "train"]
     assert np.abs(whole.mean(axis=0, dtype=np.float64) - mean).max() > 1e-5
 
 

@@ -52,6 +52,20 @@ def test_dmos_is_mirrored_once_within_its_range(tmp_path):
     assert scored.score_range == (0, 100)
 
 
+def test_a_photo_with_two_scores_is_named_with_both_and_their_lines(tmp_path):
+    with pytest.raises(
+        ScoredPhotosError, match=r"lines 2 and 4: \./a\.jpg has two scores, 1 and 2"
+    ):
+        _read(tmp_path, "image,mos\na.jpg,1\nb.jpg,3\n./a.jpg,2\n")
+    twice = "image,mos\na.jpg,1\nb.jpg,3\na.jpg,2\nb.jpg,4\n"
+    with pytest.raises(ScoredPhotosError, match=r"2 such rows.*the mean, where people voted"):
+        _read(tmp_path, twice)
+
+
+def test_a_photo_that_is_listed_twice_with_one_score_is_read(tmp_path):
+    assert len(_read(tmp_path, "image,mos\na.jpg,1\na.jpg,1\nb.jpg,2\n")) == 3
+
+
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 def test_spreadsheets_write_semicolons_tabs_and_a_byte_order_mark(tmp_path, separator):
     text = "\ufeff" + _PLAIN.replace(",", separator).replace("image", "Image")
