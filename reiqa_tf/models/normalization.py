@@ -7,13 +7,16 @@ import tensorflow as tf
 
 from reiqa_tf.typing import Tensor
 
+_FUSED_TYPES = ("float32", "float16", "bfloat16")
+"""What TensorFlow's fused kernel computes in; for others Keras's own operations do."""
+
 
 class FusedBatchNormalization(keras.layers.BatchNormalization):
     """Keras's `BatchNormalization` over the channels of maps, trained by TensorFlow's fused kernel.
 
     Same weights, same result but for rounding: Keras writes the training case as a dozen operations
-    over the maps, which makes a ResNet-50 training step a fifth slower on a CPU. Inference and
-    synchronised statistics are Keras's own.
+    over the maps, which makes a ResNet-50 training step a fifth slower on a CPU. Inference,
+    synchronised statistics and float64 are Keras's own.
 
     Args:
         **kwargs: arguments of `keras.layers.BatchNormalization`; the axis is the last one.
@@ -23,7 +26,8 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         self, inputs: Tensor, training: bool | None = None, mask: Tensor | None = None
     ) -> Tensor:
         """Returns normalised maps `(N, H, W, C)`."""
-        if not (training and self.trainable) or self.synchronized:
+        is_fused = self.compute_dtype in _FUSED_TYPES
+        if not (training and self.trainable) or self.synchronized or not is_fused:
             return super().call(inputs, training=training, mask=mask)
         maps, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=inputs,
@@ -39,7 +43,9 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         count = tf.size(inputs, tf.int64) // inputs.shape[-1]
         variance *= tf.cast(tf.maximum(count - 1, 1), "float32") / tf.cast(count, "float32")
         for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
-            moving.assign(moving * self.momentum + value * (1 - self.momentum))
+            # In float32 also where the policy keeps them in 16 bits.
+            averaged = tf.cast(moving, "float32") * self.momentum + value * (1 - self.momentum)
+            moving.assign(tf.cast(averaged, moving.dtype))
         return maps
 
 

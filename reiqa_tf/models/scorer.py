@@ -410,8 +410,9 @@ def load_preset(preset: PathLike, dtype: str | None = None) -> ReIQAScorer:
     Args:
         preset: a folder written by `save_preset`, or the name of a preset that the package ships
             (`./name` is a folder of that name).
-        dtype: dtype policy of the backbones, such as `"mixed_bfloat16"`; None takes the one that
-            they were saved with. Scaling, pooling and the head are computed in float32 anyway.
+        dtype: dtype policy of the backbones, such as `"mixed_bfloat16"`. None takes the one that
+            `keras.config.set_dtype_policy` set, or if that is float32, the one that they were saved
+            with. Scaling, pooling and the head are computed in float32 anyway.
 
     Returns:
         `ReIQAScorer`, built, with its weights.

@@ -91,8 +91,9 @@ def load_model(preset: PathLike, dtype: str | None = None) -> Any:
     Args:
         preset: a folder written by `save_model`, or the name of a preset that the package ships
             (`./name` is a folder of that name).
-        dtype: dtype policy of the backbones, such as `"mixed_bfloat16"`; None takes the one that
-            they were saved with.
+        dtype: dtype policy of the backbones, such as `"mixed_bfloat16"`. None takes the one that
+            `keras.config.set_dtype_policy` set, or if that is float32, the one that they were saved
+            with.
 
     Returns:
         the model, built, with its weights.
@@ -116,6 +117,8 @@ def load_model(preset: PathLike, dtype: str | None = None) -> Any:
     config = read_json(folder / CONFIG_FILE)
     _refuse_foreign_classes(config, folder / CONFIG_FILE)
     try:
+        if dtype is None and keras.config.dtype_policy().name != "float32":
+            dtype = keras.config.dtype_policy().name
         if dtype is not None:
             for backbone in _parts_named("backbone", config["config"]):
                 backbone["config"]["dtype"] = dtype
