@@ -145,7 +145,7 @@ def run(arguments: argparse.Namespace) -> int:
         "held-out photos",
         result.agreement,
         f"{record.photos} photos, {record.regressor} strength {record.strength:.3g}"
-        f"{' (at an end of those tried: widen --strengths)' if record.strength_at_edge else ''}"
+        f"{' (the range was widened to its limit)' if record.strength_at_edge else ''}"
         f"; saved in {arguments.out}",
     )
     terminal.report_failures(result.problems, record.photos + len(result.problems))

@@ -28,7 +28,8 @@ def add_regression_flags(parser: argparse.ArgumentParser) -> None:
         default=defaults.STRENGTH_RANGE,
         metavar=("LOW", "HIGH"),
         help=f"weakest and strongest regulariser of the {defaults.STRENGTH_COUNT} that are tried "
-        f"(default: {low:g} {high:g}); the command says when the best one stands at an end",
+        f"at first (default: {low:g} {high:g}); where the best one stands at an end, the range is "
+        "widened until it does not",
     )
     parser.add_argument(
         "--scale-floor",

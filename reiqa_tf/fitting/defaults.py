@@ -10,8 +10,12 @@ KINDS = (RIDGE, ELASTIC_NET)
 """The regressors by the names that commands and reports give them; the first is the default."""
 
 STRENGTH_RANGE = (1e-3, 1e3)
-"""The weakest and the strongest regulariser that are tried: those of the Re-IQA authors'
-evaluation."""
+"""The weakest and the strongest regulariser that are tried at first: those of the Re-IQA authors'
+evaluation. Where the best is at an end, the range is widened on that side."""
+
+STRENGTH_LIMITS = (1e-6, 1e9)
+"""How far it is widened at most. Ours: at the first nothing is left of the penalty but rounding, at
+the second nothing of what the photos say."""
 
 STRENGTH_COUNT = 100
 """How many are tried between them, evenly on a logarithmic scale; theirs too."""

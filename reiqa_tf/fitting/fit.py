@@ -35,8 +35,8 @@ class FitRecord:
         photos: number of photos that it was fitted on.
         regressor: one of `reiqa_tf.fitting.defaults.KINDS`.
         strength: strength of the regulariser that was chosen.
-        strength_at_edge: whether that is the weakest or strongest of those that were tried: a
-            wider range might do better.
+        strength_at_edge: whether the range of strengths was widened to its limit and no best one
+            lay inside, or one strength alone was asked for.
         scale_floor: as in `Regression`.
         ladders: number of ladders that were asked for.
         ladder_weight: how much a step of one counted beside a scored photo.

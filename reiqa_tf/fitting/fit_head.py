@@ -32,7 +32,7 @@ class FittedHead:
         held_out: array `(N,)`: each row's prediction by a head that had not seen it; NaN for rows
             that were never held out.
         strength: strength of the regulariser that was chosen.
-        at_edge: whether that is the weakest or strongest of those that were tried.
+        at_edge: whether that is the weakest or strongest of those that were tried, to the limit.
     """
 
     scorer: ReIQAScorer

@@ -13,6 +13,14 @@ is never penalised:
 
 So the same number penalises N times more in the second.
 
+Where the best strength is the weakest or the strongest of those that were to be tried, the range is
+widened on that side until it lies inside, to `STRENGTH_LIMITS` at most.
+
+A ridge may shrink towards the coefficients of a head that is there already, its prior, in place of
+zero: `|s - Z w|^2 + strength |w - a w0|^2`. The factor `a` brings that head to the scale of the
+scores: the slope of the scores over its predictions, by least squares over the training rows. With
+few photos the head stays near the prior where they say nothing; with many the two are the same.
+
 Beside scored photos a ridge learns from `Steps`: pairs of versions of a photo of which it is known
 which one is worse, and by about how much, though nobody scored either.
 """
@@ -22,7 +30,7 @@ from __future__ import annotations
 import dataclasses
 import numbers
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Self, TypeAlias
 
 import numpy as np
@@ -42,6 +50,7 @@ from reiqa_tf.fitting.defaults import (
     RIDGE,
     SCALE_FLOOR,
     STRENGTH_COUNT,
+    STRENGTH_LIMITS,
     STRENGTH_RANGE,
 )
 
@@ -165,6 +174,7 @@ def ridge_path(
     rows: np.ndarray | None = None,
     steps: Steps | None = None,
     scale_floor: float = 0.0,
+    prior: np.ndarray | None = None,
 ) -> LinearPath:
     """Fits ridge regressors of many strengths by one decomposition.
 
@@ -180,6 +190,8 @@ def ridge_path(
         rows: integers, the rows to fit on; None fits on all.
         steps: `Steps` of these photos, or None. Standardisation and intercept stay the photos' own.
         scale_floor: see `RidgeRegressor`.
+        prior: float array `(D,)`, coefficients in raw feature units to shrink towards, on any
+            scale; see the module's docstring. None shrinks towards zero.
 
     Returns:
         A `LinearPath`.
@@ -204,24 +216,102 @@ def ridge_path(
     strengths = _checked_strengths(strengths)
     if rows is not None:
         rows = _checked_rows(rows, len(scores))
-    training = _TrainingRows(features, scores, rows, steps, scale_floor)
+    if prior is not None:
+        prior = _checked_prior(prior, features.shape[1])
+    return _ridge_paths(features, scores, strengths, rows, steps, scale_floor, [prior])[0]
+
+
+def _ridge_paths(
+    features: np.ndarray,
+    scores: np.ndarray,
+    strengths: np.ndarray,
+    rows: np.ndarray | None,
+    steps: Steps | None,
+    scale_floor: float,
+    priors: Sequence[np.ndarray | None],
+) -> list[LinearPath]:
+    """`ridge_path` for several priors, by one decomposition."""
+    training = _TrainingRows(features, scores, rows, steps, scale_floor, priors)
     row_count, column_count = training.shape
     if row_count < column_count:
         gram = np.zeros((row_count, row_count), order="F")
         for _, block in training.column_blocks():
             _add_gram(gram, block)
         duals = _solve_shifted(gram, training.targets, strengths)
-        coefficients = np.empty((column_count, len(strengths)))
+        coefficients = np.empty((column_count, *duals.shape[1:]))
         for columns, block in training.column_blocks():
-            coefficients[columns] = block.T @ duals
+            coefficients[columns] = np.tensordot(block, duals, (0, 0))
     else:
         gram = np.zeros((column_count, column_count), order="F")
-        moments = np.zeros(column_count)
+        moments = np.zeros((column_count, len(priors)))
         for some, block in training.row_blocks():
             _add_gram(gram, block.T)
-            moments += training.targets[some] @ block
+            moments += block.T @ training.targets[some]
         coefficients = _solve_shifted(gram, moments, strengths)
-    return training.fold_in(strengths, coefficients)
+    return [
+        training.fold_in(strengths, coefficients[:, number], number)
+        for number in range(len(priors))
+    ]
+
+
+class _HeldOut:
+    """What regressors of many strengths predict for rows that they have not seen.
+
+    Args:
+        features: array `(N, D)`.
+        scores: array `(N,)`.
+        folds: list of (training rows, validation rows).
+        fit_paths: function from strengths and rows to a `LinearPath` for each of C candidates.
+        candidate_count: C.
+    """
+
+    def __init__(
+        self,
+        features: np.ndarray,
+        scores: np.ndarray,
+        folds: Sequence[Fold],
+        fit_paths: Callable[[np.ndarray, np.ndarray], list[LinearPath]],
+        candidate_count: int,
+    ) -> None:
+        self._features, self._scores, self._folds = features, scores, folds
+        self._fit_paths = fit_paths
+        self._columns: dict[float, int] = {}  # of the strengths that were tried
+        self._sums = np.zeros((candidate_count, len(scores), 0))
+        self._squares = np.zeros((candidate_count, 0))
+        self._times = np.zeros(len(scores))
+        for _, validation in folds:
+            self._times[validation] += 1
+
+    def add(self, strengths: np.ndarray) -> None:
+        """Tries the strengths that have not been tried yet."""
+        new = strengths[[strength not in self._columns for strength in strengths.tolist()]]
+        if not new.size:
+            return
+        sums = np.zeros((*self._sums.shape[:2], len(new)))
+        squares = np.zeros((len(self._squares), len(new)))
+        for training, validation in self._folds:
+            for candidate, path in enumerate(self._fit_paths(new, training)):
+                predicted = path.predict(self._features[validation])
+                sums[candidate, validation] += predicted
+                away = predicted - self._scores[validation, None]
+                squares[candidate] += np.square(away).sum(axis=0)
+        for strength in new.tolist():
+            self._columns.setdefault(strength, len(self._columns))
+        self._sums = np.concatenate([self._sums, sums], axis=2)
+        self._squares = np.concatenate([self._squares, squares], axis=1)
+
+    def errors(self, strengths: np.ndarray) -> np.ndarray:
+        """Mean squared errors `(C, S)` of strengths that were tried."""
+        columns = [self._columns[strength] for strength in strengths.tolist()]
+        return self._squares[:, columns] / self._times.sum()
+
+    def predictions(self, candidate: int, strength: float) -> np.ndarray:
+        """Predictions `(N,)`; the mean, where several folds held a row out; NaN where none did."""
+        predicted = np.full(len(self._scores), np.nan)
+        seen = self._times > 0
+        sums = self._sums[candidate, :, self._columns[strength]]
+        predicted[seen] = sums[seen] / self._times[seen]
+        return predicted
 
 
 class _PathRegressor(RegressorMixin, BaseEstimator):
@@ -234,12 +324,16 @@ class _PathRegressor(RegressorMixin, BaseEstimator):
     cv: Any
     scale_floor: float
 
+    _all_at_once = False
+    """Whether many strengths cost hardly more than one: then all are computed in one go."""
+
     def fit(
         self,
         features: np.ndarray,
         scores: np.ndarray,
         groups: np.ndarray | None = None,
         steps: Steps | None = None,
+        prior: np.ndarray | None = None,
     ) -> Self:
         """Chooses the strength on held-out rows, then fits on all rows.
 
@@ -250,6 +344,9 @@ class _PathRegressor(RegressorMixin, BaseEstimator):
                 near-duplicates) never stand on both sides of a fold.
             steps: `Steps` of these photos, or None; a ridge learns from them. They choose no
                 strength: photos alone are held out.
+            prior: float array `(D,)`, coefficients in raw feature units that a ridge may shrink
+                towards in place of zero, whichever is better on the held-out rows; or None. Rows
+                that the prior was fitted on are not held out from it: give it none of those.
 
         Returns:
             The regressor itself.
@@ -257,7 +354,7 @@ class _PathRegressor(RegressorMixin, BaseEstimator):
         Raises:
             ValueError: if inputs are not finite or do not fit each other, if strengths are not
                 positive, or if a fold is empty, overlaps itself or divides a group; if an
-                elastic net is given steps.
+                elastic net is given steps or a prior.
         """
         features, scores = validate_data(
             self, features, scores, dtype=_FLOATS, y_numeric=True, ensure_min_samples=2
@@ -265,27 +362,41 @@ class _PathRegressor(RegressorMixin, BaseEstimator):
         strengths = _checked_strengths(self.strengths)
         folds = _checked_folds(self.cv, features, scores, groups)
 
-        predictions = np.zeros((len(scores), len(strengths)))
-        times_held_out = np.zeros(len(scores))
-        squared_errors = np.zeros(len(strengths))
-        for training, validation in folds:
-            path = self._fit_path(features, scores, strengths, training, steps)
-            predicted = path.predict(features[validation])
-            predictions[validation] += predicted
-            times_held_out[validation] += 1
-            squared_errors += np.square(predicted - scores[validation, None]).sum(axis=0)
+        priors = [None] if prior is None else [None, _checked_prior(prior, features.shape[1])]
 
-        chosen = int(np.argmin(squared_errors))
+        def fit_paths(strengths: np.ndarray, rows: np.ndarray | None) -> list[LinearPath]:
+            return self._fit_paths(features, scores, strengths, rows, steps, priors)
+
+        held_out = _HeldOut(features, scores, folds, fit_paths, len(priors))
+        weaker, stronger = _decades_beyond(strengths)
+        if self._all_at_once:
+            held_out.add(np.concatenate([strengths, *weaker, *stronger]))
+        while True:
+            held_out.add(strengths)
+            errors = held_out.errors(strengths)
+            best = strengths[errors.argmin(axis=1)]  # of each candidate
+            wider = []
+            if weaker and strengths.min() in best:
+                wider.append(weaker.pop(0))
+            if stronger and strengths.max() in best:
+                wider.append(stronger.pop(0))
+            if not wider:
+                break
+            strengths = np.concatenate([strengths, *wider])
+
+        candidate, chosen = np.unravel_index(int(errors.argmin()), errors.shape)
         self.strengths_ = strengths
-        self.validation_errors_ = squared_errors / times_held_out.sum()
+        self.validation_errors_ = errors[candidate]
         self.strength_ = float(strengths[chosen])
         self.at_edge_ = self.strength_ in (strengths.min(), strengths.max())
-        self.held_out_ = np.full(len(scores), np.nan)
-        seen = times_held_out > 0
-        self.held_out_[seen] = predictions[seen, chosen] / times_held_out[seen]
+        self.around_prior_ = bool(candidate)
+        self.held_out_ = held_out.predictions(int(candidate), self.strength_)
 
-        # Stronger ones too: coordinate descent reaches the chosen one through them.
-        path = self._fit_path(features, scores, strengths[strengths >= self.strength_], None, steps)
+        # Coordinate descent reaches the chosen one through the stronger ones.
+        through = strengths[chosen : chosen + 1]
+        if not self._all_at_once:
+            through = strengths[strengths >= self.strength_]
+        path = fit_paths(through, None)[candidate]
         last = int(np.argmin(path.strengths))
         self.coef_ = path.coefficients[last].copy()
         self.intercept_ = float(path.intercepts[last])
@@ -293,15 +404,16 @@ class _PathRegressor(RegressorMixin, BaseEstimator):
         self.feature_scale_ = path.feature_scale
         return self
 
-    def _fit_path(
+    def _fit_paths(
         self,
         features: np.ndarray,
         scores: np.ndarray,
         strengths: np.ndarray,
         rows: np.ndarray | None,
         steps: Steps | None,
-    ) -> LinearPath:
-        """Fits some rows, or all of them, with each of the strengths."""
+        priors: Sequence[np.ndarray | None],
+    ) -> list[LinearPath]:
+        """Fits some rows, or all of them, with each of the strengths, around each of the priors."""
         raise NotImplementedError
 
     def predict(self, features: np.ndarray) -> np.ndarray:
@@ -325,7 +437,9 @@ class RidgeRegressor(_PathRegressor):
     means in `sklearn.linear_model.Ridge` on standardised features; see the module's docstring.
 
     Args:
-        strengths: positive numbers, the penalties to try.
+        strengths: positive numbers, the penalties to try at first. If the best of several is the
+            weakest or the strongest, weaker or stronger ones are tried until it is not, at the
+            same ratio, a decade at a time, within `STRENGTH_LIMITS`.
         cv: an integer is a number of folds: whole groups are dealt out to them if `fit` is given
             groups, shuffled rows (always in the same order) if not. Otherwise a splitter of
             scikit-learn, or an iterable of pairs (training rows, validation rows).
@@ -338,9 +452,10 @@ class RidgeRegressor(_PathRegressor):
         coef_: float64 `(D,)`, in raw feature units: the standardisation is folded in.
         intercept_: float.
         strength_: the chosen strength: least mean squared error over the held-out rows.
-        at_edge_: True if that is the weakest or the strongest one tried: a wider grid might do
-            better.
-        strengths_: float64 `(S,)`, all strengths tried.
+        at_edge_: True if that is the weakest or the strongest one tried: the range was widened to
+            its limit, or one strength was given.
+        around_prior_: whether shrinking towards the prior was better than towards zero.
+        strengths_: float64 `(S,)`, all strengths tried: those given, then those beyond.
         validation_errors_: float64 `(S,)`, mean squared error of each over the held-out rows.
         held_out_: float64 `(N,)`, for each row of `fit` what a regressor of the chosen strength
             predicts that has not seen it; the mean, where several folds held it out; NaN where
@@ -364,6 +479,8 @@ class RidgeRegressor(_PathRegressor):
     ```
     """
 
+    _all_at_once = True
+
     def __init__(
         self,
         strengths: Sequence[float] | np.ndarray = STRENGTHS,
@@ -374,15 +491,16 @@ class RidgeRegressor(_PathRegressor):
         self.cv = cv
         self.scale_floor = scale_floor
 
-    def _fit_path(
+    def _fit_paths(
         self,
         features: np.ndarray,
         scores: np.ndarray,
         strengths: np.ndarray,
         rows: np.ndarray | None,
         steps: Steps | None,
-    ) -> LinearPath:
-        return ridge_path(features, scores, strengths, rows, steps, self.scale_floor)
+        priors: Sequence[np.ndarray | None],
+    ) -> list[LinearPath]:
+        return _ridge_paths(features, scores, strengths, rows, steps, self.scale_floor, priors)
 
 
 class ElasticNetRegressor(_PathRegressor):
@@ -420,22 +538,25 @@ class ElasticNetRegressor(_PathRegressor):
         self.cv = cv
         self.scale_floor = scale_floor
 
-    def _fit_path(
+    def _fit_paths(
         self,
         features: np.ndarray,
         scores: np.ndarray,
         strengths: np.ndarray,
         rows: np.ndarray | None,
         steps: Steps | None,
-    ) -> LinearPath:
-        if steps is not None:
-            raise ValueError("Expected a RidgeRegressor for `steps`; an elastic net takes none.")
+        priors: Sequence[np.ndarray | None],
+    ) -> list[LinearPath]:
+        if steps is not None or priors != [None]:
+            raise ValueError(
+                "Expected a RidgeRegressor for `steps` and `prior`; an elastic net takes none."
+            )
         if not 0 < self.l1_ratio <= 1:
             raise ValueError(
                 "Expected `l1_ratio` above 0 and at most 1; for 0 use RidgeRegressor. "
                 f"Received: {self.l1_ratio}."
             )
-        training = _TrainingRows(features, scores, rows, None, self.scale_floor)
+        training = _TrainingRows(features, scores, rows, None, self.scale_floor, priors)
         standardised = np.empty(training.shape, order="F")
         for columns, block in training.column_blocks():
             standardised[:, columns] = block
@@ -443,7 +564,7 @@ class ElasticNetRegressor(_PathRegressor):
             warnings.simplefilter("ignore", ConvergenceWarning)
             descending, coefficients, _, sweeps = enet_path(
                 standardised,
-                training.targets,
+                training.targets[:, 0],
                 l1_ratio=self.l1_ratio,
                 alphas=strengths,
                 copy_X=False,
@@ -452,7 +573,7 @@ class ElasticNetRegressor(_PathRegressor):
             )
         self.converged_ = bool(sweeps[-1] < _SWEEPS)  # the last path is that of all rows
         order = np.searchsorted(-descending, -strengths)
-        return training.fold_in(strengths, coefficients[:, order])
+        return [training.fold_in(strengths, coefficients[:, order], 0)]
 
 
 Regressor: TypeAlias = RidgeRegressor | ElasticNetRegressor
@@ -524,7 +645,8 @@ class _TrainingRows:
 
     Attributes:
         shape: number of rows, those of the steps included, and of columns.
-        targets: float64, centred scores of the rows, then how far the steps' rows should change it.
+        targets: float64 `(rows, P)`, what each of P priors leaves to be explained: of the centred
+            scores of the rows, then of how far the steps' rows should change them.
     """
 
     def __init__(
@@ -534,12 +656,24 @@ class _TrainingRows:
         rows: np.ndarray | None,
         steps: Steps | None,
         scale_floor: float,
+        priors: Sequence[np.ndarray | None],
     ) -> None:
         _check_scale_floor(scale_floor)
         self._features = features
         self._rows = np.arange(len(features)) if rows is None else np.asarray(rows)
         self._centre = scores[self._rows].mean(dtype=np.float64)
-        self.targets = scores[self._rows] - self._centre
+        centred = scores[self._rows] - self._centre
+        self.targets = np.tile(centred[:, None].astype(np.float64), len(priors))
+        self._priors = np.zeros((features.shape[1], len(priors)))
+        for number, prior in enumerate(priors):
+            if prior is None:
+                continue
+            predicted = _apply(features, prior, 0.0)[self._rows]
+            predicted -= predicted.mean()
+            spread = predicted @ predicted
+            slope = predicted @ centred / spread if spread > 0 else 0.0
+            self._priors[:, number] = slope * prior
+            self.targets[:, number] -= slope * predicted
         scaler = StandardScaler(copy=False)
         for some in _slices(len(self._rows), 8 * features.shape[1]):
             scaler.partial_fit(features[self._rows[some]])
@@ -575,7 +709,8 @@ class _TrainingRows:
         self._differences, self._steps = differences, used
         root = np.sqrt(np.broadcast_to(steps.weight, steps.rows.shape)[used])
         self._factors = (root * stretch)[:, None]
-        self.targets = np.concatenate([self.targets, root * steps.change])
+        known = self._factors * _apply(differences, self._priors, 0.0)[used]
+        self.targets = np.concatenate([self.targets, root[:, None] * steps.change - known])
 
     def row_blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
         """Yields (slice of the rows, standardised float64 block), the block C-contiguous."""
@@ -607,9 +742,12 @@ class _TrainingRows:
         block *= self._factors[some]
         return block
 
-    def fold_in(self, strengths: np.ndarray, coefficients: np.ndarray) -> LinearPath:
-        """Turns coefficients `(D, S)` of standardised features into a path in raw units."""
-        raw = (coefficients / self._scale[:, None]).T
+    def fold_in(self, strengths: np.ndarray, coefficients: np.ndarray, number: int) -> LinearPath:
+        """Turns coefficients `(D, S)` of standardised features into a path in raw units.
+
+        They are those of the targets of one prior, which is counted by `number` and added again.
+        """
+        raw = (coefficients / self._scale[:, None]).T + self._priors[:, number]
         return LinearPath(strengths, raw, self._centre - raw @ self._mean, self._mean, self._scale)
 
 
@@ -651,15 +789,15 @@ def _solve_shifted(gram: np.ndarray, right: np.ndarray, strengths: np.ndarray) -
 
     Args:
         gram: float64 `(K, K)` in Fortran order, symmetric; only the lower triangle is read.
-        right: float64 `(K,)`.
+        right: float64 `(K, P)`.
         strengths: float64 `(S,)`.
 
     Returns:
-        float64 `(K, S)`.
+        float64 `(K, P, S)`.
     """
     size = len(gram)
     if size == 1:  # LAPACK's wrappers refuse an empty subdiagonal
-        return right[:, None] / (gram + strengths)
+        return right[:, :, None] / (gram[0, 0] + strengths)
     work = int(lapack.dsytrd_lwork(size, lower=1)[0])
     packed, diagonal, below, factors, _ = lapack.dsytrd(gram, lower=1, lwork=work, overwrite_a=1)
     # Q leaves the first entry alone and acts on the others by reflections, which LAPACK stores
@@ -673,14 +811,14 @@ def _solve_shifted(gram: np.ndarray, right: np.ndarray, strengths: np.ndarray) -
         turned, _, _ = lapack.dormqr("L", transposed, reflections, factors, vectors[1:], work)
         return np.concatenate([vectors[:1], turned])
 
-    turned = turn(right[:, None], "T")
+    turned = turn(right, "T")
     bands = np.zeros((3, size))
     bands[0, 1:] = bands[2, :-1] = below
-    solutions = np.empty((size, len(strengths)), order="F")
+    solutions = np.empty((size, right.shape[1], len(strengths)))
     for number, strength in enumerate(strengths):
         bands[1] = diagonal + strength
-        solutions[:, number] = solve_banded((1, 1), bands, turned[:, 0], check_finite=False)
-    return turn(solutions, "N")
+        solutions[:, :, number] = solve_banded((1, 1), bands, turned, check_finite=False)
+    return turn(solutions.reshape(size, -1), "N").reshape(solutions.shape)
 
 
 def _checked_strengths(strengths: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -695,6 +833,41 @@ def _checked_strengths(strengths: Sequence[float] | np.ndarray) -> np.ndarray:
             f"np.geomspace(1e-3, 1e3, 100). Received: {strengths}."
         )
     return strengths
+
+
+def _decades_beyond(strengths: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Strengths below and above some, up to the limits, in parts of a decade, the nearest first.
+
+    They go on at the ratio of those given; at that of the default ones where that is larger.
+    One strength alone is meant as it is.
+    """
+    low, high = strengths.min(), strengths.max()
+    if low == high:
+        return [], []
+    weakest, strongest = STRENGTH_RANGE
+    ratio = max(
+        (high / low) ** (1 / (len(strengths) - 1)),
+        (strongest / weakest) ** (1 / (STRENGTH_COUNT - 1)),
+    )
+    decade = max(1, round(np.log(10) / np.log(ratio)))
+
+    def parts(start: float, room: float, factor: float) -> list[np.ndarray]:
+        count = int(np.floor(np.log(max(room, 1.0)) / np.log(ratio) + 1e-9))
+        further = start * factor ** np.arange(1, count + 1)
+        return [further[first : first + decade] for first in range(0, count, decade)]
+
+    weakest, strongest = STRENGTH_LIMITS
+    return parts(low, low / weakest, 1 / ratio), parts(high, strongest / high, ratio)
+
+
+def _checked_prior(prior: np.ndarray, column_count: int) -> np.ndarray:
+    prior = np.asarray(prior, np.float64)
+    if prior.shape != (column_count,) or not np.isfinite(prior).all():
+        raise ValueError(
+            f"Expected `prior` to be {column_count} finite numbers, one a feature. "
+            f"Received: {prior.dtype} of shape {prior.shape}."
+        )
+    return prior
 
 
 def _check_scale_floor(scale_floor: float) -> None:

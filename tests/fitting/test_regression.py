@@ -13,7 +13,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from reiqa_tf.fitting import regression
-from reiqa_tf.fitting.regression import ElasticNetRegressor, RidgeRegressor, ridge_path
+from reiqa_tf.fitting.defaults import STRENGTH_LIMITS
+from reiqa_tf.fitting.regression import ElasticNetRegressor, RidgeRegressor, Steps, ridge_path
 
 STRENGTHS = np.geomspace(1e-3, 1e3, 7)
 SHAPES = [(40, 90), (90, 40), (60, 60), (41, 40), (50, 1), (2, 3)]
@@ -178,12 +179,42 @@ def test_a_number_of_folds_shuffles_rows_always_in_the_same_order():
     assert ours.validation_errors_[0] < plain.validation_errors_[0]
 
 
-def test_a_strength_at_either_end_of_the_grid_shows():
-    features, scores = _data(60, 90)
-    best = RidgeRegressor(np.geomspace(1e-3, 1e5, 30)).fit(features, scores)
-    assert not best.at_edge_
-    assert RidgeRegressor(best.strength_ * np.geomspace(10, 1000, 5)).fit(features, scores).at_edge_
-    assert RidgeRegressor(best.strength_ / np.geomspace(10, 1000, 5)).fit(features, scores).at_edge_
+@pytest.mark.parametrize("regressor", [RidgeRegressor, ElasticNetRegressor])
+@pytest.mark.parametrize("side", ["weak", "strong"])
+def test_the_range_widens_until_the_best_of_a_brute_force_grid_lies_inside(regressor, side):
+    features, scores = _data(60, 30)
+    close = 1e-6 if regressor is RidgeRegressor else 1e-3  # coordinate descent stops early
+    grid = np.geomspace(1e-5, 1e5, 41)
+    errors = np.array([regressor([s]).fit(features, scores).validation_errors_[0] for s in grid])
+    best = int(errors.argmin())
+    assert 8 < best < 32
+    begin = grid[best + 4 : best + 9] if side == "strong" else grid[best - 8 : best - 3]
+    widened = regressor(begin).fit(features, scores)
+    assert widened.strength_ == pytest.approx(grid[best])
+    assert not widened.at_edge_
+    assert widened.validation_errors_.min() == pytest.approx(errors[best], rel=close)
+    np.testing.assert_array_equal(widened.strengths_[:5], begin)
+    assert 5 < len(widened.strengths_) < 25  # and no farther than that
+    straight = regressor(grid).fit(features, scores)
+    np.testing.assert_allclose(widened.coef_, straight.coef_, rtol=close, atol=close)
+    np.testing.assert_allclose(widened.held_out_, straight.held_out_, rtol=close)
+
+
+def test_a_best_strength_at_the_limit_of_widening_shows():
+    generator = np.random.default_rng(0)
+    features = generator.normal(size=(60, 90))
+    noise = RidgeRegressor([1, 10]).fit(features, generator.normal(size=60))
+    assert noise.at_edge_
+    assert noise.strength_ == STRENGTH_LIMITS[1]
+    exact = RidgeRegressor([1, 10]).fit(features[:, :3], features[:, :3] @ [1, 2, 3])
+    assert exact.at_edge_
+    assert exact.strength_ == pytest.approx(STRENGTH_LIMITS[0])
+
+
+def test_one_strength_is_meant_as_it_is():
+    ours = RidgeRegressor([1e-4]).fit(*_data(60, 90))
+    np.testing.assert_array_equal(ours.strengths_, [1e-4])
+    assert ours.at_edge_
 
 
 @pytest.mark.parametrize("regressor", [RidgeRegressor, ElasticNetRegressor])
@@ -197,6 +228,84 @@ def test_the_order_of_strengths_does_not_matter(regressor):
     np.testing.assert_allclose(
         ours.validation_errors_[np.argsort(mixed)], sorted_.validation_errors_, rtol=1e-9
     )
+
+
+def _around(features, scores, prior, strength):
+    """Ridge around a prior in closed form: `|s - Z w|^2 + strength |w - a w0|^2`."""
+    mean, scale = features.mean(axis=0), features.std(axis=0)
+    standardised = (features - mean) / scale
+    centred = scores - scores.mean()
+    slope = np.polyfit(features @ prior, scores, 1)[0]
+    target = slope * prior * scale  # in units of standardised features
+    weights = np.linalg.solve(
+        standardised.T @ standardised + strength * np.eye(features.shape[1]),
+        standardised.T @ centred + strength * target,
+    )
+    return lambda asked: (asked - mean) / scale @ weights + scores.mean()
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(40, 60), (60, 20)])
+def test_a_ridge_around_a_prior_is_the_closed_form(rows, columns):
+    features, scores = _data(rows, columns)
+    prior = np.random.default_rng(5).normal(size=columns) + 1
+    path = ridge_path(features, scores, STRENGTHS, prior=prior)
+    unseen = _data(10, columns)[0]
+    for number, strength in enumerate(STRENGTHS):
+        expected = _around(features, scores, prior, strength)(unseen)
+        np.testing.assert_allclose(path.predict(unseen)[:, number], expected, rtol=1e-6)
+    larger = ridge_path(features, scores, STRENGTHS, prior=-7 * prior)  # its scale is fitted
+    np.testing.assert_allclose(larger.coefficients, path.coefficients, rtol=1e-6, atol=1e-12)
+
+
+@pytest.mark.parametrize("helpful", [True, False])
+def test_a_prior_is_shrunk_towards_if_that_is_better_on_held_out_rows(helpful):
+    generator = np.random.default_rng(3)
+    truth = generator.normal(size=50)
+    features = generator.normal(size=(30, 50))
+    scores = features @ truth + generator.normal(size=30)
+    prior = truth + 0.3 * generator.normal(size=50) if helpful else generator.normal(size=50)
+    folds = list(KFold(5).split(features))
+    ours = RidgeRegressor(STRENGTHS, cv=folds).fit(features, scores, prior=prior)
+    zero = RidgeRegressor(STRENGTHS, cv=folds).fit(features, scores)
+    assert ours.around_prior_ == helpful
+    assert not zero.around_prior_
+    if helpful:
+        assert ours.validation_errors_.min() < zero.validation_errors_.min()
+        for training, validation in folds:
+            predict = _around(features[training], scores[training], prior, ours.strength_)
+            np.testing.assert_allclose(
+                ours.held_out_[validation], predict(features[validation]), rtol=1e-6
+            )
+        predict = _around(features, scores, prior, ours.strength_)
+        np.testing.assert_allclose(ours.predict(features), predict(features), rtol=1e-6)
+    else:
+        np.testing.assert_allclose(ours.coef_, zero.coef_)
+
+
+def test_steps_ask_of_a_prior_what_it_does_not_do_already():
+    features, scores = _data(40, 60)
+    generator = np.random.default_rng(2)
+    prior, differences = generator.normal(size=60), generator.normal(size=(9, 60))
+    steps = Steps(differences, np.arange(9), change=-0.5, weight=2.0)
+    path = ridge_path(features, scores, [3.0], steps=steps, prior=prior)
+    mean, scale = features.mean(axis=0), features.std(axis=0)
+    target = np.polyfit(features @ prior, scores, 1)[0] * prior * scale
+    scaled = differences / scale
+    lengths = np.linalg.norm(scaled, axis=1)
+    scaled *= np.minimum(np.median(lengths) / lengths, 10)[:, None]
+    both = np.concatenate([(features - mean) / scale, np.sqrt(2.0) * scaled])
+    asked = np.concatenate([scores - scores.mean(), np.full(9, -0.5 * np.sqrt(2.0))])
+    weights = np.linalg.solve(both.T @ both + 3 * np.eye(60), both.T @ asked + 3 * target)
+    np.testing.assert_allclose(path.coefficients[0] * scale, weights, rtol=1e-6)
+
+
+def test_a_prior_that_does_not_fit_is_refused():
+    features, scores = _data(40, 5)
+    for prior in (np.ones(4), np.full(5, np.nan)):
+        with pytest.raises(ValueError, match="Expected `prior` to be 5 finite numbers"):
+            RidgeRegressor().fit(features, scores, prior=prior)
+    with pytest.raises(ValueError, match="an elastic net takes none"):
+        ElasticNetRegressor().fit(features, scores, prior=np.ones(5))
 
 
 @pytest.mark.parametrize("regressor", [RidgeRegressor, ElasticNetRegressor])
