@@ -16,8 +16,8 @@ from reiqa_tf.typing import Shape, Tensor
 class LinearHead(keras.layers.Layer):
     """A linear regressor that knows its scale, its uncertainty and the features it was fitted on.
 
-    Everything is computed in float32, whatever the policy of the encoders, that of Keras and `dtype`:
-    a score is a sum of thousands of features, and 16 bits would not hold it.
+    Everything is computed in float32, whatever the policy of the encoders, that of Keras and
+    `dtype`: a score is a sum of thousands of features, and 16 bits would not hold it.
 
     Args:
         score_range: `(low, high)`, the scale of the scores that the head was fitted on. It is the
