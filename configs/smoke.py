@@ -1,8 +1,9 @@
-"""A run that shows within a minute that everything works, and teaches nothing.
+"""A run that shows in about a minute that everything works, and teaches nothing.
 
     reiqa pretrain tests/photos --config smoke --out runs/smoke
 
-Every number is as small as the parts allow; they are no starting point for a real run.
+Every number is as small as the parts allow; they are no starting point for a real run. Nearly all
+of the minute goes into the first step, in which TensorFlow makes graphs of all 26 distortions.
 """
 
 from reiqa_tf.pretraining import config

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reiqa_tf.pretraining.pretrain import Pretrained
 
 _EXAMPLES = """\
-  reiqa pretrain photos/ --config smoke --out run                   does it work? a minute
+  reiqa pretrain photos/ --config smoke --out run                   does it work? about a minute
   reiqa pretrain photos/ --config quality_lite0 --out run           one machine
   reiqa pretrain photos/ --config quality_lite0 --out run --probe scores.csv --tensorboard
   reiqa pretrain photos/ --out run --set batch_size=16 --set schedule.epochs=10

@@ -66,6 +66,11 @@ class QualityPairs:
     distorted: int = 11
     levels_each: int = 1
 
+    @property
+    def pairs_per_photo(self) -> int:
+        """Every version gives a pair at full and one at half size."""
+        return 2 * (1 + self.distorted)
+
 
 @dataclasses.dataclass(frozen=True)
 class ContentPairs:
@@ -76,6 +81,11 @@ class ContentPairs:
     """
 
     patch: int = 224
+
+    @property
+    def pairs_per_photo(self) -> int:
+        """Two views of a photo are one pair."""
+        return 1
 
 
 @dataclasses.dataclass(frozen=True)

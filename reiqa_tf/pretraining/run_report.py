@@ -13,6 +13,7 @@ import numpy as np
 
 from reiqa_tf.files import written_whole
 from reiqa_tf.pages import page_template
+from reiqa_tf.pretraining.config import ContentPairs, QualityPairs
 from reiqa_tf.pretraining.contrastive import Described
 from reiqa_tf.pretraining.probe import Probed, read_probes
 from reiqa_tf.pretraining.retrieval import RetrievalRow, read_retrievals
@@ -70,6 +71,8 @@ def write_run_report(folder: PathLike) -> None:
         version=__version__,
         figures=_figures(columns, epochs, probes, retrievals),
         epochs=epochs,
+        steps=int(columns["step"][-1]),
+        filled_after=steps_to_fill_the_queue(described["config"]),
         photos=described["photos"]["count"],
         curves={ground: _data_uri(contents) for ground, contents in curves.items()},
         views=_data_uri(views.read_bytes()) if views.exists() else None,
@@ -79,6 +82,21 @@ def write_run_report(folder: PathLike) -> None:
     )
     with written_whole(folder / "report.html") as scratch:
         scratch.write_text(page, encoding="utf-8")
+
+
+def steps_to_fill_the_queue(config: Mapping[str, Any]) -> int:
+    """After how many steps the queue holds keys of photos alone.
+
+    Args:
+        config: the configuration as `config.json` has it.
+
+    Returns:
+        number of steps, at least 1.
+    """
+    kind = {"QualityPairs": QualityPairs, "ContentPairs": ContentPairs}[config["pairs"]["is"]]
+    pairs = kind(**{name: value for name, value in config["pairs"].items() if name != "is"})
+    pairs_of_a_step = config["batch_size"] * pairs.pairs_per_photo
+    return -(-int(config["contrast"]["queue_size"]) // pairs_of_a_step)
 
 
 def measured_panels(probes: list[Probed], retrievals: list[RetrievalRow]) -> list[Panel]:

@@ -22,8 +22,10 @@ from reiqa_tf.models.scorer import load_preset
 from reiqa_tf.presets.folders import read_metadata
 from reiqa_tf.pretraining import config as configuration
 from reiqa_tf.pretraining import contrastive as module
+from reiqa_tf.pretraining.content_views import ContentViews
 from reiqa_tf.pretraining.contrastive import train_encoder
-from reiqa_tf.pretraining.run_report import LABELS, write_run_report
+from reiqa_tf.pretraining.quality_views import QualityViews
+from reiqa_tf.pretraining.run_report import LABELS, steps_to_fill_the_queue, write_run_report
 from reiqa_tf.pretraining.views_picture import ViewsPicture, mosaic
 from reiqa_tf.training.checkpoints import CheckpointFolder
 from reiqa_tf.training.history import Line, Panel, plot_history, read_history
@@ -234,6 +236,26 @@ class _Page(html.parser.HTMLParser):
     def handle_data(self, data):
         if "tr" in self.open and data.strip():
             self.rows[-1].append(data.strip())
+
+
+def test_the_report_says_why_the_loss_rises_at_first(whole, tmp_path):
+    folder, *_ = whole
+    for name in ("config.json", "history.csv"):
+        shutil.copy(folder / name, tmp_path / name)
+    write_run_report(tmp_path)
+    steps = steps_to_fill_the_queue(json.loads((folder / "config.json").read_text())["config"])
+    text = (tmp_path / "report.html").read_text()
+    assert f"In the first {steps} steps keys of photos take their places" in text
+    assert ("and ends before" in text) == (steps >= 6)
+
+
+def test_the_queue_is_filled_with_the_pairs_that_the_views_make():
+    quality = configuration.QualityPairs(patch=32, distorted=3, levels_each=3)
+    content = configuration.ContentPairs(patch=32)
+    assert quality.pairs_per_photo == QualityViews(32, 3, 3).pairs == 8
+    assert content.pairs_per_photo == ContentViews(32).pairs == 1
+    smoke = configuration.as_dictionary(configuration.load_config("smoke"))
+    assert steps_to_fill_the_queue(smoke) == 7  # 100 keys, 16 a step
 
 
 def test_the_report_holds_curves_views_tables_and_configuration_in_itself(whole, tmp_path):
