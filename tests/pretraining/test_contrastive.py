@@ -30,6 +30,7 @@ from reiqa_tf.pretraining.views_picture import ViewsPicture, mosaic
 from reiqa_tf.training.checkpoints import CheckpointFolder
 from reiqa_tf.training.history import Line, Panel, plot_history, read_history
 from reiqa_tf.training.objective import TrainingError
+from reiqa_tf.training.settings import as_dictionary
 from reiqa_tf.training.tensor_board import TensorBoardError, TensorBoardLog
 from tests.oracles.stand_in import StandIn, tiny_config
 
@@ -254,7 +255,7 @@ def test_the_queue_is_filled_with_the_pairs_that_the_views_make():
     content = configuration.ContentPairs(patch=32)
     assert quality.pairs_per_photo == QualityViews(32, 3, 3).pairs == 8
     assert content.pairs_per_photo == ContentViews(32).pairs == 1
-    smoke = configuration.as_dictionary(configuration.load_config("smoke"))
+    smoke = as_dictionary(configuration.load_config("smoke"))
     assert steps_to_fill_the_queue(smoke) == 7  # 100 keys, 16 a step
 
 
