@@ -12,6 +12,7 @@ _TENSORFLOW = {
     "h5py": "h5py",
     "matplotlib": "Matplotlib",
     "ml_dtypes": "ml_dtypes",
+    "rich": "Rich",
     "safetensors": "safetensors",
     "scipy": "SciPy",
     "sklearn": "scikit-learn",

@@ -6,8 +6,9 @@ import argparse
 import contextlib
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeAlias, TypeVar
 
 from reiqa_tf.cli.tables import Justify, table_lines
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from reiqa_tf.metrics import Agreement
 
 _Item = TypeVar("_Item")
+
+_SECONDS_BETWEEN = 0.1  # after which a bar is drawn anew
 
 Subparsers: TypeAlias = Any
 """What `ArgumentParser.add_subparsers` returns; argparse has no public name for it."""
@@ -66,10 +69,57 @@ def show_progress(items: Iterable[_Item], title: str, total: int) -> Iterator[_I
     """
     if total < 2 or not sys.stderr.isatty():
         return iter(items)
-    from rich.console import Console
-    from rich.progress import track
+    return _with_a_bar(items, title, total)
 
-    return iter(track(items, title, total, console=Console(stderr=True)))
+
+def _with_a_bar(items: Iterable[_Item], title: str, total: int) -> Iterator[_Item]:
+    """Writes one line over and over: a title, a bar, counts, and the time that is left."""
+    block = "\N{BOX DRAWINGS HEAVY HORIZONTAL}"
+    if not _can_show(sys.stderr, block):
+        block = "#"
+    start = drawn = time.monotonic()
+
+    def draw(done: int) -> None:
+        passed = time.monotonic() - start
+        if done == 0:
+            clock = ""
+        elif done < total:
+            clock = f"{_clock(passed / done * (total - done))} left"
+        else:
+            clock = f"in {_clock(passed)}"
+        words = f" {done}/{total} {clock:12}"
+        room = shutil.get_terminal_size().columns - len(title) - len(words) - 2
+        length = min(max(room, 0), 40)
+        bar = (block * (length * done // total)).ljust(length)
+        sys.stderr.write(f"\r{title} {bar}{words}")
+        sys.stderr.flush()
+
+    draw(0)
+    done = 0
+    try:
+        for item in items:
+            yield item
+            done += 1
+            if time.monotonic() - drawn > _SECONDS_BETWEEN:
+                drawn = time.monotonic()
+                draw(done)
+    finally:
+        draw(done)
+        sys.stderr.write("\n")
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}"
+
+
+def _can_show(stream: TextIO, text: str) -> bool:
+    try:
+        text.encode(stream.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def print_table(
@@ -89,9 +139,7 @@ def print_table(
     # A pipe has no width of its own, so nothing is folded there.
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     rule = "\N{BOX DRAWINGS LIGHT HORIZONTAL}"
-    try:
-        rule.encode(sys.stdout.encoding or "ascii")
-    except UnicodeEncodeError:
+    if not _can_show(sys.stdout, rule):
         rule = "-"
     lines = ["", *table_lines(columns, rows, width, rule), ""]
     if title is not None:
