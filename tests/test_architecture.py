@@ -79,17 +79,19 @@ OUTER = ("configs", "export")
 
 # What a room never imports from outside, not even inside a function.
 _HEAVY = {"tensorflow", "keras", "absl"}
+# What scoring does without as well: only extras bring it.
+_EXTRA = {"h5py", "matplotlib", "ml_dtypes", "rich", "safetensors", "scipy", "sklearn"}
 
 FOREIGN = {
     "configs": _HEAVY,
-    "image": {"keras", "absl"},
+    "image": {"keras", "absl", *_EXTRA},
     "data": {"keras", "absl"},
     "distortions": {"keras", "absl"},
     "models": {"absl"},
     "presets": {"tensorflow", "absl"},
     "progress": _HEAVY,
-    "scoring": _HEAVY,
-    "runtimes": {*_HEAVY, "h5py"},
+    "scoring": {*_HEAVY, *_EXTRA},
+    "runtimes": {*_HEAVY, *_EXTRA},
     "metrics": _HEAVY,
     "bulk": {"absl"},
     "fitting": {"absl"},

@@ -22,7 +22,8 @@ def table_lines(
     r"""Lays a table out.
 
     Args:
-        columns: list of `(heading, alignment)`; numbers want `"right"`.
+        columns: list of `(heading, alignment)`; numbers want `"right"`. A heading may have several
+            lines.
         rows: list of rows of texts. Control characters are shown as escapes.
         width: that of the terminal, in cells; cells of the widest columns are folded to fit it.
             None folds nothing.
@@ -40,7 +41,10 @@ def table_lines(
     """
     headings = [heading for heading, _ in columns]
     cells = [headings, *([_shown(cell) for cell in row] for row in rows)]
-    widths = [max(_cells(cell) for cell in column) for column in zip(*cells, strict=True)]
+    widths = [
+        max(_cells(line) for cell in column for line in cell.split("\n"))
+        for column in zip(*cells, strict=True)
+    ]
     if width is not None:
         room = width - len(_GAP) * len(widths)
         while sum(widths) > room and max(widths) > _NARROWEST:
@@ -54,7 +58,10 @@ def _lay_out(
     row: Sequence[str], columns: Sequence[tuple[str, Justify]], widths: Sequence[int]
 ) -> list[str]:
     """The lines of a row: as many as its cells need."""
-    folded = [_folded(cell, width) for cell, width in zip(row, widths, strict=True)]
+    folded = [
+        [piece for line in cell.split("\n") for piece in _folded(line, width)]
+        for cell, width in zip(row, widths, strict=True)
+    ]
     lines = []
     for i in range(max(map(len, folded))):
         parts = []

@@ -28,6 +28,16 @@ def test_wide_characters_take_two_cells_and_marks_none():
     assert wide.index("|") + 2 == marked.index("|") - 1 == plain.index("|")
 
 
+def test_a_heading_may_have_several_lines():
+    columns = [("artifact", "left"), ("difference\n(allowed)", "right")]
+    assert table_lines(columns, [("model.onnx", "1e-6 (1e-4)")], rule="-") == [
+        " artifact     difference",
+        "               (allowed)",
+        " -----------------------",
+        " model.onnx  1e-6 (1e-4)",
+    ]
+
+
 def test_control_characters_are_shown_and_move_no_cursor():
     (*_, line) = table_lines(COLUMNS, [("line\nbreak \x1b[2J.jpg", "1", "")])
     assert r"line\nbreak \x1b[2J.jpg" in line
