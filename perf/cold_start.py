@@ -150,6 +150,8 @@ def main() -> None:
             for name, (wall, processor) in medians.items()
         ],
     )
+    for name in light if "keras" in names else ():
+        print(f"keras : {name} = {medians['keras'][0] / medians[name][0]:.1f}")
     if _BARE in medians:
         wall, processor = (
             whole / bare for whole, bare in zip(medians[_WHOLE], medians[_BARE], strict=True)
