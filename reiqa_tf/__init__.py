@@ -23,6 +23,7 @@ from reiqa_tf.backend import name_classes_to_keras, require_tensorflow
 from reiqa_tf.version import __version__
 
 if TYPE_CHECKING:
+    from reiqa_tf.albums.album import Album, score_album
     from reiqa_tf.distortions.bank import DISTORTIONS, distort
     from reiqa_tf.errors import ReiqaError
     from reiqa_tf.evaluation.benchmark import benchmark
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
 # Where each name lives. tests/test_packaging.py holds it to the imports and to `__all__`.
 _HOMES = {
+    "Album": "reiqa_tf.albums.album",
     "DISTORTIONS": "reiqa_tf.distortions.bank",
     "EfficientNetLiteBackbone": "reiqa_tf.models.efficientnet_lite",
     "ImageError": "reiqa_tf.image.reading",
@@ -73,6 +75,7 @@ _HOMES = {
     "read_image": "reiqa_tf.image.reading",
     "save_preset": "reiqa_tf.models.scorer",
     "score": "reiqa_tf.runtimes.opening",
+    "score_album": "reiqa_tf.albums.album",
     "score_many": "reiqa_tf.runtimes.opening",
     "shipped_presets": "reiqa_tf.presets.folders",
     "verify": "reiqa_tf.export.verification",
@@ -80,6 +83,7 @@ _HOMES = {
 
 # What scoring needs, and the rest of what does without TensorFlow.
 _LIGHT = {
+    "Album",
     "ImageError",
     "LiteRTScorer",
     "OnnxScorer",
@@ -90,12 +94,14 @@ _LIGHT = {
     "open_scorer",
     "read_image",
     "score",
+    "score_album",
     "score_many",
     "shipped_presets",
 }
 
 __all__ = [
     "DISTORTIONS",
+    "Album",
     "EfficientNetLiteBackbone",
     "ImageError",
     "LinearHead",
@@ -122,6 +128,7 @@ __all__ = [
     "read_image",
     "save_preset",
     "score",
+    "score_album",
     "score_many",
     "shipped_presets",
     "verify",

@@ -27,6 +27,7 @@ ARROWS = {
     "scoring": {"image"},
     "models": {"image", "presets", "scoring"},
     "runtimes": {"data", "image", "models", "presets", "scoring"},
+    "albums": {"data", "image", "presets", "runtimes", "scoring"},
     "bulk": {"models", "presets", "scoring"},
     "fitting": {"data", "distortions", "image", "metrics", "models", "presets", "scoring"},
     "evaluation": {
@@ -56,6 +57,7 @@ ARROWS = {
     "convert": {"models", "presets"},
     "export": {"data", "image", "metrics", "models", "presets", "runtimes", "scoring"},
     "cli": {
+        "albums",
         "bulk",
         "convert",
         "data",
@@ -93,6 +95,7 @@ FOREIGN = {
     "scoring": {*_HEAVY, *_EXTRA},
     "runtimes": {*_HEAVY, *_EXTRA},
     "metrics": _HEAVY,
+    "albums": _HEAVY,
     "bulk": {"absl"},
     "fitting": {"absl"},
     "evaluation": {"absl"},

@@ -42,7 +42,11 @@ def test_the_packages_that_are_installed_are_the_folders_on_disk(setup):
 
 @pytest.mark.parametrize(
     ("package", "folder"),
-    [("reiqa_tf.presets.shipped", "reiqa_tf/presets/shipped"), ("reiqa_tf.export", "export")],
+    [
+        ("reiqa_tf.albums", "reiqa_tf/albums"),
+        ("reiqa_tf.presets.shipped", "reiqa_tf/presets/shipped"),
+        ("reiqa_tf.export", "export"),
+    ],
 )
 def test_every_file_beside_the_code_is_installed(setup, package, folder):
     patterns = setup["options.package_data"][package].split()
@@ -65,7 +69,8 @@ def test_every_template_is_installed(setup):
     assert templates
     for path in templates:
         package = ".".join(path.parent.relative_to(ROOT).parts)
-        assert fnmatch.fnmatch(path.name, setup["options.package_data"][package]), path
+        patterns = setup["options.package_data"][package].split()
+        assert any(fnmatch.fnmatch(path.name, pattern) for pattern in patterns), path
 
 
 @pytest.mark.parametrize("preset", shipped_presets())

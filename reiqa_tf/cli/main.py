@@ -35,7 +35,7 @@ COMMANDS: dict[str, str | None] = {
 _EPILOG = """\
 examples:
   reiqa score photo.jpg                           a score, at once and offline
-  reiqa score holiday/ --sort score               the worst photos of a folder first
+  reiqa score holiday/ --page holiday.html        a folder to look at, the best photos first
   reiqa fit scores.csv --out my_preset            your own photos, your own scores
   reiqa evaluate scores.csv --preset my_preset    how well it agrees with people
   reiqa benchmark --database csv=scores.csv --out judged    the same as papers do it

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import dataclasses
-import io
-import json
-import os
+import math
 import sys
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, TypedDict, cast
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, cast
 
 from reiqa_tf import presets
-from reiqa_tf.cli import terminal
+from reiqa_tf.cli import score_outputs, terminal
+from reiqa_tf.cli.score_inputs import FoundInputs, find_inputs
 from reiqa_tf.cli.startup import silenced, start_tensorflow
 from reiqa_tf.errors import ReiqaError
 from reiqa_tf.extras import require_extra
@@ -21,25 +18,43 @@ from reiqa_tf.extras import require_extra
 if TYPE_CHECKING:
     import numpy as np
 
+    from reiqa_tf.albums.album import Album, AlbumPhoto, Order
     from reiqa_tf.models.scorer import ReIQAScorer
     from reiqa_tf.runtimes.onnx_scorer import OnnxScorer
-    from reiqa_tf.scoring.score import Score
-    from reiqa_tf.scoring.scorer import Outcome, PhotoSource, Scorer
+    from reiqa_tf.scoring.scorer import Outcome, Scorer
+
+BELOW = 3
+"""Exit code where a photo scores below the limit, and nothing else is wrong."""
 
 _EXAMPLES = """\
   reiqa score photo.jpg
-  reiqa score holiday/ 'more/**/*.png' --sort score        the worst first
-  reiqa score holiday/ --format csv > scores.csv
+  reiqa score holiday/ --page holiday.html                 a page to look at
+  reiqa score holiday/ 'more/**/*.png' --sort worst        the worst first
+  reiqa score holiday/ --top 20 --best-of-bursts           the best, and one of each burst
+  reiqa score holiday/ --out scores.csv                    or .json, .jsonl
+  reiqa score holiday/ --xmp                               stars for darktable, digiKam and others
+  reiqa score upload.jpg --below 0.4                       exit code 3 if it scores less
   reiqa score photo.jpg --native-size                      fine detail of a large photo counts
   reiqa score holiday/ --features features.npz             for models of your own
-  reiqa score holiday/ --runtime keras                     with TensorFlow, even if it starts slowly
   find . -name '*.jpg' | reiqa score -                     paths on standard input (or -print0)
   reiqa score - < photo.jpg                                or a photo itself
 
-Scores have the range and direction of the preset (higher is better). The interval covers the
-score that people would give with the stated probability; `unfamiliar` marks photos unlike those
-that the preset was fitted on. Photos that cannot be read are named at the end, and the exit code
-is 1; the rest is scored.
+Scores have the range and direction of the preset (higher is better). The word (bad, poor, fair,
+good, excellent) and the percentile say where a photo stands among those that the preset knows. The
+interval covers the score that people would give with the stated probability; `unfamiliar` marks
+photos unlike those that the preset was fitted on. Photos that look the same, or alike and taken
+within three seconds of each other, are marked: `best of 3`, `2 of 3`.
+
+What is found is printed as a table, unless --out, --page or --xmp take it elsewhere; there it is
+printed, too, if --format, --sort, --top, --below or --best-of-bursts is given. The last three
+choose what is printed and what --out holds; a page and sidecars have all photos.
+
+exit codes:
+  0  every photo has a score (and, with --below, none a lower one)
+  1  a photo could not be read or a file not be written; each is named at the end, the rest is done
+  2  the options are wrong
+  3  with --below: a photo scores less, and nothing else is wrong
+  130 after Ctrl-C (what was scored by then is printed), 141 if whoever read the output has gone
 
 The shipped presets are scored by onnxruntime, your own if `reiqa export` made an ONNX or TFLite
 file of them (for TFLite: pip install 'reiqa_tf[tflite]'). `--runtime auto` takes such a file if it
@@ -49,42 +64,6 @@ needs TensorFlow (pip install 'reiqa_tf[tensorflow]'), as --native-size always d
 
 class NeedsKerasError(ReiqaError):
     """An option that no light runtime has."""
-
-
-class ScoreRow(TypedDict):
-    """A scored photo, as it is printed."""
-
-    photo: str
-    score: float
-    low: float
-    high: float
-    familiar: bool
-
-
-@dataclasses.dataclass(frozen=True)
-class Page:
-    """All that is printed of a run.
-
-    Attributes:
-        rows: the photos that have a score.
-        problems: why others have none.
-        scorer: what scored them.
-        preset: as it was asked for.
-        native_size: whether photos were taken at their own size.
-    """
-
-    rows: list[ScoreRow]
-    problems: list[ReiqaError]
-    scorer: Scorer
-    preset: str
-    native_size: bool
-
-
-_SORT_KEYS: dict[str, Callable[[ScoreRow], float | str]] = {
-    "score": lambda row: row["score"],
-    "-score": lambda row: -row["score"],
-    "photo": lambda row: row["photo"],
-}
 
 
 # What runtimes need beside what every installation has.
@@ -108,18 +87,56 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
         help="a folder or the name of a shipped preset (default: %(default)s)",
     )
     parser.add_argument(
-        "--format", choices=("table", "json", "jsonl", "csv"), default="table", help="of the output"
+        "--format",
+        choices=("table", "json", "jsonl", "csv"),
+        help="of what is printed, or of --out where its ending does not say (default: table)",
     )
     parser.add_argument(
         "--sort",
-        choices=tuple(_SORT_KEYS),
-        help="worst first (score), best first (-score; write --sort=-score) or by name (photo); "
-        "default: as given",
+        choices=("best", "worst", "name"),
+        help="the best photo first, the worst first, or by name (default: as given)",
+    )
+    parser.add_argument(
+        "--top",
+        type=_positive,
+        metavar="N",
+        help="only the first N photos of that order (of the best first, without --sort)",
+    )
+    parser.add_argument(
+        "--below",
+        type=_finite,
+        metavar="X",
+        help="only photos that score less than X; exit code 3 if there are any, for gates",
+    )
+    parser.add_argument(
+        "--best-of-bursts",
+        action="store_true",
+        help="only the best photo of each burst and of near-duplicates",
+    )
+    parser.add_argument(
+        "--out", metavar="FILE", help="write to this file (.csv, .json, .jsonl) instead"
+    )
+    parser.add_argument(
+        "--page",
+        metavar="FILE.html",
+        help="write a page to look at: thumbnails in order, histogram, filters; one file that asks "
+        "the network for nothing",
+    )
+    parser.add_argument(
+        "--xmp",
+        action="store_true",
+        help="write 1 to 5 stars (bad to excellent) to photo.jpg.xmp beside photo.jpg; the photo "
+        "is never touched, nor what else a sidecar says, nor another rating without --overwrite",
     )
     parser.add_argument(
         "--features",
         metavar="FILE.npz",
         help="also write the features: arrays `photos` (N,) and `features` (N, F)",
+    )
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace files that exist, and ratings in sidecars; never photos",
     )
     parser.add_argument(
         "--native-size",
@@ -129,7 +146,7 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
     )
     parser.add_argument(
         "--max-pixels",
-        type=_pixels,
+        type=_positive,
         metavar="N",
         help="refuse files of more pixels than this (default: 268435456), against those that are "
         "made to fill the memory",
@@ -142,53 +159,140 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
     )
 
 
-def _pixels(text: str) -> int:
-    pixels = int(text)
-    if pixels < 1:
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
         raise ValueError
-    return pixels
+    return number
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Scores the photos and returns the exit code."""
     _refuse_what_no_runtime_does(arguments)
+    score_outputs.check(arguments)
     if arguments.native_size:
         require_extra("tensorflow", "--native-size")
     elif arguments.runtime in _EXTRAS:
         require_extra(_EXTRAS[arguments.runtime], f"--runtime {arguments.runtime}")
+    from reiqa_tf.presets.folders import preset_folder
     from reiqa_tf.scoring.score import MissingHeadError
 
-    names, photos, problems = _find(arguments.photos)
-    asked = len(photos) + len(problems)
-    if not photos:
-        terminal.report_failures(problems, asked)
+    preset_folder(arguments.preset)  # a wrong name is refused before anything starts
+    found = find_inputs(arguments.photos)
+    if not found.photos:
+        terminal.report_failures(found.problems, found.asked)
         return 1
+    if arguments.xmp:
+        score_outputs.check_sidecars(found.photos)
     scorer = _open(arguments)
-    if not (arguments.features or scorer.has_head):
+    if scorer.has_head:
+        return _score(scorer, found, arguments)
+    if not arguments.features or score_outputs.needs_scores(arguments):
         raise MissingHeadError
-    rows: dict[int, ScoreRow] = {}
+    return _write_features_alone(scorer, found, arguments)
+
+
+def _score(scorer: Scorer, found: FoundInputs, arguments: argparse.Namespace) -> int:
+    from reiqa_tf.albums.album import Album, AlbumAbout, score_for_album
+    from reiqa_tf.albums.thumbnails import thumbnail_side
+
+    about = AlbumAbout.of(scorer, arguments.preset, arguments.native_size)
+    low, high = about.score_range
+    if arguments.below is not None and not low <= arguments.below <= high:
+        raise ReiqaError(
+            f"--below {arguments.below:g}: expected a score on the preset's scale, "
+            f"{low:g} to {high:g}"
+        )
+    entries: dict[int, AlbumPhoto | ReiqaError] = {}
+    is_finished = False
+    try:
+        for index, entry in score_for_album(
+            scorer,
+            found.photos,
+            terminal.show_progress,
+            names=found.names,
+            native_size=arguments.native_size,
+            with_features=bool(arguments.features),
+            thumbnail_side=thumbnail_side(len(found.photos)) if arguments.page else None,
+            max_pixels=_max_pixels(arguments),
+        ):
+            entries[index] = entry  # noqa: PERF403 - what there is survives Ctrl-C
+        is_finished = True
+    finally:
+        # After Ctrl-C too: what was scored is not lost. Ratings wait until all have a score.
+        album = Album.of_entries(about, entries, found.problems, found.left_out)
+        listed, is_below = _listed(album, arguments)
+        failures = score_outputs.save(album, listed, arguments, with_sidecars=is_finished)
+        try:
+            score_outputs.print_listed(album, listed, arguments)
+        finally:
+            terminal.report_failures(album.problems, found.asked)
+            for failure in failures:
+                print(f"reiqa: {failure}", file=sys.stderr)
+    if album.problems or failures:
+        return 1
+    return BELOW if is_below else 0
+
+
+def _listed(album: Album, arguments: argparse.Namespace) -> tuple[list[AlbumPhoto], bool]:
+    """The photos to list, in their order, and whether one scores below the limit."""
+    photos = album.best_of_groups() if arguments.best_of_bursts else list(album.photos)
+    is_below = False
+    if arguments.below is not None:
+        photos = album.below(arguments.below, photos)
+        is_below = bool(photos)
+    order: Order | None = arguments.sort or ("best" if arguments.top else None)
+    if order:
+        photos = album.sorted(order, photos)
+    return photos[: arguments.top], is_below
+
+
+def _write_features_alone(scorer: Scorer, found: FoundInputs, arguments: argparse.Namespace) -> int:
+    """Writes the features of a preset that has no head, so that there are no scores."""
+    problems = list(found.problems)
     table: dict[int, np.ndarray] = {}
     try:
-        for outcome in _outcomes(scorer, photos, arguments):
-            if outcome.problem is not None:
-                problems.append(outcome.problem)
-                continue
-            if arguments.features and outcome.features is not None:
+        for outcome in _features(scorer, found, arguments):
+            if outcome.features is not None:
                 table[outcome.index] = outcome.features
-            if outcome.score is not None:
-                rows[outcome.index] = _row(names[outcome.index], outcome.score)
+            elif outcome.problem is not None:
+                problems.append(outcome.problem)
     finally:
-        # After Ctrl-C too: what was scored is not lost.
-        scored = [rows[index] for index in sorted(rows)]
-        if arguments.sort:
-            scored.sort(key=_SORT_KEYS[arguments.sort])
-        if scorer.has_head:
-            page = Page(scored, problems, scorer, arguments.preset, arguments.native_size)
-            _PRINTERS[arguments.format](page)
-        if arguments.features and table:
-            _write_features(arguments.features, names, table)
-        terminal.report_failures(problems, asked)
+        if table:
+            score_outputs.write_features(
+                arguments.features,
+                [(found.names[index], table[index]) for index in sorted(table)],
+            )
+        terminal.report_failures(problems, found.asked)
     return 1 if problems else 0
+
+
+def _features(
+    scorer: Scorer, found: FoundInputs, arguments: argparse.Namespace
+) -> Iterator[Outcome]:
+    from reiqa_tf.scoring.features import compute_features, compute_native_features
+
+    # What may be asked for features is Keras or onnxruntime; at native size, Keras.
+    keras_scorer, max_pixels = cast("ReIQAScorer", scorer), _max_pixels(arguments)
+    outcomes = (
+        compute_native_features(keras_scorer, found.photos, max_pixels)
+        if arguments.native_size
+        else compute_features(keras_scorer, found.photos, max_pixels=max_pixels)
+    )
+    return terminal.show_progress(outcomes, "features", len(found.photos))
+
+
+def _max_pixels(arguments: argparse.Namespace) -> int:
+    from reiqa_tf.image.reading import MAX_PIXELS
+
+    return MAX_PIXELS if arguments.max_pixels is None else int(arguments.max_pixels)
 
 
 def _refuse_what_no_runtime_does(arguments: argparse.Namespace) -> None:
@@ -235,178 +339,3 @@ def _open(arguments: argparse.Namespace) -> Scorer:
     from reiqa_tf.models.scorer import load_preset
 
     return load_preset(arguments.preset)
-
-
-def _outcomes(
-    scorer: Scorer, photos: list[PhotoSource], arguments: argparse.Namespace
-) -> Iterator[Outcome]:
-    from reiqa_tf.image.reading import MAX_PIXELS
-
-    max_pixels = MAX_PIXELS if arguments.max_pixels is None else arguments.max_pixels
-    if scorer.runtime == "onnx" and arguments.features:
-        onnx_scorer = cast("OnnxScorer", scorer)
-        return onnx_scorer.score_many(
-            photos, terminal.show_progress, with_features=True, max_pixels=max_pixels
-        )
-    if scorer.runtime != "keras":
-        return scorer.score_many(photos, terminal.show_progress, max_pixels=max_pixels)
-    keras_scorer = cast("ReIQAScorer", scorer)
-    if scorer.has_head:
-        return keras_scorer.score_many(
-            photos, terminal.show_progress, arguments.native_size, max_pixels=max_pixels
-        )
-    from reiqa_tf.scoring.features import compute_features, compute_native_features
-
-    outcomes = (
-        compute_native_features(keras_scorer, photos, max_pixels)
-        if arguments.native_size
-        else compute_features(keras_scorer, photos, max_pixels=max_pixels)
-    )
-    return terminal.show_progress(outcomes, "features", len(photos))
-
-
-def _find(
-    sources: list[str],
-) -> tuple[list[str], list[PhotoSource], list[ReiqaError]]:
-    """Names and photos (paths, or bytes from standard input), and what could not be found.
-
-    Says on stderr what searches of folders left out.
-    """
-    from reiqa_tf.data.photos import FoundPhotos, left_out_line, search_photos
-    from reiqa_tf.image.reading import ImageError
-
-    names: list[str] = []
-    photos: list[PhotoSource] = []
-    problems: list[ReiqaError] = []
-    searches: list[FoundPhotos] = []
-    for source in sources:
-        if source == "-":
-            contents = sys.stdin.buffer.read()
-            listed = _listed(contents)
-            if listed is None:
-                names.append("-")
-                photos.append(contents)
-                continue
-            if not listed:
-                problems.append(ImageError("-: no photo and no path on standard input."))
-        else:
-            listed = [source]
-        for path in listed:
-            try:
-                found = search_photos(path)
-            except ImageError as problem:
-                problems.append(problem)
-                continue
-            searches.append(found)
-            names += found.photos
-            photos += found.photos
-    line = left_out_line(searches)
-    if line:
-        print(f"reiqa: {line}", file=sys.stderr)
-    return names, photos, problems
-
-
-def _listed(contents: bytes) -> list[str] | None:
-    """The paths of a list, one a line or ended by zeros; None if the bytes are a photo's.
-
-    Names may be in any encoding. Bytes that are neither a known picture nor lines of text count as
-    a photo, which is then refused in one line.
-    """
-    from reiqa_tf.image.formats import format_of
-
-    if format_of(contents) is not None:
-        return None
-    if contents.startswith((b"\xff\xfe", b"\xfe\xff")):  # as PowerShell writes lists
-        contents = contents.decode("utf-16", "replace").encode()
-    contents = contents.removeprefix(b"\xef\xbb\xbf")
-    if any(byte < 32 and byte not in b"\0\t\n\r" for byte in contents):
-        return None
-    lines = contents.split(b"\0") if b"\0" in contents else contents.splitlines()
-    paths = [os.fsdecode(line) for line in lines if line.strip()]
-    return [path if os.path.lexists(path) else path.strip() for path in paths]
-
-
-def _row(name: str, score: Score) -> ScoreRow:
-    return {
-        "photo": name,
-        "score": float(score),
-        "low": score.low,
-        "high": score.high,
-        "familiar": score.familiar,
-    }
-
-
-def _print_table(page: Page) -> None:
-    if not page.rows:
-        return
-    low, high = page.scorer.score_range
-    size = "native size" if page.native_size else f"at most {page.scorer.working_size} px"
-    terminal.print_table(
-        None,
-        [
-            ("photo", "left"),
-            ("score", "right"),
-            (f"{page.scorer.coverage:.0%} interval", "right"),
-            ("", "left"),
-        ],
-        [
-            (
-                row["photo"],
-                f"{row['score']:.4g}",
-                f"{row['low']:.3g} to {row['high']:.3g}",
-                "" if row["familiar"] else "unfamiliar",
-            )
-            for row in page.rows
-        ],
-        caption=f"{page.preset}: {low:g} to {high:g}, higher is better; {size}; "
-        f"{page.scorer.runtime}",
-    )
-
-
-def _print_json(page: Page) -> None:
-    document = {
-        "preset": page.preset,
-        "score_range": list(page.scorer.score_range),
-        "higher_is_better": page.scorer.higher_is_better,
-        "coverage": page.scorer.coverage,
-        "native_size": page.native_size,
-        "runtime": page.scorer.runtime,
-        "scores": page.rows,
-        "problems": [str(problem) for problem in page.problems],
-    }
-    print(json.dumps(document, indent=2))
-
-
-def _print_json_lines(page: Page) -> None:
-    for row in page.rows:
-        print(json.dumps(row))
-
-
-def _print_csv(page: Page) -> None:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(ScoreRow.__annotations__))
-    writer.writeheader()
-    writer.writerows(page.rows)
-    sys.stdout.write(text.getvalue())
-
-
-_PRINTERS = {
-    "table": _print_table,
-    "json": _print_json,
-    "jsonl": _print_json_lines,
-    "csv": _print_csv,
-}
-
-
-def _write_features(path: str, names: list[str], table: dict[int, np.ndarray]) -> None:
-    import numpy as np
-
-    from reiqa_tf.files import written_whole
-
-    order = sorted(table)
-    with written_whole(path) as scratch, open(scratch, "wb") as file:
-        np.savez(
-            file,
-            photos=np.array([names[index] for index in order]),
-            features=np.stack([table[index] for index in order]),
-        )

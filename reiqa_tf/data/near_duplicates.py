@@ -6,11 +6,14 @@ import collections
 import dataclasses
 import datetime
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-from reiqa_tf.data.splits import Split
+if TYPE_CHECKING:
+    from reiqa_tf.data.splits import Split
+
 
 HASH_DISTANCE = 6
 """Bits of 64 in which two hashes may differ for their photos to count as near-duplicates."""

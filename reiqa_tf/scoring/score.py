@@ -41,6 +41,8 @@ class Score(float):
     low: float
     high: float
     familiar: bool
+    percentile: float | None = None
+    word: str | None = None
 
     def __new__(cls, value: float, low: float, high: float, familiar: bool) -> Score:
         """Makes the number; the rest are attributes."""

@@ -48,7 +48,7 @@ def test_csv_and_json_say_the_same(reiqa, preset, folder):
     document = json.loads(reiqa("score", folder, "--preset", preset, "--format", "json").out)
     text = reiqa("score", folder, "--preset", preset, "--format", "csv").out
     rows = list(csv.DictReader(io.StringIO(text)))
-    assert [float(row["score"]) for row in rows] == [row["score"] for row in document["scores"]]
+    assert [row["score"] for row in rows] == [f"{row['score']:.4f}" for row in document["scores"]]
     assert document["score_range"] == [0, 1]
     assert document["higher_is_better"] is True
     for row in document["scores"]:
@@ -58,13 +58,13 @@ def test_csv_and_json_say_the_same(reiqa, preset, folder):
 @pytest.mark.parametrize(
     ("flag", "key"),
     [
-        ("score", lambda row: row["score"]),
-        ("-score", lambda row: -row["score"]),
-        ("photo", lambda row: row["photo"]),
+        ("worst", lambda row: row["score"]),
+        ("best", lambda row: -row["score"]),
+        ("name", lambda row: row["photo"]),
     ],
 )
 def test_output_is_sorted_as_asked(reiqa, preset, folder, flag, key):
-    result = reiqa("score", folder, "--preset", preset, "--format", "json", f"--sort={flag}")
+    result = reiqa("score", folder, "--preset", preset, "--format", "json", "--sort", flag)
     rows = json.loads(result.out)["scores"]
     assert rows == sorted(rows, key=key)
 
@@ -72,7 +72,7 @@ def test_output_is_sorted_as_asked(reiqa, preset, folder, flag, key):
 def test_the_table_names_photo_score_interval_and_scale(reiqa, preset, folder):
     result = reiqa("score", folder / "0.png", "--preset", preset)
     value = load_preset(preset).score(folder / "0.png")
-    assert f"{value:.4g}" in result.out
+    assert f"{value:.3f}" in result.out
     assert str(folder / "0.png") in result.out
     assert "0 to 1, higher is better" in result.out
 
@@ -175,3 +175,11 @@ def test_every_command_teaches_by_example(reiqa, command):
     result = reiqa(command, "--help")
     assert result.code == 0
     assert f"  reiqa {command}" in result.out
+
+
+def test_a_preset_without_a_head_has_no_page(reiqa, folder, tmp_path):
+    save_preset(small_scorer(head=None), tmp_path / "bare")
+    options = ("--features", tmp_path / "f.npz", "--page", tmp_path / "page.html")
+    result = reiqa("score", folder, "--preset", tmp_path / "bare", *options)
+    assert result.code == 1
+    assert "reiqa fit" in result.err

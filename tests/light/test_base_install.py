@@ -67,7 +67,7 @@ def test_every_form_of_output_is_written(holiday):
     assert b"kodim19.png" in reiqa("score", holiday).stdout
     table = reiqa("score", holiday, "--format", "csv").stdout.decode()
     assert len(list(csv.DictReader(io.StringIO(table)))) == 3
-    lines = reiqa("score", holiday, "--format", "jsonl", "--sort", "score").stdout.splitlines()
+    lines = reiqa("score", holiday, "--format", "jsonl", "--sort", "worst").stdout.splitlines()
     scores = [json.loads(line)["score"] for line in lines]
     assert scores == sorted(scores)
 
