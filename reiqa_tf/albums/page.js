@@ -81,11 +81,15 @@
       left.get(photo.group).push(photo);
     }
     const result = [];
+    let tint = "group-a"; // two in turns, so that neighbours differ
     for (const photo of kept) {
       if (photo.group === undefined) result.push(photo);
       else if (left.has(photo.group)) {
-        result.push(...left.get(photo.group).sort((a, b) => a.place - b.place));
+        const members = left.get(photo.group).sort((a, b) => a.place - b.place);
+        for (const member of members) member.tint = tint;
+        result.push(...members);
         left.delete(photo.group);
+        tint = tint === "group-a" ? "group-b" : "group-a";
       }
     }
     return result;
@@ -219,7 +223,7 @@
   function card(photo, place) {
     const item = make("li");
     if (photo.group !== undefined && element("alike").value === "together") {
-      item.className = photo.group % 2 ? "group-a" : "group-b";
+      item.className = photo.tint;
     }
     item.setAttribute("aria-setsize", shown.length);
     item.setAttribute("aria-posinset", place + 1);
