@@ -19,7 +19,7 @@ import time
 from collections.abc import Sequence
 
 from reiqa_tf import presets
-from reiqa_tf.cli.startup import silenced
+from reiqa_tf.backend import silenced
 from reiqa_tf.cli.terminal import print_table
 from reiqa_tf.extras import is_installed
 from reiqa_tf.presets.folders import preset_folder

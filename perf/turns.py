@@ -9,7 +9,8 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
-from reiqa_tf.cli.startup import silenced, start_tensorflow
+from reiqa_tf.backend import silenced
+from reiqa_tf.cli.startup import start_tensorflow
 from reiqa_tf.typing import PathLike
 
 Run: TypeAlias = Callable[[np.ndarray], object]

@@ -19,7 +19,7 @@ Names below are imported when they are first used, so that `import reiqa_tf` sta
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from reiqa_tf.backend import name_classes_to_keras, require_tensorflow
+from reiqa_tf.backend import import_tensorflow, name_classes_to_keras, require_tensorflow
 from reiqa_tf.version import __version__
 
 if TYPE_CHECKING:
@@ -141,8 +141,10 @@ name_classes_to_keras()
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name not in _LIGHT:
-        require_tensorflow(f"reiqa_tf.{name}")
+    if name == "export":  # imports it when it is called
+        require_tensorflow("reiqa_tf.export")
+    elif name not in _LIGHT:
+        import_tensorflow(f"reiqa_tf.{name}")
     home = importlib.import_module(_HOMES[name])
     return home if name == "export" else getattr(home, name)  # that package is called itself
 

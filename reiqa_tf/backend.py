@@ -5,6 +5,7 @@ Nothing here imports Keras before others do, so that `import reiqa_tf` stays che
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.machinery
 import importlib.util
@@ -13,7 +14,7 @@ import os
 import pathlib
 import sys
 import types
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from reiqa_tf.errors import ReiqaError
@@ -63,6 +64,54 @@ def require_tensorflow(needed_by: str = "this part of reiqa_tf") -> None:
             f"Keras {where} the backend {chosen!r}; reiqa_tf is written for {BACKEND!r}. Set "
             f"KERAS_BACKEND={BACKEND} before Python starts."
         )
+
+
+def import_tensorflow(needed_by: str) -> None:
+    """Imports TensorFlow without the lines about its build that it writes past Python.
+
+    If it fails, they are shown: then they are what one needs. What it says later is left alone.
+
+    Args:
+        needed_by: what needs TensorFlow, for the message.
+
+    Raises:
+        MissingExtraError: as `require_tensorflow`.
+        BackendError: as `require_tensorflow`.
+    """
+    require_tensorflow(needed_by)
+    if "tensorflow" not in sys.modules:
+        with silenced():
+            importlib.import_module("tensorflow")
+
+
+@contextlib.contextmanager
+def silenced() -> Iterator[None]:
+    """Keeps from the terminal what is written to stderr past Python; shows it if all fails.
+
+    An error of the package itself says what matters, and the remarks are not shown with it.
+    """
+    try:
+        kept = os.dup(2)
+    except OSError:  # a program without a terminal, which has no such stream
+        yield
+        return
+    if sys.stderr is not None:
+        sys.stderr.flush()
+    import tempfile  # not above: every score would wait for it
+
+    with tempfile.TemporaryFile() as remarks:
+        os.dup2(remarks.fileno(), 2)
+        try:
+            yield
+        except ReiqaError:
+            raise
+        except Exception:
+            remarks.seek(0)
+            os.write(kept, remarks.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def _backend_set() -> tuple[str, str]:

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast
 
 from reiqa_tf import presets
+from reiqa_tf.backend import silenced
 from reiqa_tf.cli import score_outputs, terminal
 from reiqa_tf.cli.score_inputs import FoundInputs, find_inputs
-from reiqa_tf.cli.startup import silenced, start_tensorflow
+from reiqa_tf.cli.startup import start_tensorflow
 from reiqa_tf.errors import ReiqaError
 from reiqa_tf.extras import require_extra
 

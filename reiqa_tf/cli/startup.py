@@ -1,39 +1,13 @@
 """Start TensorFlow and other runtimes without their remarks about themselves."""
 
-import contextlib
 import os
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TypeVar
 
-from reiqa_tf.backend import require_tensorflow
-from reiqa_tf.errors import ReiqaError
+from reiqa_tf.backend import require_tensorflow, silenced
 
 _Prepared = TypeVar("_Prepared")
-
-
-@contextlib.contextmanager
-def silenced() -> Iterator[None]:
-    """Keeps from the terminal what is written to stderr past Python; shows it if all fails.
-
-    An error of the package itself says what matters, and the remarks are not shown with it.
-    """
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as remarks:
-        os.dup2(remarks.fileno(), 2)
-        try:
-            yield
-        except ReiqaError:
-            raise
-        except Exception:
-            remarks.seek(0)
-            os.write(kept, remarks.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
 
 
 def start_tensorflow(prepare: Callable[[], _Prepared] | None = None) -> _Prepared | None:

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from reiqa_tf.backend import require_tensorflow
+from reiqa_tf.backend import import_tensorflow
 from reiqa_tf.data.photos import find_photos
 from reiqa_tf.image.reading import MAX_PIXELS
 from reiqa_tf.presets import DEFAULT
@@ -250,7 +250,7 @@ def score_many(
 
 
 def _with_keras(preset: PathLike, needed_by: str) -> Any:
-    require_tensorflow(needed_by)
+    import_tensorflow(needed_by)
     from reiqa_tf.models.scorer import load_preset
 
     return load_preset(preset)

@@ -135,3 +135,10 @@ def test_floats_above_one_are_refused_with_a_hint(scorer, photo):
     np.testing.assert_allclose(scorer(images / 255), expected, rtol=1e-5)
     np.testing.assert_allclose(scorer.predict(images / 255, verbose=0), expected, rtol=1e-4)
     assert scorer.judge(images / 255)[0] == pytest.approx(expected[0], rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["load_preset", "ReIQAScorer", "fit"])
+def test_a_public_name_brings_tensorflow_without_its_remarks(name):
+    code = f"import reiqa_tf, sys\nreiqa_tf.{name}\nassert 'tensorflow' in sys.modules"
+    result = python(code, TF_CPP_MIN_LOG_LEVEL="0")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
