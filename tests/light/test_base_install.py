@@ -1,7 +1,8 @@
 """What the package does without TensorFlow, and what it says where it cannot do without.
 
 These run twice: in an environment that has no TensorFlow, and beside all other tests, where every
-process here pretends that the packages of the extras are not installed.
+process here pretends that the packages of the extras are not installed. -P: what is installed is
+tested, not the folder beside.
 """
 
 import csv
@@ -26,7 +27,15 @@ WITHOUT_EXTRAS = f"import sys; sys.modules.update(dict.fromkeys({EXTRA_MODULES})
 
 def python(code, *arguments, stdin=b""):
     return subprocess.run(
-        [sys.executable, "-W", "error", "-c", f"{WITHOUT_EXTRAS}\n{code}", *map(str, arguments)],
+        [
+            sys.executable,
+            "-P",
+            "-W",
+            "error",
+            "-c",
+            f"{WITHOUT_EXTRAS}\n{code}",
+            *map(str, arguments),
+        ],
         input=stdin,
         capture_output=True,
         timeout=120,
