@@ -127,8 +127,9 @@ const press = (key) =>
   found.facts = [...one("facts").querySelectorAll("dt")].map((term) => term.textContent);
   press("ArrowRight");
   found.next = one("view-path").textContent.split("/").pop();
+  const closed = new Promise((done) => one("view").addEventListener("close", done));
   one("close").click();
-  await wait();
+  await closed;
   found.focus = document.activeElement.title.split("/").pop();
   found.unnamed = [...document.querySelectorAll("button, input, select")].filter((control) =>
     !(control.getAttribute("aria-label") || control.textContent.trim() || control.labels?.length)
