@@ -129,7 +129,8 @@ const press = (key) =>
   found.next = one("view-path").textContent.split("/").pop();
   one("close").click();
   // The browser says that it is closed when it finds the time. Its clock here runs with timers.
-  for (let i = 0; i < 100 && !list.contains(document.activeElement); i++) await wait();
+  const viewed = one("view-path").textContent;
+  for (let i = 0; i < 100 && document.activeElement.title !== viewed; i++) await wait();
   found.focus = document.activeElement.title.split("/").pop();
   found.unnamed = [...document.querySelectorAll("button, input, select")].filter((control) =>
     !(control.getAttribute("aria-label") || control.textContent.trim() || control.labels?.length)
