@@ -10,7 +10,7 @@ import tensorflow as tf
 from reiqa_tf.distortions.distortion import Distortion, Tensors
 from reiqa_tf.distortions.engine.filters import COLUMNS, ROWS, shifted
 from reiqa_tf.distortions.engine.programs import fused
-from reiqa_tf.distortions.engine.random_fields import LARGEST_NORMAL, NORMAL_STEP, NormalNoise
+from reiqa_tf.distortions.engine.random_fields import LARGEST_NORMAL, NORMAL_STEP, normal_field
 from reiqa_tf.distortions.engine.windows import RIM, Photo, Windows
 from reiqa_tf.image.scaling import to_unit_range
 
@@ -42,7 +42,7 @@ class Jitter(Distortion):
     def draw(self, seed: tf.Tensor, value: tf.Tensor, photo: Photo) -> Tensors:
         # Two numbers a pixel and round, down and right, between rows and columns: so one round of
         # a window is cut out in whole lines.
-        return NormalNoise.draw(seed, photo, 2 * _ROUNDS, self.neighbourhood[-1]).steps()
+        return normal_field(seed, photo, 2 * _ROUNDS, self.neighbourhood[-1])
 
     def prepare(self, windows: Windows, value: tf.Tensor, drawn: Tensors) -> Tensors:
         photo, reach = windows.photo, self.size

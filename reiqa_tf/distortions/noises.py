@@ -8,7 +8,7 @@ from reiqa_tf.distortions.engine.color_spaces import mix
 from reiqa_tf.distortions.engine.filters import correlate_both, gaussian_kernel
 from reiqa_tf.distortions.engine.random_fields import (
     NORMAL_STEP,
-    NormalNoise,
+    normal_field,
     uniform_field,
     uniform_quantile,
 )
@@ -22,14 +22,14 @@ class _WithNoise(Distortion):
     random = True
 
     def draw(self, seed: tf.Tensor, value: tf.Tensor, photo: Photo) -> Tensors:
-        return NormalNoise.draw(seed, photo, channels=3)
+        return normal_field(seed, photo, channels=3)
 
     def prepare(self, windows: Windows, value: tf.Tensor, drawn: Tensors) -> Tensors:
-        return drawn.of(windows)
+        return windows.cut(drawn, windows.photo.first_row, -RIM, axes=(0, 2))
 
 
 def _noise(variance: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
-    """What `NormalNoise.of` cuts out, as float32 planes of this variance."""
+    """Noise that was cut out, as float32 planes of this variance."""
     planes = tf.transpose(steps, (0, 2, 1, 3))
     return NORMAL_STEP * tf.sqrt(variance) * tf.cast(planes, tf.float32)
 
@@ -110,11 +110,13 @@ class Denoise(Distortion):
         gaussian = gaussian_kernel(3.0, self._RADIUS)
         box = tf.cast(tf.abs(tf.range(-self._RADIUS, self._RADIUS + 1)) <= 2, tf.float32) / 5
         kernel = tf.where(tf.random.stateless_uniform((), seeds[1]) < 0.5, gaussian, box)
-        return NormalNoise.draw(seeds[0], photo, 3, self._RADIUS), kernel
+        return normal_field(seeds[0], photo, 3, self._RADIUS), kernel
 
     def prepare(self, windows: Windows, value: tf.Tensor, drawn: Tensors) -> Tensors:
         noise, kernel = drawn
-        return noise.of(windows, self._RADIUS), kernel
+        first_row = windows.photo.first_row - self._RADIUS
+        first = first_row, -RIM - self._RADIUS
+        return windows.cut(noise, *first, axes=(0, 2), margin=self._RADIUS), kernel
 
     def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
         steps, kernel = prepared

@@ -35,21 +35,15 @@ class ColorBlock(Distortion):
     def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
         tops, lefts, colors = prepared
         image = around(pixels)
-        # Squares as bits: those that a row and a column have in common lie at the pixel.
-        number = tf.range(self._MOST)
-        bits = tf.where(tf.cast(number, tf.float32) < value, tf.bitwise.left_shift(1, number), 0)
-
-        def lying(starts: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-            """The bits of the squares that lie at each row, or at each column: `(T, size)`."""
-            offset = tf.range(size) - starts[..., tf.newaxis]
-            is_inside = (offset >= 0) & (offset < self._SIDE)
-            return tf.reduce_sum(tf.where(is_inside, bits[:, tf.newaxis], 0), axis=1)
-
-        down, right = lying(tops, tf.shape(image)[2]), lying(lefts, tf.shape(image)[3])
-        covering = down[:, tf.newaxis, :, tf.newaxis] & right[:, tf.newaxis, tf.newaxis]
+        rows, columns = tf.range(tf.shape(image)[2]), tf.range(tf.shape(image)[3])
+        down, right = (
+            (offset >= 0) & (offset < self._SIDE)
+            for offset in (rows - tops[..., tf.newaxis], columns - lefts[..., tf.newaxis])
+        )
         for i in range(self._MOST):
-            covered = covering & (1 << i) > 0
-            image = tf.where(covered, colors[i][:, tf.newaxis, tf.newaxis], image)
+            covered = down[:, i, :, tf.newaxis] & right[:, i, tf.newaxis] & (i < value)
+            color = colors[i][:, tf.newaxis, tf.newaxis]
+            image = tf.where(covered[:, tf.newaxis], color, image)
         return image
 
 
@@ -133,7 +127,9 @@ def _painted(
     painted = tf.reshape(row * width + column, (-1,))
     for i in reversed(range(from_rows.shape[0])):
         down, right = row - to_rows[i], column - to_columns[i]
-        is_inside = (tf.minimum(down, right) >= 0) & (tf.maximum(down, right) < NonEccentricity.SIDE)
+        is_inside = (tf.minimum(down, right) >= 0) & (
+            tf.maximum(down, right) < NonEccentricity.SIDE
+        )
         is_painted = is_inside & (i < count)
         row = tf.where(is_painted, from_rows[i] + down, row)
         column = tf.where(is_painted, from_columns[i] + right, column)

@@ -44,7 +44,7 @@ class Retrieval:
     distortion: float
     level: float
     by_distortion: dict[str, float]
-    distortion_chance: float = 1 / len(NAMES)
+    distortion_chance: float = dataclasses.field(default_factory=lambda: 1 / len(NAMES))
     level_chance: float = 1 / LEVELS
 
 

@@ -9,8 +9,8 @@ from reiqa_tf.distortions import DISTORTIONS, distort, distortion_named, referen
 from reiqa_tf.distortions.engine.random_fields import (
     LARGEST_NORMAL,
     NORMAL_STEP,
-    NormalNoise,
     codebook,
+    normal_field,
     uniform_field,
     uniform_quantile,
 )
@@ -30,7 +30,7 @@ def normal_steps(seed, first_row, rows, columns, channels):
     """The noise of some rows of a photo, in steps."""
     photo = Photo(tf.zeros((rows, columns, 3)))
     photo.first_row = first_row
-    return NormalNoise.draw(seed, photo, channels).steps().numpy()[..., RIM : RIM + columns]
+    return normal_field(seed, photo, channels).numpy()[..., RIM : RIM + columns]
 
 
 def normal_numbers(*arguments):
@@ -166,7 +166,7 @@ def test_denoise_blurs_its_noise_with_one_of_two_kernels_by_a_fair_coin():
 def test_denoise_is_noise_eight_bits_and_a_blur(photo, seed):
     image = photo[:80, :90] / np.float32(255)
     noise_drawn, kernel = drawn("denoise", 3, image, seed)
-    noise = NORMAL_STEP * noise_drawn.steps().numpy()[..., RIM : RIM + 90 + 18]
+    noise = NORMAL_STEP * noise_drawn.numpy()[..., RIM : RIM + 90 + 18]
     noise = 0.005**0.5 * np.moveaxis(noise, 1, -1)
     padded = np.pad(image, ((9, 9), (9, 9), (0, 0)), mode="edge")
     noisy = np.floor(np.clip(255 * (padded + noise) + 0.5, 0, 255)) / 255

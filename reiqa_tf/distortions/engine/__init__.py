@@ -13,10 +13,9 @@ they are drawn (11 of 26 a photo).
 | Sums over fixed places for factors up to 4 | `resampling` | 8 % |
 | Linear light and cube roots as programs of their own | `color_spaces` | 5 % |
 | Sums of four pixels, in large disks and in lines | `fours` | 3 % |
-| Squares as bits of a number | `patches.ColorBlock` | 1 % |
 
 Matrix products save nothing at factors of 8 and 16, but sums there would compile for a minute more.
 Gone are rounds of jitter with weights as even and odd functions (1 %), jitter window by window (it
-cost 1 %), and patches of `non_eccentricity` that are traced to where they come from instead of
-copied one after the other (3.5 %, for 60 lines of code).
+cost 1 %), squares of `color_block` as bits of a number (less than 1 %), and copied patches that are
+followed back by doubling steps (1 %, for 35 lines of code).
 """

@@ -8,13 +8,12 @@ photo would.
 from __future__ import annotations
 
 import functools
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 from scipy import special
 
-from reiqa_tf.distortions.engine.windows import RIM, Photo, Size, Windows
+from reiqa_tf.distortions.engine.windows import RIM, Photo, Size
 
 _PHILOX = 1
 _WORDS = 4
@@ -120,72 +119,23 @@ def codebook() -> np.ndarray:
     return np.rint(columns @ whitening / NORMAL_STEP).astype(np.int8)
 
 
-class NormalNoise(NamedTuple):
-    """White Gaussian noise for the wanted rows of a photo and a margin around them.
+def normal_field(seed: tf.Tensor, photo: Photo, channels: int, margin: int = 0) -> tf.Tensor:
+    """White Gaussian noise for the wanted rows of a photo and what is around them.
 
-    Attributes:
-        codes: int32 tensor `(rows, channels, groups)`, places in the codebook: few numbers to draw
-            and to cut windows out of.
-        book: `codebook` as a tensor. It has 256 KB, so a graph should hold few.
+    Args:
+        seed: int32 tensor `(2,)`.
+        photo: the `Photo`, whose wanted rows are drawn.
+        channels: numbers a pixel.
+        margin: pixels by which the noise goes on around the wanted rows, and beyond the `RIM`.
+
+    Returns:
+        int8 tensor `(rows + 2 margin, channels, W + 2 (RIM + margin) or more)`: times
+        `NORMAL_STEP`, numbers of variance 1.
     """
-
-    codes: tf.Tensor
-    book: tf.Tensor
-
-    @classmethod
-    def draw(cls, seed: tf.Tensor, photo: Photo, channels: int, margin: int = 0) -> NormalNoise:
-        """Draws noise of variance 1.
-
-        Args:
-            seed: int32 tensor `(2,)`.
-            photo: the `Photo`, whose wanted rows are drawn.
-            channels: numbers a pixel.
-            margin: pixels by which the noise goes on around the wanted rows, and beyond the `RIM`.
-        """
-        rows = photo.rows + 2 * margin
-        columns = photo.width + 2 * (RIM + margin)
-        groups = -(-columns // GROUP) + 1  # one more, for windows may begin inside of one
-        count = channels * groups
-        words = random_words(seed, photo.first_row - margin, rows, -(-count // 2))
-        codes = tf.bitwise.right_shift(tf.bitcast(words, tf.uint16), np.uint16(16 - _CODE_BITS))
-        codes = tf.cast(tf.reshape(codes, (rows, -1))[:, :count], tf.int32)
-        return cls(tf.reshape(codes, (rows, channels, groups)), tf.constant(codebook()))
-
-    def steps(
-        self,
-        begin: tuple[Size, ...] = (0, 0, 0),
-        size: tuple[Size, ...] = (-1, -1, -1),
-    ) -> tf.Tensor:
-        """Looks a part of the noise up.
-
-        Args:
-            begin: first row, channel and group.
-            size: rows, channels and groups.
-
-        Returns:
-            int8 tensor `(rows, channels, 32 groups)`: times `NORMAL_STEP`, numbers of variance 1.
-        """
-        codes = tf.slice(self.codes, begin, size)
-        rows, channels, groups = tf.unstack(tf.shape(codes))
-        return tf.reshape(tf.gather(self.book, codes), (rows, channels, groups * GROUP))
-
-    def of(self, windows: Windows, margin: int = 0) -> tf.Tensor:
-        """Cuts the noise of windows out.
-
-        Args:
-            windows: the `Windows`.
-            margin: pixels around them, that of `draw`.
-
-        Returns:
-            int8 tensor `(T, rows + 2 margin, channels, columns + 2 margin)`, as of `steps`.
-        """
-        rows, columns = windows.rows + 2 * margin, windows.columns + 2 * margin
-        channels = self.codes.shape[1]
-        groups = -(-(columns - 1) // GROUP) + 1
-        parts = []
-        for top, left in zip(windows.tops, windows.lefts, strict=True):
-            group, first = (left + RIM) // GROUP, (left + RIM) % GROUP
-            begin = top - windows.photo.first_row, 0, group
-            steps = self.steps(begin, (rows, channels, groups))
-            parts.append(tf.slice(steps, (0, 0, first), (rows, channels, columns)))
-        return tf.stack(parts)
+    rows, columns = photo.rows + 2 * margin, photo.width + 2 * (RIM + margin)
+    groups = -(-columns // GROUP) + 1
+    count = channels * groups
+    words = random_words(seed, photo.first_row - margin, rows, -(-count // 2))
+    codes = tf.bitwise.right_shift(tf.bitcast(words, tf.uint16), np.uint16(16 - _CODE_BITS))
+    codes = tf.cast(tf.reshape(codes, (rows, -1))[:, :count], tf.int32)
+    return tf.reshape(tf.gather(tf.constant(codebook()), codes), (rows, channels, groups * GROUP))
