@@ -29,9 +29,6 @@ FALL = 0.2
 """How far a score falls along a step, in standard deviations of the scores: one over the whole
 ladder. Ours."""
 
-ORDERED = tuple(distortion.name for distortion in DISTORTIONS if distortion.ordered)
-"""The distortions that ladders are made of: a higher level is always a worse picture."""
-
 EMPHASIS = {
     "darken": 20,
     "brighten": 10,
@@ -64,6 +61,11 @@ class Ladder:
     seed: tuple[int, int]
 
 
+def ordered_names() -> tuple[str, ...]:
+    """The distortions that ladders are made of: a higher level is always a worse picture."""
+    return tuple(distortion.name for distortion in DISTORTIONS if distortion.ordered)
+
+
 def choose_ladders(photo_count: int, count: int, seed: int = 0) -> list[Ladder]:
     """Deals distortions to photos: all of them equally often, photos in a random order.
 
@@ -76,10 +78,11 @@ def choose_ladders(photo_count: int, count: int, seed: int = 0) -> list[Ladder]:
         list of `count` `Ladder`s.
     """
     generator = np.random.default_rng(seed)
+    names = ordered_names()
     orders = (generator.permutation(photo_count) for _ in itertools.count())
     rows = itertools.islice(itertools.chain.from_iterable(orders), count)
     return [
-        Ladder(int(row), ORDERED[number % len(ORDERED)], (seed, number))
+        Ladder(int(row), names[number % len(names)], (seed, number))
         for number, row in enumerate(rows)
     ]
 
