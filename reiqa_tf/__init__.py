@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from reiqa_tf.export.exporting import export
     from reiqa_tf.export.verification import verify
     from reiqa_tf.fitting.fit import fit
+    from reiqa_tf.fitting.recalibrate import recalibrate
     from reiqa_tf.image.reading import ImageError, read_image
     from reiqa_tf.image.scaling import half_size
     from reiqa_tf.models.efficientnet_lite import EfficientNetLiteBackbone
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from reiqa_tf.runtimes.opening import open_scorer, score, score_many
     from reiqa_tf.scoring.score import Score
     from reiqa_tf.scoring.scorer import Outcome, Scorer
+    from reiqa_tf.tuning.tune import Tuned, tune
 
 # Where each name lives. tests/test_packaging.py holds it to the imports and to `__all__`.
 _HOMES = {
@@ -63,6 +65,7 @@ _HOMES = {
     "ResNetBackbone": "reiqa_tf.models.resnet",
     "Score": "reiqa_tf.scoring.score",
     "Scorer": "reiqa_tf.scoring.scorer",
+    "Tuned": "reiqa_tf.tuning.tune",
     "benchmark": "reiqa_tf.evaluation.benchmark",
     "distort": "reiqa_tf.distortions.bank",
     "evaluate": "reiqa_tf.evaluation.evaluate",
@@ -73,11 +76,13 @@ _HOMES = {
     "open_scorer": "reiqa_tf.runtimes.opening",
     "pretrain": "reiqa_tf.pretraining.pretrain",
     "read_image": "reiqa_tf.image.reading",
+    "recalibrate": "reiqa_tf.fitting.recalibrate",
     "save_preset": "reiqa_tf.models.scorer",
     "score": "reiqa_tf.runtimes.opening",
     "score_album": "reiqa_tf.albums.album",
     "score_many": "reiqa_tf.runtimes.opening",
     "shipped_presets": "reiqa_tf.presets.folders",
+    "tune": "reiqa_tf.tuning.tune",
     "verify": "reiqa_tf.export.verification",
 }
 
@@ -115,6 +120,7 @@ __all__ = [
     "ResNetBackbone",
     "Score",
     "Scorer",
+    "Tuned",
     "__version__",
     "benchmark",
     "distort",
@@ -126,11 +132,13 @@ __all__ = [
     "open_scorer",
     "pretrain",
     "read_image",
+    "recalibrate",
     "save_preset",
     "score",
     "score_album",
     "score_many",
     "shipped_presets",
+    "tune",
     "verify",
 ]
 

@@ -29,6 +29,7 @@ COMMANDS: dict[str, str | None] = {
     "distort": "tensorflow",
     "views": "tensorflow",
     "pretrain": "tensorflow",
+    "tune": "tensorflow",
 }
 """The subcommands, and the extra that each needs before it does anything."""
 

@@ -1,4 +1,4 @@
-"""How a pretraining run goes, on a terminal. Imported by commands once they run."""
+"""How a training run goes, on a terminal. Imported by commands once they run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,19 @@ from reiqa_tf.training.objective import Logs
 _NARROW = 64
 """Columns below which the elapsed time is left out."""
 
+_SHOWN = (
+    ("loss", "loss {:.3f}"),
+    ("accuracy", "top-1 {:.1%}"),
+    ("huber", "Huber {:.3f}"),
+    ("plcc", "1 - PLCC {:.3f}"),
+    ("learning_rate", "rate {:.3g}"),
+    ("pairs_per_second", "{:,.0f} pairs/s"),
+    ("pictures_per_second", "{:,.1f} pictures/s"),
+)
+"""The numbers of steps that are shown where an objective has them."""
+
 _MEASURED = (
+    ("val_srcc", "validation SRCC {:.3f}"),
     ("probe_srcc", "SRCC {:.3f}"),
     ("retrieval_distortion", "distortion {:.1%}"),
     ("retrieval_level", "level {:.1%}"),
@@ -24,7 +36,7 @@ _MEASURED = (
 class TrainingProgress(keras.callbacks.Callback):
     """A bar with the time that is left, and below it what the newest steps were like.
 
-    Loss, accuracy and speed are means over about the last twenty steps. Put it before the callbacks
+    The numbers are means over about the last twenty steps. Put it before the callbacks
     that measure, so that it is there while they do.
 
     The loop says of how many epochs and steps a run is.
@@ -52,7 +64,7 @@ class TrainingProgress(keras.callbacks.Callback):
         self.means: Logs = {}
         self.epoch_logs: Logs = {}
         self.measured: dict[str, str] = {}
-        self.compiled, self.rate = False, 0.0
+        self.compiled = False
 
     def on_train_begin(self, logs: Logs | None = None) -> None:  # noqa: ARG002 -- of Keras
         """Shows the bar where the run stands."""
@@ -76,11 +88,12 @@ class TrainingProgress(keras.callbacks.Callback):
         """Shows a step."""
         logs = dict(logs or {})
         if not self.compiled:
-            del logs["pairs_per_second"]  # this step was compiled, too
+            # This step was compiled, too.
+            logs = {name: value for name, value in logs.items() if "_per_second" not in name}
             self.compiled = True
         for name, value in logs.items():
             self.means[name] = 0.95 * self.means.get(name, value) + 0.05 * value
-        self.rate = logs["learning_rate"]
+        self.means["learning_rate"] = logs["learning_rate"]
         self.bar.update(self.task, advance=1, figures=self._figures())
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
@@ -99,15 +112,11 @@ class TrainingProgress(keras.callbacks.Callback):
         self.bar.stop()
 
     def _figures(self) -> str:
-        figures = ["loss {loss:.3f}", "top-1 {accuracy:.1%}", f"rate {self.rate:.3g}"]
-        if "pairs_per_second" in self.means:
-            figures.append("{pairs_per_second:,.0f} pairs/s")
+        figures = [text.format(self.means[name]) for name, text in _SHOWN if name in self.means]
         for name, text in _MEASURED:
             if name in self.epoch_logs:
                 self.measured[name] = text.format(self.epoch_logs[name])
-        return "  ".join(
-            [text.format(**self.means) for text in figures] + [*self.measured.values()]
-        )
+        return "  ".join([*figures, *self.measured.values()])
 
 
 class _TwoLines(Progress):

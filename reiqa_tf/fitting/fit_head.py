@@ -96,12 +96,9 @@ def fit_head(
     except ValueError as error:  # folds that cannot be made, features that are not finite
         raise FitError(f"no head can be fitted: {error}") from error
     errors = np.abs(regressor.held_out_ - scored.scores)
-    errors = np.sort(errors[np.isfinite(errors)])
-    # The rank that makes the coverage hold for one further photo (split conformal prediction).
-    rank = min(errors.size, int(np.ceil(COVERAGE * (errors.size + 1)))) - 1
     head = LinearHead(
         scored.score_range,
-        margin=errors[rank],
+        margin=interval(errors[np.isfinite(errors)]),
         coverage=COVERAGE,
         distance_limit=1.0,
         # What is in a photo tells how far it is from photos that were seen. How it is distorted,
@@ -114,7 +111,7 @@ def fit_head(
     head.feature_mean.assign(regressor.feature_mean_)
     head.feature_scale.assign(regressor.feature_scale_)
     distances = np.asarray(head.distance(features))
-    head.distance_limit = _distance_limit(distances)
+    head.distance_limit = distance_limit(distances)
     fitted = ReIQAScorer(
         content=scorer.content,
         quality=scorer.quality,
@@ -125,7 +122,21 @@ def fit_head(
     return FittedHead(fitted, regressor.held_out_, regressor.strength_, regressor.at_edge_)
 
 
-def _distance_limit(distances: np.ndarray) -> float:
+def interval(errors: np.ndarray) -> float:
+    """Half the width of an interval that covers `COVERAGE` of further photos.
+
+    Args:
+        errors: absolute errors of held-out photos.
+
+    Returns:
+        the error whose rank makes the coverage hold for one more photo (split conformal
+        prediction).
+    """
+    rank = min(errors.size, int(np.ceil(COVERAGE * (errors.size + 1)))) - 1
+    return float(np.sort(errors)[rank])
+
+
+def distance_limit(distances: np.ndarray) -> float:
     """A quarter farther out than all but a hundredth of the photos that the head is fitted on.
 
     Ours: of 590 other photos of the same database it flags none, and it does flag noise, flat

@@ -6,15 +6,13 @@ needs can be imported from here.
 """
 
 import dataclasses
-import importlib
-import importlib.util
-import pathlib
 
 from reiqa_tf.models import designs
 from reiqa_tf.models.designs import EfficientNetLite, Normalization, ResNet
-from reiqa_tf.pretraining.shipped_configs import HOME, shipped_configs
+from reiqa_tf.pretraining.shipped_configs import shipped_configs
+from reiqa_tf.training.config_files import load_config_of
 from reiqa_tf.training.recipes import AdamW, Checkpoints, Lars, OptimizerRecipe, Schedule, Sgd
-from reiqa_tf.training.settings import ConfigError, hint, override
+from reiqa_tf.training.settings import ConfigError, override
 from reiqa_tf.typing import PathLike
 
 __all__ = [
@@ -189,26 +187,4 @@ def load_config(name: PathLike) -> PretrainConfig:
     config = override(config, "batch_size=64")
     ```
     """
-    if str(name).endswith(".py"):
-        path = pathlib.Path(name)
-        if not path.is_file():
-            raise ConfigError(f"{path}: no such file.")
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        assert spec is not None  # noqa: S101 -- for type checkers: the name ends with .py
-        assert spec.loader is not None  # noqa: S101
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    elif name in shipped_configs():
-        module = importlib.import_module(f"{HOME}.{name}")
-    else:
-        raise ConfigError(
-            f"{name}: no such configuration.{hint(str(name), shipped_configs())} "
-            "A file of your own ends with .py."
-        )
-    config = getattr(module, "get_config", lambda: None)()
-    if not isinstance(config, PretrainConfig):
-        raise ConfigError(
-            f"{name}: expected a function get_config() that returns a PretrainConfig. "
-            f"Received: {config!r}"
-        )
-    return config
+    return load_config_of(PretrainConfig, name, shipped_configs())

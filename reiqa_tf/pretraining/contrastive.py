@@ -95,6 +95,9 @@ class ContrastiveObjective:
         """Makes the two networks and the queue."""
         return make_moco(self.config, from_start)
 
+    def rate_factors(self, model: MoCo) -> None:
+        """Every variable has the same rate."""
+
     def make_step(
         self,
         model: MoCo,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 import pathlib
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,12 +16,17 @@ from reiqa_tf.pretraining.config import ContentPairs, QualityPairs
 from reiqa_tf.pretraining.contrastive import Described
 from reiqa_tf.pretraining.probe import Probed, read_probes
 from reiqa_tf.pretraining.retrieval import RetrievalRow, read_retrievals
-from reiqa_tf.training.history import Line, Panel, draw_curves, plot_history, read_history
+from reiqa_tf.training.history import (
+    Line,
+    Panel,
+    draw_curves,
+    picture_address,
+    plot_history,
+    read_history,
+    settings_rows,
+)
 from reiqa_tf.typing import PathLike
 from reiqa_tf.version import __version__
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 LABELS = {
     "loss": "contrastive loss",
@@ -62,7 +66,7 @@ def write_run_report(folder: PathLike) -> None:
     plot_history(folder / "history.csv", folder / "curves.png", LABELS, panels)
     views = folder / "views.png"
     curves = {
-        ground: _png(draw_curves(columns, LABELS, panels, dark=ground == "dark"))
+        ground: picture_address(draw_curves(columns, LABELS, panels, dark=ground == "dark"))
         for ground in ("light", "dark")
     }
     epochs = described["config"]["schedule"]["epochs"]
@@ -74,11 +78,11 @@ def write_run_report(folder: PathLike) -> None:
         steps=int(columns["step"][-1]),
         filled_after=steps_to_fill_the_queue(described["config"]),
         photos=described["photos"]["count"],
-        curves={ground: _data_uri(contents) for ground, contents in curves.items()},
+        curves=curves,
         views=_data_uri(views.read_bytes()) if views.exists() else None,
         probes=probes,
         retrievals=retrievals,
-        settings=list(_settings(described["config"])),
+        settings=list(settings_rows(described["config"])),
     )
     with written_whole(folder / "report.html") as scratch:
         scratch.write_text(page, encoding="utf-8")
@@ -157,23 +161,6 @@ def _retrieved(
 ) -> tuple[str, str, str]:
     remark = f"{began:.1%} at step {step}, {chance:.1%} by chance"
     return f"retrieval of {kind}", f"{ended:.1%}", remark
-
-
-def _settings(part: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
-    """The configuration as rows: name and value."""
-    for name, value in part.items():
-        where = f"{path}.{name}" if path else name
-        if isinstance(value, dict):
-            yield where, value["is"]
-            yield from _settings(value, where)
-        elif name != "is":
-            yield where, str(value)
-
-
-def _png(figure: Figure) -> bytes:
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=160)
-    return file.getvalue()
 
 
 def _data_uri(png: bytes) -> str:

@@ -1,20 +1,15 @@
-"""Which configurations the package ships; so light that every command can say it in its help."""
+"""Which configurations of pretraining the package ships; so light that help texts can name them."""
 
-import importlib
-import pkgutil
-
-HOME = "reiqa_tf.configs"
-"""The package that they are modules of."""
+from reiqa_tf.training.config_files import config_names
 
 DEFAULT = "quality_lite0"
 """The configuration of a run that names none."""
 
 
 def shipped_configs() -> list[str]:
-    """Names of the configurations that the package ships.
+    """Names of the configurations of pretraining that the package ships.
 
     Returns:
         list of names, in alphabetical order.
     """
-    modules = pkgutil.iter_modules(importlib.import_module(HOME).__path__)
-    return sorted(module.name for module in modules)
+    return [name for name in config_names() if not name.startswith("tune_")]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import dataclasses
+import io
 import pathlib
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -170,6 +172,32 @@ def plot_history(
     figure = draw_curves(read_history(path), labels, panels)
     with written_whole(picture) as scratch:
         figure.savefig(scratch, dpi=120, facecolor="white")
+
+
+def picture_address(figure: Figure) -> str:
+    """A figure as a `data:` address, for a page that needs no other file."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=160)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def settings_rows(part: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
+    """A configuration as rows of a table.
+
+    Args:
+        part: the configuration, as `as_dictionary` makes it.
+        path: where in a larger one it stands.
+
+    Yields:
+        pairs of a name, with dots, and its value as text.
+    """
+    for name, value in part.items():
+        where = f"{path}.{name}" if path else name
+        if isinstance(value, dict):
+            yield where, value["is"]
+            yield from settings_rows(value, where)
+        elif name != "is":
+            yield where, str(value)
 
 
 def _smoothed(values: np.ndarray) -> np.ndarray:

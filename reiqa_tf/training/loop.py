@@ -156,6 +156,7 @@ class _Run:
                 config.schedule,
                 objective.steps_per_epoch,
                 self.model.trainable_variables,
+                objective.rate_factors(self.model),
             )
             self.model.compile(optimizer=self.optimizer)  # where Keras's callbacks look for it
         self.model.stop_training = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import keras
@@ -100,6 +100,9 @@ class Objective(Protocol):
             from_start: whether it needs the weights that a run begins with. A run that goes on
                 takes them from its checkpoint.
         """
+
+    def rate_factors(self, model: keras.Model) -> Sequence[float] | None:
+        """Factors on the learning rate, one a trainable variable; None is 1 everywhere."""
 
     def make_step(
         self,

@@ -58,6 +58,7 @@ class MomentumSGD(keras.optimizers.Optimizer):
         self.momentum = momentum
         self.decay = decay
         self.velocities: list[keras.Variable] = []
+        self.rate_factors: Sequence[float] | None = None
 
     def build(self, variables: Sequence[keras.Variable]) -> None:
         """Creates a velocity for each of the variables."""
@@ -71,6 +72,7 @@ class MomentumSGD(keras.optimizers.Optimizer):
     ) -> None:
         """Moves one variable, as Keras's optimizers do."""
         velocity = self.velocities[self._get_variable_index(variable)]
+        learning_rate = _own_rate(self, variable, learning_rate)
         gradient = tf.cast(gradient, variable.dtype)
         # One pass over the weights instead of six: they are what a step with few pairs waits for.
         tf.raw_ops.ResourceApplyMomentum(
@@ -146,12 +148,36 @@ class LARS(MomentumSGD):
         return {**super().get_config(), "trust": self.trust}
 
 
+@keras.saving.register_keras_serializable(package="reiqa_tf")
+class AdamWByDepth(keras.optimizers.AdamW):
+    """Keras's `AdamW` with a factor on the rate of each variable; decay is as in `AdamW`."""
+
+    rate_factors: Sequence[float] | None = None
+    """One factor a variable, in the order in which it was built; None is 1 everywhere."""
+
+    def update_step(
+        self, gradient: Tensor, variable: keras.Variable, learning_rate: Tensor
+    ) -> None:
+        """Moves one variable, as Keras's optimizers do."""
+        super().update_step(gradient, variable, _own_rate(self, variable, learning_rate))
+
+
+def _own_rate(
+    optimizer: keras.optimizers.Optimizer, variable: keras.Variable, learning_rate: Tensor
+) -> Tensor:
+    """The rate of one variable."""
+    if optimizer.rate_factors is None:
+        return learning_rate
+    return learning_rate * optimizer.rate_factors[optimizer._get_variable_index(variable)]
+
+
 def make_optimizer(
     recipe: OptimizerRecipe,
     learning_rate: float,
     schedule: Schedule,
     steps_per_epoch: int,
     variables: Sequence[keras.Variable],
+    rate_factors: Sequence[float] | None = None,
 ) -> keras.optimizers.Optimizer:
     """Makes an optimizer with its schedule, built.
 
@@ -161,6 +187,7 @@ def make_optimizer(
         schedule: the rate over the run.
         steps_per_epoch: number of steps in an epoch.
         variables: the variables that it will move.
+        rate_factors: factor on the rate of each of the variables; None is 1 everywhere.
 
     Returns:
         a Keras optimizer.
@@ -168,7 +195,7 @@ def make_optimizer(
     rates = WarmupCosine(learning_rate, steps_per_epoch, **dataclasses.asdict(schedule))
     optimizer: keras.optimizers.Optimizer
     if isinstance(recipe, AdamW):
-        optimizer = keras.optimizers.AdamW(rates, weight_decay=recipe.decay)
+        optimizer = AdamWByDepth(rates, weight_decay=recipe.decay)
         optimizer.exclude_from_weight_decay(
             [variable for variable in variables if len(variable.shape) <= 1]
         )
@@ -176,5 +203,6 @@ def make_optimizer(
         optimizer = LARS(rates, recipe.momentum, recipe.decay, recipe.trust)
     else:
         optimizer = MomentumSGD(rates, recipe.momentum, recipe.decay)
+    optimizer.rate_factors = rate_factors
     optimizer.build(variables)
     return optimizer

@@ -47,6 +47,9 @@ class _Line:
         model.build((None, 1))
         return model
 
+    def rate_factors(self, model):
+        return None
+
     def make_step(self, model, optimizer, strategy):
         def step(batch):
             with tf.GradientTape() as tape:

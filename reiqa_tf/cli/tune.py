@@ -1,0 +1,176 @@
+"""`reiqa tune`: encoders and head of your own, from photos that have scores."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from typing import TYPE_CHECKING
+
+from reiqa_tf.cli import cache_flags, terminal
+from reiqa_tf.cli.startup import start_tensorflow
+from reiqa_tf.extras import require_extra
+from reiqa_tf.presets import DEFAULT as DEFAULT_PRESET
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from reiqa_tf.tuning.tune import Tuned
+
+_EXAMPLES = """\
+  reiqa tune scores.csv --out run                                  encoders and head, your scores
+  reiqa tune scores.csv --out run --preset content_lite0_biq2021   half of the cost
+  reiqa tune scores.csv --pairs pairs.csv --out run                and what people preferred
+  reiqa tune scores.csv --out run --set schedule.epochs=4 --set optimizer.rate=1e-4
+  reiqa tune scores.csv --out run --set ladders=2                  and distortions of known order
+  reiqa score holiday/ --preset run/preset
+
+scores.csv has the columns image and mos, and may have split (train, val, test) and group. Rows of
+val, or a fifth of the groups, are held out: they say after every epoch how well the average of the
+weights scores, which epoch is kept, and at the end how wide intervals are. Rows of test are left
+alone. pairs.csv has the columns better and worse. `reiqa fit` is the quick way: it leaves the
+encoders as they are and takes minutes; tune when you have hundreds of scores and an hour, or a GPU.
+
+First a head is fitted on the encoders as they are, on your scale. Then random crops of at most 320
+px, mirrored or not and never resized, teach the encoders to score with it. Ctrl-C and SIGTERM save
+a checkpoint after the step; the same command goes on where it was, and ends with the same weights.
+RUN gets config.json, history.csv, validation.csv, checkpoints/, best/, start/, curves.png,
+report.html and at the end preset/.
+
+--set precision=bfloat16 computes with 16 bits where machines are fast at it. --set fits=False crops
+photos at their own size instead of the scorer's working size. All GPUs of the machine are used;
+with TF_CONFIG, as TensorFlow documents it, all machines of the cluster, which share RUN."""
+
+
+def add_parser(subparsers: terminal.Subparsers) -> None:
+    """Adds the subcommand."""
+    from reiqa_tf.tuning.shipped_configs import DEFAULT, shipped_configs
+
+    parser = terminal.add_parser(
+        subparsers, "tune", run, "Train encoders and head on photos with scores.", _EXAMPLES
+    )
+    parser.add_argument("scores", metavar="scores.csv", help="the photos and their scores")
+    parser.add_argument("--out", required=True, metavar="RUN", help="folder of the run")
+    parser.add_argument(
+        "--preset",
+        default=DEFAULT_PRESET,
+        metavar="NAME",
+        help="whose encoders are tuned: a folder or a shipped preset (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--config",
+        default=DEFAULT,
+        metavar="NAME",
+        help=f"a shipped configuration ({', '.join(shipped_configs())}) or a Python file of "
+        "yours (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="change a number of the configuration, such as optimizer.rate=1e-4; may be repeated",
+    )
+    parser.add_argument(
+        "--pairs", metavar="pairs.csv", help="pairs of photos that people compared: better,worse"
+    )
+    parser.add_argument(
+        "--range",
+        nargs=2,
+        type=float,
+        metavar=("LOW", "HIGH"),
+        help="the scale of the scores (default: the lowest and the highest score)",
+    )
+    parser.add_argument(
+        "--lower-is-better", action="store_true", help="the scores fall with quality (DMOS)"
+    )
+    parser.add_argument(
+        "--tensorboard",
+        action="store_true",
+        help="also write RUN/tensorboard: curves (pip install 'reiqa_tf[tensorboard]')",
+    )
+    parser.add_argument(
+        "--replicas",
+        type=int,
+        metavar="N",
+        help="GPUs of this machine to use, or parts of its CPU (default: all GPUs, or the CPU)",
+    )
+    cache_flags.add_cache_flags(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Tunes, prints what came of it, and returns the exit code."""
+    from absl import logging
+
+    from reiqa_tf.cli.main import INTERRUPTED
+    from reiqa_tf.data.scored_photos import read_scored_photos
+    from reiqa_tf.presets.folders import preset_folder
+    from reiqa_tf.tuning.config import load_config, override
+    from reiqa_tf.tuning.pairs import read_pairs
+
+    config = load_config(arguments.config)  # here, so that an error is told before all else starts
+    for setting in arguments.set:
+        config = override(config, setting)
+    limits = None if arguments.range is None else tuple(arguments.range)
+    scored = read_scored_photos(arguments.scores, limits, arguments.lower_is_better)
+    preset_folder(arguments.preset)
+    if arguments.pairs is not None:
+        read_pairs(arguments.pairs)
+    if arguments.tensorboard:
+        require_extra("tensorboard", "--tensorboard")
+    strategy = start_tensorflow(lambda: _strategy(arguments.replicas))
+    logging.set_verbosity(logging.WARNING)
+    from reiqa_tf.cli.training_progress import TrainingProgress
+    from reiqa_tf.tuning.tune import tune
+
+    with contextlib.closing(TrainingProgress()) as display:
+        result = tune(
+            scored,
+            arguments.out,
+            arguments.preset,
+            config,
+            pairs=arguments.pairs,
+            tensorboard=arguments.tensorboard,
+            cache=cache_flags.cache_of(arguments),
+            strategy=strategy,
+            display=display,
+            progress=terminal.show_progress,
+        )
+    if result.writes:
+        terminal.report_failures(list(result.skipped.values()), result.photos)
+    if result.interrupted:
+        print(
+            f"reiqa: stopped after step {result.step} of {result.steps}, which is saved in "
+            f"{result.folder}; the same command goes on",
+            file=sys.stderr,
+        )
+        return INTERRUPTED
+    if result.writes:
+        _print_summary(result)
+    return 0
+
+
+def _strategy(replicas: int | None) -> tf.distribute.Strategy:
+    from reiqa_tf.training.strategy import make_strategy
+
+    return make_strategy(replicas)
+
+
+def _print_summary(result: Tuned) -> None:
+    rows = [
+        ("photos to learn from, held out", f"{result.photos:,}, {result.held_out:,}"),
+        ("steps", f"{result.step:,} of {result.steps:,}"),
+        ("SRCC of held-out photos, frozen encoders", f"{result.validations[0].srcc:.3f}"),
+    ]
+    if result.best is not None:
+        rows.append(
+            ("SRCC of held-out photos, tuned", f"{result.best.srcc:.3f} (step {result.best.step})")
+        )
+    folder = result.folder
+    terminal.print_table(
+        None,
+        [("tuned scorer", "left"), ("value", "right")],
+        rows,
+        caption=f"saved in {folder}/preset: reiqa score PHOTOS --preset {folder}/preset\n"
+        f"What the run was like: {folder}/report.html",
+    )

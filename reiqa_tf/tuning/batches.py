@@ -1,0 +1,261 @@
+"""From scored photos of mixed sizes to batches, each of one size, at native resolution.
+
+What a step learns from is a function of (seed, step) alone, so that a run which goes on from any
+step gets the batches that it would have got.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from reiqa_tf.distortions.bank import LEVELS, distort
+from reiqa_tf.fitting.ladders import ORDERED
+from reiqa_tf.image.reading import ImageError, read_image
+from reiqa_tf.image.scaling import to_levels
+from reiqa_tf.training.objective import Batch
+from reiqa_tf.typing import Tensor
+
+SMALLEST_SIDE = 32
+"""Smallest side in pixels of a photo that is tuned on: what a distortion needs."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Drawn:
+    """What one step shows.
+
+    Attributes:
+        rows: `(B,)` places of the scored photos.
+        pairs: `(P,)` places of the pairs.
+        height: of all its crops, in pixels.
+        width: likewise.
+    """
+
+    rows: np.ndarray
+    pairs: np.ndarray
+    height: int
+    width: int
+
+
+@dataclasses.dataclass
+class TuningBatches:
+    """Batches of crops; the same for the same seed, however often a run is interrupted.
+
+    Photos of a step have crops of one size: the largest that all of them have, up to `crop`. Photos
+    of equal size are therefore put together, in another way every epoch; what is left over of each
+    size is put together by size.
+
+    Attributes:
+        paths: paths of the N scored photos.
+        scores: float array `(N,)`, on any scale.
+        sizes: integers `(N, 2)`, height and width in pixels at which photos are cropped.
+        batch_size: scored photos in a step, of all workers together.
+        crop: largest side of a crop in pixels.
+        fit: as in `read_image`: photos are brought into this square; None leaves them.
+        ladders: the first photos of a step that are also shown at all levels of a distortion.
+        pair_paths: M pairs of paths, the better photo first.
+        pair_sizes: integers `(M, 2)`, height and width that both photos of a pair have.
+        pairs: number of pairs in a step.
+        seed: of the order, of crops, flips and distortions.
+        worker: number of this worker, from 0.
+        workers: number of workers. Each makes its part of every batch.
+        skipped: dictionary from the path of each photo that could not be read, as far as met, to
+            the reason. Such a photo is grey and has the weight 0.
+    """
+
+    paths: Sequence[str]
+    scores: np.ndarray
+    sizes: np.ndarray
+    batch_size: int
+    crop: int
+    fit: int | None = None
+    ladders: int = 0
+    pair_paths: Sequence[tuple[str, str]] = ()
+    pair_sizes: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros((0, 2), int))
+    pairs: int = 0
+    seed: int = 0
+    worker: int = 0
+    workers: int = 1
+    skipped: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Whole batches that an epoch has."""
+        return len(self.paths) // self.batch_size
+
+    def drawn(self, step: int) -> Drawn:
+        """What a step shows, of all workers together.
+
+        Args:
+            step: number of the step, from 0.
+
+        Returns:
+            `Drawn`.
+        """
+        epoch, place = divmod(step, self.steps_per_epoch)
+        rows = _epoch(self, epoch)[place]
+        pairs = np.zeros(0, int)
+        if len(self.pair_paths) and self.pairs:
+            places = step * self.pairs + np.arange(self.pairs)
+            count = len(self.pair_paths)
+            orders = {
+                turn: np.random.default_rng([self.seed, 1, turn]).permutation(count)
+                for turn in set((places // count).tolist())
+            }
+            pairs = np.array([orders[int(p) // count][int(p) % count] for p in places])
+        limits = np.concatenate([self.sizes[rows], self.pair_sizes[pairs]])
+        height, width = np.minimum(limits.min(axis=0), self.crop)
+        return Drawn(rows, pairs, int(height), int(width))
+
+    def dataset(self, first_step: int) -> tf.data.Dataset:
+        """The endless stream of this worker's batches from a step on.
+
+        Args:
+            first_step: number of the first step.
+
+        Returns:
+            `tf.data.Dataset` of dictionaries: `image` uint8 `(B, h, w, 3)`, `score` and `weight`
+            float32 `(B,)`; `ladder` uint8 `(L, 6, h, w, 3)`, best first, and `ladder_weight`;
+            `pair` uint8 `(P, 2, h, w, 3)`, the better first, and `pair_weight`; `row` int64 `(B,)`.
+        """
+
+        def steps() -> Iterator[int]:
+            step = first_step
+            while True:
+                yield step
+                step += 1
+
+        numbers = tf.data.Dataset.from_generator(
+            steps, output_signature=tf.TensorSpec((), tf.int64)
+        )
+        made = numbers.map(self._batch, num_parallel_calls=2, deterministic=True)
+        return made.prefetch(2)
+
+    def note_skipped(self, batch: Batch) -> None:
+        """Notes in `skipped` the photos that could not be read.
+
+        Args:
+            batch: of `dataset`.
+        """
+        for row in batch["row"].numpy()[batch["weight"].numpy() == 0]:
+            path = self.paths[int(row)]
+            self.skipped.setdefault(path, f"{path}: could not be read while tuning.")
+
+    def _batch(self, step: Tensor) -> dict[str, Tensor]:
+        share = self.batch_size // self.workers
+        pairs = (self.pairs if len(self.pair_paths) else 0) // self.workers
+        image, score, weight, pair, pair_weight, row = tf.numpy_function(
+            self._crops,
+            [step],
+            [tf.uint8, tf.float32, tf.float32, tf.uint8, tf.float32, tf.int64],
+        )
+        image = tf.ensure_shape(image, (share, None, None, 3))
+        ladders = self.ladders // self.workers
+        size = tf.shape(image)
+        if ladders:
+            ladder = tf.stack([self._ladder(image[i], step, i) for i in range(ladders)])
+        else:
+            ladder = tf.zeros((0, 1 + LEVELS, size[1], size[2], 3), tf.uint8)
+        return {
+            "image": image,
+            "score": tf.ensure_shape(score, (share,)),
+            "weight": tf.ensure_shape(weight, (share,)),
+            "ladder": ladder,
+            "ladder_weight": weight[:ladders],
+            "pair": tf.ensure_shape(pair, (pairs, 2, None, None, 3)),
+            "pair_weight": tf.ensure_shape(pair_weight, (pairs,)),
+            "row": tf.ensure_shape(row, (share,)),
+        }
+
+    def _ladder(self, image: Tensor, step: Tensor, place: int) -> Tensor:
+        """A crop and its levels, uint8 `(6, h, w, 3)`."""
+        seed = tf.random.fold_in(
+            tf.random.fold_in(tf.constant([self.seed, 2]), tf.cast(step % 2**31, tf.int32)),
+            self.worker * self.batch_size + place,
+        )
+        which = tf.random.stateless_uniform((), seed, maxval=len(ORDERED), dtype=tf.int32)
+
+        def levels(name: str) -> Tensor:
+            return tf.map_fn(
+                lambda level: to_levels(distort(image, name, level, seed)),
+                tf.range(LEVELS),
+                fn_output_signature=tf.TensorSpec((None, None, 3), tf.uint8),
+            )
+
+        distorted = tf.switch_case(which, [functools.partial(levels, name) for name in ORDERED])
+        return tf.concat([image[None], distorted], 0)
+
+    def _crops(self, step: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Reads and crops this worker's photos of a step."""
+        drawn = self.drawn(int(step))
+        share, pair_share = (
+            len(drawn.rows) // self.workers,
+            len(drawn.pairs) // self.workers,
+        )
+        first, first_pair = self.worker * share, self.worker * pair_share
+        rows = drawn.rows[first : first + share]
+        pairs = drawn.pairs[first_pair : first_pair + pair_share]
+        generator = np.random.default_rng([self.seed, 3, int(step), self.worker])
+        cut = functools.partial(self._crop, drawn=drawn, generator=generator)
+        cuts = [cut(self.paths[row]) for row in rows]
+        halves = [[cut(path) for path in self.pair_paths[pair]] for pair in pairs]
+        grey = np.full((drawn.height, drawn.width, 3), 127, np.uint8)
+        whole = [[half is not None for half in pair] for pair in halves]
+        pictures = [[grey if half is None else half for half in pair] for pair in halves]
+        return (
+            np.stack([grey if crop is None else crop for crop in cuts]),
+            self.scores[rows].astype(np.float32),
+            np.array([crop is not None for crop in cuts], np.float32),
+            np.array(pictures, np.uint8).reshape(-1, 2, *grey.shape),
+            np.array([all(pair) for pair in whole], np.float32),
+            rows.astype(np.int64),
+        )
+
+    def _crop(self, path: str, drawn: Drawn, generator: np.random.Generator) -> np.ndarray | None:
+        """A crop, perhaps mirrored, or None for a photo that cannot be read any more."""
+        y, x, flip = generator.random(3)
+        try:
+            photo = read_image(path, self.fit)
+        except ImageError:
+            return None
+        spare = photo.shape[0] - drawn.height, photo.shape[1] - drawn.width
+        if min(spare) < 0:  # another photo than the one that was measured
+            return None
+        top, left = int(y * (spare[0] + 1)), int(x * (spare[1] + 1))
+        crop = photo[top : top + drawn.height, left : left + drawn.width]
+        return crop[:, ::-1] if flip < 0.5 else crop
+
+
+@functools.lru_cache(maxsize=4)
+def _epoch_of(
+    seed: int, epoch: int, limits: bytes, count: int, batch_size: int
+) -> tuple[np.ndarray, ...]:
+    sizes = np.frombuffer(limits, np.int64).reshape(count, 2)
+    generator = np.random.default_rng([seed, 0, epoch])
+    by_size: dict[tuple[int, int], list[int]] = {}
+    for row in generator.permutation(count):
+        by_size.setdefault((int(sizes[row, 0]), int(sizes[row, 1])), []).append(int(row))
+    batches: list[list[int]] = []
+    left: list[int] = []
+    for size in sorted(by_size):
+        rows = by_size[size]
+        whole = len(rows) // batch_size * batch_size
+        batches += [rows[i : i + batch_size] for i in range(0, whole, batch_size)]
+        left += rows[whole:]
+    # What is left over at the end is another photo every epoch: the order starts elsewhere.
+    spare = len(left) % batch_size
+    start = int(generator.integers(spare + 1))
+    batches += [
+        left[i : i + batch_size] for i in range(start, start + len(left) - spare, batch_size)
+    ]
+    return tuple(np.array(batches[i]) for i in generator.permutation(len(batches)))
+
+
+def _epoch(batches: TuningBatches, epoch: int) -> tuple[np.ndarray, ...]:
+    """The rows of each step of an epoch."""
+    limits = np.minimum(batches.sizes, batches.crop).astype(np.int64)
+    return _epoch_of(batches.seed, epoch, limits.tobytes(), len(limits), batches.batch_size)

@@ -1,0 +1,279 @@
+"""Tuning a scorer on scored photos, as an objective for the training loop."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from reiqa_tf.distortions.bank import LEVELS
+from reiqa_tf.models.normalization import batch_normalizations
+from reiqa_tf.models.scorer import ReIQAScorer
+from reiqa_tf.training import replicas
+from reiqa_tf.training.averaging import AveragedWeights
+from reiqa_tf.training.objective import Batch, Logs, TrainingError
+from reiqa_tf.training.settings import as_dictionary
+from reiqa_tf.tuning import losses
+from reiqa_tf.tuning.batches import TuningBatches
+from reiqa_tf.tuning.config import TuneConfig
+from reiqa_tf.typing import Tensor
+
+_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+
+
+class TunedModel(keras.Model):
+    """A scorer that is trained, and the average of its encoders' weights.
+
+    Args:
+        scorer: a built `ReIQAScorer` with a head, which stays as it is.
+        averaging: as in `TuneConfig`.
+        name: name of the model.
+    """
+
+    def __init__(self, scorer: ReIQAScorer, averaging: float, name: str = "tuned") -> None:
+        super().__init__(name=name)
+        scorer.fitted_head().trainable = False
+        self.scorer = scorer
+        self.averages = AveragedWeights(encoder_variables(scorer), averaging)
+        self.built = True
+
+    def call(self, images: Tensor, training: bool | None = None) -> Tensor:
+        """Computes the scores `(N,)` of images; see `ReIQAScorer`."""
+        return self.scorer(images, training=training)
+
+
+class TuningStep:
+    """One step: scores of all crops, the losses, the gradient, the average.
+
+    Args:
+        model: `TunedModel`, built within the strategy's scope.
+        optimizer: a Keras optimizer, built likewise for its trainable variables.
+        strategy: a `tf.distribute` strategy.
+        config: `TuneConfig`.
+        center: mean of the training scores.
+        scale: their standard deviation, above 0.
+    """
+
+    def __init__(
+        self,
+        model: TunedModel,
+        optimizer: keras.optimizers.Optimizer,
+        strategy: tf.distribute.Strategy,
+        config: TuneConfig,
+        center: float,
+        scale: float,
+    ) -> None:
+        self.model = model
+        self.optimizer = optimizer
+        self.strategy = strategy
+        self.config = config
+        self.center = center
+        self.scale = scale
+        self._statistics = [
+            variable
+            for layer in batch_normalizations(model.scorer.experts().values())
+            for variable in layer.non_trainable_variables
+        ]
+        # Shapes change from step to step; one graph is for all of them.
+        self._compiled = tf.function(self._on_all_replicas, reduce_retracing=True)
+
+    def __call__(self, batch: Batch) -> Logs:
+        """Makes one step; `batch` as `TuningBatches.dataset` has it, distributed."""
+        columns = {name: rows for name, rows in batch.items() if name != "row"}
+        outcome = self._compiled(columns)
+        totals = self.strategy.reduce(tf.distribute.ReduceOp.SUM, outcome, axis=None).numpy()
+        return dict(zip(TuneObjective.columns, map(float, totals), strict=True))
+
+    def _on_all_replicas(self, batch: Batch) -> Tensor:
+        return self.strategy.run(self._learn, (batch,))
+
+    def _learn(self, batch: Batch) -> Tensor:
+        before = self.optimizer.iterations.value
+        with tf.GradientTape() as tape:
+            totals = self._losses(batch) / replicas.replica_count()
+        # Stages after the last one that is pooled have no gradient.
+        gradients = tape.gradient(
+            totals,
+            [variable.value for variable in self.model.trainable_variables],
+            output_gradients=tf.constant([1.0, 0.0, 0.0, 0.0]),
+            unconnected_gradients=tf.UnconnectedGradients.ZERO,
+        )
+        step = tf.identity(before)
+        self.optimizer.apply(gradients)
+        if not self.config.freezes_normalization:
+            means = replicas.mean([tf.identity(each.value) for each in self._statistics])
+            for variable, mean in zip(self._statistics, means, strict=True):
+                variable.assign(mean)
+        self.model.averages.follow(step)
+        return totals
+
+    def _losses(self, batch: Batch) -> Tensor:
+        """The weighted sum of the losses, then each of them, `(4,)`."""
+        size = tf.shape(batch["image"])[1:]
+        pictures = [
+            batch["image"],
+            *(tf.reshape(batch[name], tf.concat([[-1], size], 0)) for name in ("ladder", "pair")),
+        ]
+        scores = self.model(tf.concat(pictures, 0), training=not self.config.freezes_normalization)
+        predicted = (scores - self.center) / self.scale
+        own, ladders, pairs = tf.split(predicted, [tf.shape(part)[0] for part in pictures])
+        wanted = (batch["score"] - self.center) / self.scale
+        ladders = tf.reshape(ladders, (-1, 1 + LEVELS))
+        pairs = tf.reshape(pairs, (-1, 2))
+        parts = [
+            losses.huber(own, wanted, batch["weight"]),
+            losses.plcc(own, wanted, batch["weight"]),
+            losses.rank(
+                tf.concat([tf.reshape(ladders[:, :-1], [-1]), pairs[:, 0]], 0),
+                tf.concat([tf.reshape(ladders[:, 1:], [-1]), pairs[:, 1]], 0),
+                tf.concat([tf.repeat(batch["ladder_weight"], LEVELS), batch["pair_weight"]], 0),
+            ),
+        ]
+        weights = self.config.losses
+        total = weights.huber * parts[0] + weights.plcc * parts[1] + weights.rank * parts[2]
+        return tf.stack([total, *parts])
+
+
+class TuneObjective:
+    """An `Objective`: the scores of a scorer, brought nearer to people's.
+
+    Args:
+        config: the `TuneConfig`.
+        start: a built `ReIQAScorer` with a head that is fitted on the scale of the scores.
+        batches: `TuningBatches` with this worker's part.
+    """
+
+    columns: tuple[str, ...] = ("loss", "huber", "plcc", "rank")
+    counted = "pictures"
+
+    def __init__(self, config: TuneConfig, start: ReIQAScorer, batches: TuningBatches) -> None:
+        self.config = config
+        self.start = start
+        self.batches = batches
+
+    @property
+    def described(self) -> Mapping[str, Any]:
+        """The configuration, the list of photos with their scores, and that of the pairs."""
+        lines = [
+            f"{os.path.basename(path)},{score!r}"
+            for path, score in zip(self.batches.paths, self.batches.scores.tolist(), strict=True)
+        ]
+        pairs = [",".join(map(os.path.basename, pair)) for pair in self.batches.pair_paths]
+        return {
+            "config": as_dictionary(self.config),
+            "photos": {"count": len(lines), "sha256": _digest(lines)},
+            "pairs": {"count": len(pairs), "sha256": _digest(pairs)},
+        }
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Number of steps in an epoch."""
+        return self.batches.steps_per_epoch
+
+    @property
+    def count_of_step(self) -> int:
+        """Pictures of a step, on all replicas together."""
+        pairs = self.batches.pairs if len(self.batches.pair_paths) else 0
+        return self.config.batch_size + (1 + LEVELS) * self.config.ladders + 2 * pairs
+
+    def check(self, replicas: int) -> None:
+        """Raises a `TrainingError` if there is no whole batch, or it cannot be shared."""
+        if self.steps_per_epoch < 1:
+            raise TrainingError(
+                f"batch_size: expected at most as many as there are photos to learn from, "
+                f"{len(self.batches.paths)}. Received: {self.config.batch_size}"
+            )
+        pairs = self.batches.pairs if len(self.batches.pair_paths) else 0
+        if any(count % replicas for count in (self.config.batch_size, self.config.ladders, pairs)):
+            raise TrainingError(
+                f"batch_size, ladders and pairs: expected numbers that {replicas} replicas can "
+                f"share equally. Received: {self.config.batch_size}, {self.config.ladders}, {pairs}"
+            )
+
+    def make_model(self, from_start: bool) -> TunedModel:
+        """Makes the scorer with the weights of the start, and its average."""
+        scorer = copy_of(self.start, _POLICIES[self.config.precision])
+        model = TunedModel(scorer, self.config.averaging)
+        if from_start:
+            model.averages.start()
+        return model
+
+    def rate_factors(self, model: TunedModel) -> Sequence[float]:
+        """A factor for each stage that a variable is away from the head."""
+        return rate_factors(model.scorer, model.trainable_variables, self.config.rate_by_depth)
+
+    def make_step(
+        self,
+        model: TunedModel,
+        optimizer: keras.optimizers.Optimizer,
+        strategy: tf.distribute.Strategy,
+    ) -> TuningStep:
+        """Makes the step."""
+        center, scale = float(np.mean(self.batches.scores)), float(np.std(self.batches.scores))
+        return TuningStep(model, optimizer, strategy, self.config, center, scale)
+
+    def dataset(self, first_step: int) -> tf.data.Dataset:
+        """This worker's batches, as `TuningBatches.dataset` makes them."""
+        return self.batches.dataset(first_step)
+
+    def note(self, batch: Batch) -> None:
+        """Notes the photos that could not be read."""
+        self.batches.note_skipped(batch)
+
+
+def encoder_variables(scorer: ReIQAScorer) -> list[keras.Variable]:
+    """All weights of a scorer's encoders, in the order of the experts."""
+    return [variable for encoder in scorer.experts().values() for variable in encoder.variables]
+
+
+def copy_of(scorer: ReIQAScorer, policy: str = "float32") -> ReIQAScorer:
+    """A scorer of its own with the same weights, computing by another dtype policy.
+
+    Args:
+        scorer: a built `ReIQAScorer`.
+        policy: dtype policy of the backbones.
+
+    Returns:
+        built `ReIQAScorer`.
+    """
+    config = scorer.get_config()
+    for expert in scorer.experts():
+        config[expert]["config"]["backbone"]["config"]["dtype"] = policy
+    copied = ReIQAScorer.from_config(config)
+    copied.build((None, None, None, 3))
+    copied.set_weights(scorer.get_weights())
+    return copied
+
+
+def rate_factors(
+    scorer: ReIQAScorer, variables: Sequence[keras.Variable], by_depth: float
+) -> list[float]:
+    """Factors on the learning rate: 1 for the last stage of a backbone, less for those before.
+
+    Args:
+        scorer: a built `ReIQAScorer`.
+        variables: variables of its encoders.
+        by_depth: factor from each stage to the one before it.
+
+    Returns:
+        list of floats, one a variable.
+    """
+    factors: dict[int, float] = {}
+    for encoder in scorer.experts().values():
+        backbone = encoder.backbone
+        stages = [[backbone.stem], *backbone.stages]
+        if getattr(backbone, "head", None) is not None:
+            stages.append([backbone.head])
+        for away, stage in enumerate(reversed(stages)):
+            for layer in stage:
+                factors.update({id(each): by_depth**away for each in layer.variables})
+    return [factors[id(variable)] for variable in variables]
+
+
+def _digest(lines: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

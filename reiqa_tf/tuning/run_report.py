@@ -1,0 +1,64 @@
+"""A tuning run as one page: what it learned from, and how its held-out photos were scored."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+
+from reiqa_tf.files import written_whole
+from reiqa_tf.pages import page_template
+from reiqa_tf.training.history import (
+    Line,
+    Panel,
+    draw_curves,
+    picture_address,
+    plot_history,
+    read_history,
+    settings_rows,
+)
+from reiqa_tf.tuning.validation import best_of, read_validation
+from reiqa_tf.typing import PathLike
+from reiqa_tf.version import __version__
+
+LABELS = {
+    "loss": "loss",
+    "huber": "Huber",
+    "plcc": "1 - PLCC",
+    "learning_rate": "learning rate",
+    "pictures_per_second": "pictures a second",
+}
+"""What the curves of a run are called, by the columns of its history."""
+
+
+def write_run_report(folder: PathLike) -> None:
+    """Writes `curves.png` and `report.html` from what a run has left in its folder.
+
+    Args:
+        folder: folder of the run, with `config.json`, `history.csv` and `validation.csv`.
+
+    Raises:
+        OutputError: if the picture or the page cannot be written.
+    """
+    folder = pathlib.Path(folder)
+    described = json.loads((folder / "config.json").read_text())
+    columns = read_history(folder / "history.csv")
+    rows = read_validation(folder / "validation.csv")
+    points = [(row.step, row.srcc) for row in rows]
+    panels = [Panel("SRCC, held-out photos", [Line(points)])] if points else []
+    plot_history(folder / "history.csv", folder / "curves.png", LABELS, panels)
+    page = page_template(__package__).render(
+        version=__version__,
+        photos=described["photos"]["count"],
+        pairs=described["pairs"]["count"],
+        epochs=int(columns["epoch"].max()),
+        steps=int(columns["step"][-1]),
+        rows=rows,
+        best=best_of(rows),
+        curves={
+            ground: picture_address(draw_curves(columns, LABELS, panels, dark=ground == "dark"))
+            for ground in ("light", "dark")
+        },
+        settings=list(settings_rows(described["config"])),
+    )
+    with written_whole(folder / "report.html") as scratch:
+        scratch.write_text(page, encoding="utf-8")

@@ -1,0 +1,139 @@
+"""`reiqa_tf.tune`: a small scorer learns, a run that stops goes on to the same weights."""
+
+import dataclasses
+import os
+import signal
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import reiqa_tf
+from reiqa_tf.data.scored_photos import read_scored_photos
+from reiqa_tf.training.checkpoints import CheckpointFolder
+from reiqa_tf.training.history import read_history
+from reiqa_tf.training.objective import TrainingError
+from reiqa_tf.tuning.config import AdamW, Checkpoints, Schedule, TuneConfig
+from reiqa_tf.tuning.objective import rate_factors
+from reiqa_tf.tuning.tune import split_off
+from tests.small_models import small_scorer
+
+CONFIG = TuneConfig(
+    optimizer=AdamW(2e-3, 8, 0.0),
+    schedule=Schedule(epochs=2, warmup_epochs=0, final_share=0.1),
+    batch_size=8,
+    crop=32,
+    held_out=0.4,
+    averaging=0.5,
+    rate_by_depth=0.9,
+    checkpoints=Checkpoints(every=2, keep=2),
+)
+
+
+class _Stops(keras.callbacks.Callback):
+    """Asks to stop after some steps."""
+
+    def __init__(self, after):
+        super().__init__()
+        self.left = after
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.fixture(scope="module")
+def scores(photo, tmp_path_factory):
+    """Crops of two sizes, the darker the lower their score."""
+    folder = tmp_path_factory.mktemp("scored")
+    generator = np.random.default_rng(0)
+    lines = ["image,mos"]
+    for i in range(60):
+        y, x, light = generator.integers(400), generator.integers(600), generator.uniform(0.1, 1)
+        height, width = ((40, 48), (48, 40))[i % 2]
+        crop = photo[y : y + height, x : x + width] * light
+        Image.fromarray(crop.astype(np.uint8)).save(folder / f"{i}.png")
+        lines.append(f"{i}.png,{light:.4f}")
+    (folder / "scores.csv").write_text("\n".join(lines) + "\n")
+    return folder / "scores.csv"
+
+
+@pytest.fixture(scope="module")
+def run(scores, tmp_path_factory):
+    """A run that nobody interrupted."""
+    return reiqa_tf.tune(scores, tmp_path_factory.mktemp("run"), small_scorer(), CONFIG)
+
+
+@pytest.mark.slow
+def test_a_run_leaves_a_preset_that_says_where_it_is_from(run):
+    assert (run.step, run.steps, run.interrupted, run.photos, run.held_out) == (8, 8, False, 36, 24)
+    assert {path.name for path in run.folder.iterdir()} == {
+        "best", "checkpoints", "config.json", "curves.png", "history.csv", "preset",
+        "report.html", "start", "validation.csv",
+    }  # fmt: skip
+    assert [row.step for row in run.validations] == [0, 4, 8]
+    preset = reiqa_tf.load_preset(run.folder / "preset")
+    for ours, kept in zip(run.scorer.weights, preset.weights, strict=True):
+        np.testing.assert_array_equal(ours, kept)
+
+
+@pytest.mark.slow
+def test_the_losses_fall(run):
+    history = read_history(run.folder / "history.csv")
+    total = history["huber"] + history["plcc"] + 0.2 * history["rank"]
+    np.testing.assert_allclose(history["loss"], total, rtol=1e-5)
+    assert history["loss"][4:].mean() < history["loss"][:4].mean()
+
+
+@pytest.mark.slow
+def test_a_run_that_was_stopped_goes_on_to_the_same_weights(run, scores, tmp_path):
+    first = reiqa_tf.tune(scores, tmp_path, small_scorer(), CONFIG, callbacks=[_Stops(after=3)])
+    assert (first.interrupted, first.step) == (True, 3)
+    again = reiqa_tf.tune(scores, tmp_path, small_scorer(), CONFIG)
+    assert again.validations == run.validations
+    one, two = (
+        CheckpointFolder(folder / "checkpoints", 2).newest() for folder in (run.folder, tmp_path)
+    )
+    assert one.step == two.step == 8
+    for expected, found in zip(one.arrays.values(), two.arrays.values(), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_early_stages_learn_slowly_and_the_head_does_not():
+    scorer = small_scorer()
+    variables = scorer.content.trainable_variables + scorer.quality.trainable_variables
+    factors = rate_factors(scorer, variables, 0.5)
+    by_path = {v.path: f for v, f in zip(variables, factors, strict=True)}
+    quality = scorer.quality.backbone
+    assert {by_path[v.path] for v in quality.stem.trainable_variables} == {0.25}
+    assert {by_path[v.path] for b in quality.stages[-1] for v in b.trainable_variables} == {1.0}
+
+
+def test_a_group_is_learned_from_or_held_out(scores):
+    scored = read_scored_photos(scores)
+    scored = dataclasses.replace(scored, groups=np.arange(60) // 3)
+    learned, held = split_off(scored, 0.3, seed=0)
+    assert not set(learned.groups) & set(held.groups)
+    assert len(learned) + len(held) == 60
+
+
+def test_too_few_photos_are_refused_before_anything_is_done(scores, tmp_path):
+    scored = read_scored_photos(scores).rows(slice(30))
+    with pytest.raises(TrainingError, match="at least 20 scored photos"):
+        reiqa_tf.tune(scored, tmp_path / "run", small_scorer(), CONFIG)
+    assert not (tmp_path / "run").exists()
+
+
+def test_recalibration_brings_scores_to_another_scale_and_keeps_their_order(scores):
+    scorer = small_scorer()
+    scored = read_scored_photos(scores)
+    plain = [float(outcome.score) for outcome in scorer.score_many(scored.paths)]
+    wanted = dataclasses.replace(
+        scored, scores=10 * np.array(plain) + 3, score_range=(-1000.0, 1000.0)
+    )
+    new = reiqa_tf.recalibrate(scorer, wanted)
+    found = [float(outcome.score) for outcome in new.score_many(scored.paths)]
+    np.testing.assert_allclose(found, wanted.scores, rtol=1e-3, atol=1e-2)
+    assert new.head.margin < 0.1
