@@ -126,14 +126,19 @@ def test_too_few_photos_are_refused_before_anything_is_done(scores, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def _scores(scorer, paths):
+    found = {outcome.index: float(outcome.score) for outcome in scorer.score_many(paths)}
+    return [found[index] for index in range(len(paths))]
+
+
 def test_recalibration_brings_scores_to_another_scale_and_keeps_their_order(scores):
     scorer = small_scorer()
     scored = read_scored_photos(scores)
-    plain = [float(outcome.score) for outcome in scorer.score_many(scored.paths)]
+    plain = _scores(scorer, scored.paths)
     wanted = dataclasses.replace(
         scored, scores=10 * np.array(plain) + 3, score_range=(-1000.0, 1000.0)
     )
     new = reiqa_tf.recalibrate(scorer, wanted)
-    found = [float(outcome.score) for outcome in new.score_many(scored.paths)]
+    found = _scores(new, scored.paths)
     np.testing.assert_allclose(found, wanted.scores, rtol=1e-3, atol=1e-2)
     assert new.head.margin < 0.1
