@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from reiqa_tf.distortions.bank import LEVELS, distort
-from reiqa_tf.fitting.ladders import ORDERED
+from reiqa_tf.fitting.ladders import ordered_names
 from reiqa_tf.image.reading import ImageError, read_image
 from reiqa_tf.image.scaling import to_levels
 from reiqa_tf.training.objective import Batch
@@ -177,7 +177,8 @@ class TuningBatches:
             tf.random.fold_in(tf.constant([self.seed, 2]), tf.cast(step % 2**31, tf.int32)),
             self.worker * self.batch_size + place,
         )
-        which = tf.random.stateless_uniform((), seed, maxval=len(ORDERED), dtype=tf.int32)
+        names = ordered_names()
+        which = tf.random.stateless_uniform((), seed, maxval=len(names), dtype=tf.int32)
 
         def levels(name: str) -> Tensor:
             return tf.map_fn(
@@ -186,7 +187,7 @@ class TuningBatches:
                 fn_output_signature=tf.TensorSpec((None, None, 3), tf.uint8),
             )
 
-        distorted = tf.switch_case(which, [functools.partial(levels, name) for name in ORDERED])
+        distorted = tf.switch_case(which, [functools.partial(levels, name) for name in names])
         return tf.concat([image[None], distorted], 0)
 
     def _crops(self, step: np.ndarray) -> tuple[np.ndarray, ...]:
