@@ -29,7 +29,16 @@ ARROWS = {
     "runtimes": {"data", "image", "models", "presets", "scoring"},
     "albums": {"data", "image", "presets", "runtimes", "scoring"},
     "bulk": {"models", "presets", "scoring"},
-    "fitting": {"data", "distortions", "image", "metrics", "models", "presets", "scoring"},
+    "fitting": {
+        "data",
+        "distortions",
+        "image",
+        "metrics",
+        "models",
+        "presets",
+        "runtimes",
+        "scoring",
+    },
     "evaluation": {
         "bulk",
         "data",

@@ -13,6 +13,7 @@ from reiqa_tf.errors import ReiqaError
 from reiqa_tf.fitting import defaults
 
 if TYPE_CHECKING:
+    from reiqa_tf.fitting.head_comparison import HeadComparison
     from reiqa_tf.typing import PathLike
 
 _EXAMPLES = """\
@@ -24,8 +25,9 @@ _EXAMPLES = """\
   reiqa score photo.jpg --preset my_preset
 
 scores.csv has a header line and the columns `image` (a path relative to the file) and `mos`;
-optionally `split` (train, val, test) and `group` (photos that belong together). Test rows are
-left alone. The strength of the regulariser is chosen on the rows of `val`, or in five folds.
+optionally `split` (train, val, test) and `group` (photos that belong together). The strength of
+the regulariser is chosen on the rows of `val`, or in five folds. Test rows are not fitted on: at
+the end the preset's own head and yours are compared on them (without any, on held-out photos).
 Features are kept in a cache: after Ctrl-C, the same command goes on where it was. The preset gets
 its ONNX file at once, where the extra `export` is installed.
 
@@ -74,6 +76,14 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
         help="bring larger photos into a square of this side (default: that of the preset)",
     )
     regression_flags.add_regression_flags(parser)
+    parser.add_argument(
+        "--shrink-to",
+        choices=defaults.SHRINK_TO,
+        default=defaults.SHRINK_TO[0],
+        help="what few photos leave a ridge near: the preset's own head, where held-out photos "
+        "profit from it, or zero, as it should be if that head was fitted on some of these photos "
+        "(default: %(default)s)",
+    )
     parser.add_argument(
         "--ladders",
         type=int,
@@ -132,6 +142,7 @@ def run(arguments: argparse.Namespace) -> int:
             quality=arguments.quality,
             working_size=arguments.working_size,
             regression=regression,
+            shrink_to=arguments.shrink_to,
             ladders=arguments.ladders,
             ladder_weight=arguments.ladder_weight,
             seed=arguments.seed,
@@ -141,18 +152,31 @@ def run(arguments: argparse.Namespace) -> int:
             progress=terminal.show_progress,
         )
     record = result.record
+    shrunk = " towards the preset's own head" if record.shrunk_to == defaults.PRESET else ""
     terminal.print_agreement(
         "held-out photos",
         result.agreement,
-        f"{record.photos} photos, {record.regressor} strength {record.strength:.3g}"
+        f"{record.photos} photos, {record.regressor} strength {record.strength:.3g}{shrunk}"
         f"{' (the range was widened to its limit)' if record.strength_at_edge else ''}"
         f"; saved in {arguments.out}",
     )
+    if result.comparison is not None:
+        _print_comparison(result.comparison)
     terminal.report_failures(result.problems, record.photos + len(result.problems))
     terminal.report_failures(result.ladder_problems, record.ladders, "ladders could not be made")
     if not arguments.no_export:
         _export(arguments.out)
     return 1 if result.problems or result.ladder_problems else 0
+
+
+def _print_comparison(found: HeadComparison) -> None:
+    kind = "test" if found.rows == "test" else "held-out"
+    print(
+        f"preset's own head against yours, on {found.photos} {kind} photos: "
+        f"SRCC {found.preset_srcc:.4f} against {found.srcc:.4f}, "
+        f"a difference of {found.difference:+.4f} "
+        f"(95% interval {found.low:+.4f} to {found.high:+.4f}): {found.verdict}"
+    )
 
 
 def _export(preset: PathLike) -> None:

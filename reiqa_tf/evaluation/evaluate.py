@@ -12,6 +12,7 @@ from reiqa_tf.errors import ReiqaError
 from reiqa_tf.evaluation import charts
 from reiqa_tf.files import written_whole
 from reiqa_tf.fitting.encoders import Preset, loaded
+from reiqa_tf.fitting.fast_features import fastest_features
 from reiqa_tf.fitting.scored_features import scored_features
 from reiqa_tf.metrics import MINIMUM_ROWS, Agreement, measure_agreement
 from reiqa_tf.presets import DEFAULT
@@ -93,6 +94,9 @@ def evaluate(
 ) -> Evaluation:
     """Compares a preset's scores with those of people. The two scales may differ.
 
+    Features are computed by the fastest runtime that is installed, the preset's ONNX file where it
+    can be used.
+
     Args:
         scores: path of a CSV file as `read_scored_photos` reads it, or the `ScoredPhotos`, for
             those whose lower scores are better.
@@ -128,7 +132,8 @@ def evaluate(
     scorer.fitted_head()
     fingerprint = encoders_fingerprint(scorer)
     with open_cache(cache, fingerprint) as kept:
-        table = scored_features(scorer, scored, MINIMUM_ROWS, kept, progress)
+        computing = fastest_features(preset, scorer)
+        table = scored_features(computing, scored, MINIMUM_ROWS, kept, progress)
     predicted = scorer.judge_features(table.features)
     people = table.scored
     agreement = measure_agreement(predicted, people.scores, groups=people.groups)

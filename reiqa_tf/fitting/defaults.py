@@ -20,6 +20,12 @@ the second nothing of what the photos say."""
 STRENGTH_COUNT = 100
 """How many are tried between them, evenly on a logarithmic scale; theirs too."""
 
+PRESET, ZERO = "preset", "zero"
+
+SHRINK_TO = (PRESET, ZERO)
+"""What heads may shrink towards: the preset's own head where that is better on held-out photos, or
+nothing; the first is the default."""
+
 SCALE_FLOOR = 0.3
 """Share of the median deviation below which no feature's own deviation counts. Ours: without it a
 channel that no fitted photo had made fire gave one test photo the score -2.7 (README, Results)."""

@@ -6,8 +6,12 @@ import dataclasses
 from typing import Any, TypeAlias
 
 from reiqa_tf.errors import ReiqaError
+from reiqa_tf.fitting.fast_features import fastest_features
+from reiqa_tf.models.encoder import ReIQAEncoder
+from reiqa_tf.models.head import LinearHead
 from reiqa_tf.models.scorer import ReIQAScorer, load_preset
 from reiqa_tf.presets.folders import read_metadata
+from reiqa_tf.scoring.features import FeatureScorer
 from reiqa_tf.typing import PathLike
 
 Preset: TypeAlias = PathLike | ReIQAScorer
@@ -22,10 +26,17 @@ class Encoders:
         scorer: a built `ReIQAScorer` without a head.
         sources: for each expert what is known about where it is from, as JSON values; None where
             nothing is.
+        features: what computes their features fastest, the scorer itself or another runtime.
+        head: the preset's own head, where it is one of just these features; else None.
+        held_out_srcc: upper end of the interval of that head's SRCC on photos that were held out
+            when it was fitted, or None.
     """
 
     scorer: ReIQAScorer
     sources: dict[str, Any] | None
+    features: FeatureScorer
+    head: LinearHead | None = None
+    held_out_srcc: float | None = None
 
 
 def loaded(preset: Preset) -> ReIQAScorer:
@@ -67,25 +78,43 @@ def choose_encoders(
     """
     if content is None and quality is None:
         base, metadata = _opened(preset)
-        experts, size = base.experts(), base.working_size
-        sources = metadata.get("sources")
-    else:
-        experts, sources, size = {}, {}, None
-        for expert, chosen in (("content", content), ("quality", quality)):
-            if chosen is None:
-                continue
-            base, metadata = _opened(chosen)
-            if expert not in base.experts():
-                raise ReiqaError(
-                    f"{chosen}: expected a preset with a {expert} expert. It has none."
-                )
-            experts[expert] = base.experts()[expert]
-            known = (metadata.get("sources") or {}).get(expert)
-            sources[expert] = known or {"pretraining": metadata.get("pretraining")}
-            size = size or base.working_size
-    scorer = ReIQAScorer(**experts, working_size=size if working_size is None else working_size)
+        size = base.working_size if working_size is None else working_size
+        scorer = _without_head(base.experts(), size)
+        is_same = size == base.working_size
+        return Encoders(
+            scorer,
+            metadata.get("sources"),
+            fastest_features(preset, scorer),
+            base.head if is_same else None,
+            _held_out_srcc(metadata),
+        )
+    experts, sources, size = {}, {}, None
+    for expert, chosen in (("content", content), ("quality", quality)):
+        if chosen is None:
+            continue
+        base, metadata = _opened(chosen)
+        if expert not in base.experts():
+            raise ReiqaError(f"{chosen}: expected a preset with a {expert} expert. It has none.")
+        experts[expert] = base.experts()[expert]
+        known = (metadata.get("sources") or {}).get(expert)
+        sources[expert] = known or {"pretraining": metadata.get("pretraining")}
+        size = size or base.working_size
+    scorer = _without_head(experts, size if working_size is None else working_size)
+    return Encoders(scorer, sources, scorer)
+
+
+def _without_head(experts: dict[str, ReIQAEncoder], working_size: int | None) -> ReIQAScorer:
+    scorer = ReIQAScorer(**experts, working_size=working_size)
     scorer.build((None, None, None, 3))
-    return Encoders(scorer, sources)
+    return scorer
+
+
+def _held_out_srcc(metadata: dict[str, Any]) -> float | None:
+    """The upper end that a preset's metadata give, written by whichever version."""
+    try:
+        return float(metadata["metrics"]["held_out"]["intervals"]["srcc"][1])
+    except (KeyError, IndexError, TypeError, ValueError):
+        return None
 
 
 def _opened(preset: Preset) -> tuple[ReIQAScorer, dict[str, Any]]:

@@ -33,12 +33,14 @@ class FittedHead:
             that were never held out.
         strength: strength of the regulariser that was chosen.
         at_edge: whether that is the weakest or strongest of those that were tried, to the limit.
+        around_prior: whether the head was shrunk towards the prior, and not towards zero.
     """
 
     scorer: ReIQAScorer
     held_out: np.ndarray
     strength: float
     at_edge: bool
+    around_prior: bool
 
 
 def fit_head(
@@ -47,6 +49,7 @@ def fit_head(
     scored: ScoredPhotos,
     regression: Regression | None = None,
     steps: Steps | None = None,
+    prior: np.ndarray | None = None,
 ) -> FittedHead:
     """Fits a head: strength chosen on held-out rows, then the head on all of them.
 
@@ -60,6 +63,9 @@ def fit_head(
         regression: `Regression`; None takes its defaults.
         steps: `Steps` of the same photos, which a ridge learns from beside their scores (see
             `reiqa_tf.fitting.ladders`), or None.
+        prior: float array `(feature_count,)`: coefficients of a head that has not seen these
+            photos. A ridge shrinks towards them where that is better than towards zero on the
+            held-out rows. None: towards zero.
 
     Returns:
         `FittedHead`.
@@ -92,7 +98,7 @@ def fit_head(
         train, val = (np.flatnonzero(scored.splits == name) for name in ("train", "val"))
         regressor = regression.regressor(cv=[(train, val)])
     try:
-        regressor.fit(features, scored.scores, groups=scored.groups, steps=steps)
+        regressor.fit(features, scored.scores, groups=scored.groups, steps=steps, prior=prior)
     except ValueError as error:  # folds that cannot be made, features that are not finite
         raise FitError(f"no head can be fitted: {error}") from error
     errors = np.abs(regressor.held_out_ - scored.scores)
@@ -119,7 +125,13 @@ def fit_head(
         working_size=scorer.working_size,
     )
     fitted.build((None, None, None, 3))
-    return FittedHead(fitted, regressor.held_out_, regressor.strength_, regressor.at_edge_)
+    return FittedHead(
+        fitted,
+        regressor.held_out_,
+        regressor.strength_,
+        regressor.at_edge_,
+        regressor.around_prior_,
+    )
 
 
 def interval(errors: np.ndarray) -> float:

@@ -38,7 +38,7 @@ def scored_features(
     """Computes the features of scored photos and leaves out what cannot be read.
 
     Args:
-        scorer: a built `ReIQAScorer`.
+        scorer: what computes features: a built `ReIQAScorer`, or see `fastest_features`.
         scored: the photos.
         least: fewest photos that are needed. Where photos are missing or damaged and fewer are
             left, the message names them; a list that was too short anyway is left to the caller.

@@ -28,7 +28,8 @@ def default_cache_file() -> pathlib.Path:
 class FeatureCache:
     """Features by what a photo's file holds and by the encoders that saw it. Safe in threads.
 
-    A photo that was moved or copied is still known; one that was changed is not. Every row is
+    A photo that was moved or copied is still known; one that was changed is not. Rows serve all
+    runtimes, whichever computed them: their features are equal but for rounding. Every row is
     safe on disk before the next begins, so that work that was interrupted goes on where it was.
     Use it in a `with` statement.
 

@@ -29,7 +29,7 @@ def fitted(preset, scored_photos, cache, tmp_path_factory):
     out = tmp_path_factory.mktemp("fit") / "fitted"
     arguments = (
         "fit", scored_photos, "--preset", preset, "--range", 0, 5, "--out", out, "--data", "crops",
-        "--scale-floor", 0, "--no-export", *cache,
+        "--scale-floor", 0, "--shrink-to", "zero", "--no-export", *cache,
     )  # fmt: skip
     assert main(parse(["reiqa", *map(str, arguments)])) == 0
     return out
@@ -56,7 +56,7 @@ def fit(reiqa, preset, scored_photos):
     """The command without its export, which takes longest and has a test of its own."""
 
     def run(*arguments, scores=scored_photos):
-        named = () if "--quality" in arguments else ("--preset", preset)
+        named = () if {"--quality", "--preset"}.intersection(arguments) else ("--preset", preset)
         return reiqa("fit", scores, *named, "--no-export", *arguments)
 
     return run
@@ -159,13 +159,14 @@ def test_a_second_fit_computes_no_features(
 
     monkeypatch.setattr(ReIQAScorer, "compile_features", lambda _: never)
     out = tmp_path / "again"
-    assert fit("--range", 0, 5, "--out", out, "--scale-floor", 0, *cache).code == 0
+    flags = ("--scale-floor", 0, "--shrink-to", "zero")
+    assert fit("--range", 0, 5, "--out", out, *flags, *cache).code == 0
     np.testing.assert_array_equal(load_preset(out).head.kernel, fitted_scorer.head.kernel)
 
 
 def test_scores_that_fall_with_quality_are_mirrored(fit, fitted_scorer, cache, tmp_path):
     out = tmp_path / "down"
-    flags = ("--scale-floor", 0, "--lower-is-better")
+    flags = ("--scale-floor", 0, "--shrink-to", "zero", "--lower-is-better")
     assert fit("--range", 0, 5, *cache, "--out", out, *flags).code == 0
     down, up = load_preset(out).head.kernel.numpy(), fitted_scorer.head.kernel.numpy()
     np.testing.assert_allclose(down, -up, rtol=1e-4, atol=1e-7)
@@ -261,6 +262,43 @@ def test_without_the_extra_a_line_says_how_the_onnx_file_is_made(fitted, capsys,
     assert f"reiqa export --preset {fitted} --format onnx" in lines[0]
 
 
+def test_the_presets_own_head_and_the_new_one_are_compared_on_the_test_rows(
+    fitted, fitted_scorer, preset, scored, features
+):
+    found = read_metadata(fitted)["metrics"]["against_preset"]
+    test = scored.splits == "test"
+    own = np.asarray(load_preset(preset).head(features[test]))
+    new = np.asarray(fitted_scorer.head(features[test]))
+    people = scored.scores[test]
+    assert (found["rows"], found["photos"]) == ("test", 10)
+    assert found["preset_srcc"] == pytest.approx(stats.spearmanr(own, people)[0])
+    assert found["srcc"] == pytest.approx(stats.spearmanr(new, people)[0])
+    assert found["difference"] == pytest.approx(found["srcc"] - found["preset_srcc"])
+    assert found["low"] <= found["difference"] <= found["high"]
+
+
+def test_without_test_rows_heads_are_compared_on_held_out_ones_and_in_plain_words(
+    fit, fitted, scored, cache, tmp_path
+):
+    """A preset's own head against a head on the same photos again: no gain can be proven."""
+    rows = [
+        f"{path},{score}"
+        for path, score, split in zip(scored.paths, scored.scores, scored.splits, strict=True)
+        if split == "train"
+    ]
+    (tmp_path / "scores.csv").write_text("\n".join(["image,mos", *rows]))
+    out = tmp_path / "again"
+    source = tmp_path / "scores.csv"
+    result = fit("--preset", fitted, "--out", out, *cache, scores=source)
+    assert result.code == 0, result.err
+    found = read_metadata(out)["metrics"]["against_preset"]
+    assert (found["rows"], found["photos"]) == ("held_out", 30)
+    assert "own head against yours, on 30 held-out photos: SRCC" in result.out
+    verdicts = ("no proof of a gain", "is worse", "seems to have seen")
+    assert any(words in result.out for words in verdicts)
+    assert read_metadata(out)["fit"]["shrunk_to"] in ("preset", "zero")
+
+
 def test_presets_are_listed_and_described(reiqa, preset, fitted):
     listed = reiqa("presets")
     assert "content_lite0_biq2021" in listed.out
@@ -270,7 +308,7 @@ def test_presets_are_listed_and_described(reiqa, preset, fitted):
 def test_ladders_change_the_head_and_are_in_its_metadata(
     fit, fitted, fitted_scorer, cache, tmp_path
 ):
-    flags = ("--range", 0, 5, "--scale-floor", 0, *cache)
+    flags = ("--range", 0, 5, "--scale-floor", 0, "--shrink-to", "zero", *cache)
     ladders = ("--ladders", 6, "--ladder-weight", 2)
     result = fit(*flags, "--out", tmp_path / "with", *ladders)
     assert result.code == 0, result.err
