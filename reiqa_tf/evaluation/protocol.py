@@ -17,7 +17,7 @@ from reiqa_tf.evaluation.parts import Parts
 from reiqa_tf.fitting.regression import Regression, Regressor
 from reiqa_tf.progress import Progress, silent
 
-PROTOCOL = 2
+PROTOCOL = 3
 """Counts changes of what is computed here, so that older parts are not taken for current ones."""
 
 
