@@ -48,7 +48,16 @@ def fitted(scores, preset, tmp_path_factory):
 
 
 def test_a_call_makes_the_preset_that_the_command_makes(fitted, scores, preset, tmp_path):
-    words = "fit", scores, "--preset", preset, "--out", tmp_path / "out", "--no-cache"
+    words = (
+        "fit",
+        scores,
+        "--preset",
+        preset,
+        "--out",
+        tmp_path / "out",
+        "--no-cache",
+        "--no-export",
+    )
     assert main(parse(["reiqa", *map(str, words)])) == 0
     ours, theirs = (reiqa_tf.load_preset(folder) for folder in (fitted[0], tmp_path / "out"))
     np.testing.assert_array_equal(ours.head.kernel, theirs.head.kernel)

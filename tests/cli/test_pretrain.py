@@ -81,7 +81,7 @@ def test_a_finished_run_says_where_its_preset_is(reiqa, finished, photos_folder,
 def test_fit_and_score_take_the_preset(reiqa, finished, scored_photos, photos_folder, tmp_path):
     fitted = reiqa(
         "fit", scored_photos, "--preset", finished / "preset", "--out", tmp_path / "mine",
-        "--no-cache",
+        "--no-cache", "--no-export",
     )  # fmt: skip
     assert fitted.code == 0, fitted.err
     scored = reiqa("score", photos_folder / "kodim05.png", "--preset", tmp_path / "mine")
