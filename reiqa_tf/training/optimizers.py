@@ -195,7 +195,8 @@ def make_optimizer(
     rates = WarmupCosine(learning_rate, steps_per_epoch, **dataclasses.asdict(schedule))
     optimizer: keras.optimizers.Optimizer
     if isinstance(recipe, AdamW):
-        optimizer = AdamWByDepth(rates, weight_decay=recipe.decay)
+        # Keras would number it in a process and name it after its class; checkpoints go by names.
+        optimizer = AdamWByDepth(rates, weight_decay=recipe.decay, name="adam_w")
         optimizer.exclude_from_weight_decay(
             [variable for variable in variables if len(variable.shape) <= 1]
         )

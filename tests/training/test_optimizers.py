@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from reiqa_tf.training.optimizers import LARS, MomentumSGD
+from reiqa_tf.training.optimizers import LARS, MomentumSGD, make_optimizer
+from reiqa_tf.training.recipes import AdamW, Lars, Schedule, Sgd
 
 
 def _run(optimizer, starts, gradients, rates):
@@ -81,3 +82,30 @@ def test_an_optimizer_is_made_again_from_its_configuration():
 def test_numbers_out_of_range_are_refused(wrong):
     with pytest.raises(ValueError, match="Received: momentum"):
         LARS(0.1, **wrong)
+
+
+@pytest.mark.parametrize("recipe", [AdamW(0.1, 1, 0.0), Sgd(0.1, 1), Lars(0.1, 1, trust=1.0)])
+def test_a_factor_on_the_rate_of_a_variable_is_one_on_its_move(recipe):
+    start = np.linspace(1, 2, 6, dtype=np.float32).reshape(2, 3)
+    variables = [keras.Variable(start), keras.Variable(start)]
+    schedule = Schedule(epochs=1, warmup_epochs=0)
+    optimizer = make_optimizer(recipe, 0.1, schedule, 10, variables, [1.0, 0.25])
+    for _ in range(3):
+        before = [np.asarray(variable) for variable in variables]
+        optimizer.apply([keras.ops.convert_to_tensor(start)] * 2)
+        moves = [np.asarray(v) - old for v, old in zip(variables, before, strict=True)]
+        if isinstance(recipe, AdamW):  # the others' gradients decay with the weights themselves
+            np.testing.assert_allclose(moves[1], 0.25 * moves[0], rtol=1e-4, atol=1e-7)
+        else:
+            assert (np.abs(moves[1]) < 0.3 * np.abs(moves[0])).all()
+
+
+def test_the_second_optimizer_of_a_process_has_the_names_of_the_first():
+    # Checkpoints go by names: a run may go on in the process that began it.
+    paths = []
+    for _ in range(2):
+        variable = keras.Variable([1.0], name="weights")
+        made = make_optimizer(AdamW(0.1, 1), 0.1, Schedule(1, 0), 10, [variable])
+        paths.append([own.path for own in made.variables])
+    assert paths[0] == paths[1]
+    assert paths[0][0] == "adam_w/iteration"
