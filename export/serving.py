@@ -17,6 +17,7 @@ from reiqa_tf.runtimes.contract import (
     IMAGE_BYTES,
     IMAGES,
     SCORE,
+    SPREAD,
     output_names,
 )
 from reiqa_tf.typing import Size, Tensor
@@ -36,8 +37,8 @@ def contract_outputs(scorer: ReIQAScorer, images: Tensor) -> Outputs:
         images: uint8 tensor `(N, H, W, 3)`, RGB.
 
     Returns:
-        dictionary from the names of `output_names` to float32 tensors: `score` and `distance`
-        `(N,)`, or `features` `(N, feature_count)` of a scorer without a head.
+        dictionary from the names of `output_names` to float32 tensors: `score`, `spread` and
+        `distance` `(N,)`, or `features` `(N, feature_count)` of a scorer without a head.
     """
     known = all_outputs(scorer, images)
     return {name: known[name] for name in output_names(scorer)}
@@ -51,12 +52,14 @@ def all_outputs(scorer: ReIQAScorer, images: Tensor) -> Outputs:
         images: `(N, H, W, 3)`, RGB, uint8 or floats in [0, 1].
 
     Returns:
-        dictionary of float32 tensors: `features`, and with a head `score` and `distance`.
+        dictionary of float32 tensors: `features`, and with a head `score`, `spread` and
+        `distance`.
     """
     features = scorer.features(images, training=False)
     known = {FEATURES: features}
     if scorer.head is not None:
         known[SCORE] = scorer.head(features)
+        known[SPREAD] = scorer.head.spread(features)
         known[DISTANCE] = scorer.head.distance(features)
     return known
 

@@ -17,6 +17,7 @@ from reiqa_tf.runtimes.contract import (
     FEATURES,
     IMAGES,
     SCORE,
+    SPREAD,
     Contract,
 )
 from reiqa_tf.version import __version__
@@ -65,7 +66,8 @@ _DESCRIPTIONS_OF = {
     IMAGES: "The picture as it was decoded: RGB, 8 bits, rows from the top. Subtract and divide "
     "nothing: scaling, mean, deviation and the half-size picture are inside of the model.",
     SCORE: "Quality of the picture; higher is better.",
-    DISTANCE: "How far the picture is from those that the score was fitted on; above "
+    SPREAD: "How far off the score may be, on its scale; contract.json makes an interval of it.",
+    DISTANCE: "How far the picture is from photos, towards drawings and damaged photos; above "
     "distance_limit of contract.json the score should not be trusted.",
     FEATURES: "What the encoders see in the picture, for a regressor of your own.",
 }

@@ -60,10 +60,11 @@ def save_yardstick(folder: pathlib.Path, working_size: int) -> None:
     from reiqa_tf.models.head import LinearHead
     from reiqa_tf.models.resnet import ResNetBackbone
     from reiqa_tf.models.scorer import ReIQAScorer, save_preset
+    from reiqa_tf.scoring.calibration import Calibration
 
     keras.utils.set_random_seed(0)
     experts = {name: ReIQAEncoder(ResNetBackbone(), name=name) for name in ("content", "quality")}
-    head = LinearHead((0, 1), margin=0.1, distance_limit=2)
+    head = LinearHead(Calibration.unknown())
     yardstick = ReIQAScorer(**experts, head=head, working_size=working_size)
     yardstick.build((None, None, None, 3))
     save_preset(yardstick, folder)

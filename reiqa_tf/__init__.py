@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from reiqa_tf.models.scorer import ReIQAScorer, load_preset, save_preset
     from reiqa_tf.presets.folders import shipped_presets
     from reiqa_tf.pretraining.pretrain import Pretrained, pretrain
+    from reiqa_tf.runtimes.comparison import compare
     from reiqa_tf.runtimes.litert_scorer import LiteRTScorer
     from reiqa_tf.runtimes.onnx_scorer import OnnxScorer
     from reiqa_tf.runtimes.opening import open_scorer, score, score_many
@@ -67,6 +68,7 @@ _HOMES = {
     "Scorer": "reiqa_tf.scoring.scorer",
     "Tuned": "reiqa_tf.tuning.tune",
     "benchmark": "reiqa_tf.evaluation.benchmark",
+    "compare": "reiqa_tf.runtimes.comparison",
     "distort": "reiqa_tf.distortions.bank",
     "evaluate": "reiqa_tf.evaluation.evaluate",
     "export": "reiqa_tf.export",
@@ -123,6 +125,7 @@ __all__ = [
     "Tuned",
     "__version__",
     "benchmark",
+    "compare",
     "distort",
     "evaluate",
     "export",

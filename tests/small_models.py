@@ -8,6 +8,16 @@ from reiqa_tf.models.encoder import EFFICIENTNET_LITE, ReIQAEncoder
 from reiqa_tf.models.head import LinearHead
 from reiqa_tf.models.resnet import ResNetBackbone
 from reiqa_tf.models.scorer import ReIQAScorer
+from reiqa_tf.scoring.calibration import Calibration
+
+CALIBRATION = Calibration(
+    (0.0, 1.0),
+    percentiles=tuple(np.linspace(0.1, 0.9, 101).tolist()),
+    interval=2.0,
+    expected=(0.8, 0.1),
+    coverage=0.9,
+    distance_limit=2.0,
+)
 
 
 def small_scorer(working_size=96, seed=0, **kwargs):
@@ -30,13 +40,11 @@ def small_scorer(working_size=96, seed=0, **kwargs):
             name="content",
         ),
         "quality": ReIQAEncoder(ResNetBackbone((1, 1), width=8), name="quality"),
-        "head": LinearHead((0, 1), margin=0.1, distance_limit=2.0),
+        "head": LinearHead(CALIBRATION),
     }
     scorer = ReIQAScorer(**{**parts, **kwargs}, working_size=working_size)
     scorer.build((None, None, None, 3))
     randomise(scorer, seed)
-    if scorer.head is not None:
-        scorer.head.feature_scale.assign(scorer.head.feature_scale * 0 + 1)
     return scorer
 
 

@@ -303,8 +303,6 @@ class Album:
             try:
                 if photo.path is None:
                     raise SidecarError(f"{photo.name}: no file that a sidecar could lie beside.")
-                if photo.score.word is None:
-                    raise SidecarError(f"{photo.name}: no stars, for its head knows no words.")
                 save_rating(photo.path, photo.score.word, overwrite=overwrite)
             except ReiqaError as problem:
                 problems.append(problem)

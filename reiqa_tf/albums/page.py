@@ -66,11 +66,9 @@ def _entry(album: Album, photo: AlbumPhoto, folder: str) -> dict[str, Any]:
         "score": round(float(score), 6),
         "low": round(score.low, 6),
         "high": round(score.high, 6),
+        "percentile": round(score.percentile, 1),
+        "word": _WORDS.index(score.word),
     }
-    if score.percentile is not None:
-        entry["percentile"] = round(score.percentile, 1)
-    if score.word is not None:
-        entry["word"] = _WORDS.index(score.word)
     if not score.familiar:
         entry["unfamiliar"] = True
     if group is not None:

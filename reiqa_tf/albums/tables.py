@@ -28,9 +28,8 @@ class TableRow(TypedDict):
         score: its score.
         low: lower end of the interval.
         high: upper end of the interval.
-        word: bad, poor, fair, good or excellent; None of a head that knows no words.
-        percentile: share of the photos that the head knows that score lower, 0 to 100; None of a
-            head that does not keep it.
+        word: bad, poor, fair, good or excellent.
+        percentile: share of the photos that the head knows that score lower, 0 to 100.
         familiar: whether it is like those that the head was fitted on.
         group: number of its group of near-duplicates or burst, from 1; None if it has none.
         best_of_group: whether it is the best of its group; also where it has none.
@@ -41,8 +40,8 @@ class TableRow(TypedDict):
     score: float
     low: float
     high: float
-    word: str | None
-    percentile: float | None
+    word: str
+    percentile: float
     familiar: bool
     group: int | None
     best_of_group: bool
@@ -91,7 +90,7 @@ def _as_csv(album: Album, rows: list[TableRow]) -> str:
                 "score": f"{row['score']:.{digits}f}",
                 "low": f"{row['low']:.{digits}f}",
                 "high": f"{row['high']:.{digits}f}",
-                "percentile": None if row["percentile"] is None else f"{row['percentile']:.1f}",
+                "percentile": f"{row['percentile']:.1f}",
             }
         )
     return text.getvalue()

@@ -17,6 +17,7 @@ from reiqa_tf.version import __version__
 
 COMMANDS: dict[str, str | None] = {
     "score": None,
+    "compare": None,
     "fit": "tensorflow",
     "evaluate": "tensorflow",
     "benchmark": "benchmark",
@@ -37,6 +38,7 @@ _EPILOG = """\
 examples:
   reiqa score photo.jpg                           a score, at once and offline
   reiqa score holiday/ --page holiday.html        a folder to look at, the best photos first
+  reiqa compare burst/                            which shot is the better one, and how sure is it
   reiqa fit scores.csv --out my_preset            your own photos, your own scores
   reiqa evaluate scores.csv --preset my_preset    how well it agrees with people
   reiqa benchmark --database csv=scores.csv --out judged    the same as papers do it

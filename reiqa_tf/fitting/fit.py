@@ -17,6 +17,7 @@ from reiqa_tf.fitting.head_comparison import HeadComparison, compare_heads, seem
 from reiqa_tf.fitting.ladders import choose_ladders, ladder_steps
 from reiqa_tf.fitting.regression import Regression, Steps
 from reiqa_tf.fitting.scored_features import ScoredFeatures, scored_features
+from reiqa_tf.fitting.strange_pictures import strange_features
 from reiqa_tf.image.reading import ImageError
 from reiqa_tf.metrics import Agreement, measure_agreement, srcc
 from reiqa_tf.models.scorer import ReIQAScorer
@@ -229,8 +230,11 @@ def fit(
             )
         if encoders.head is not None and test is not None:
             tested = scored_features(computing, test, 0, kept, progress)
+        strange = strange_features(computing, table.scored.paths, cache=kept, progress=progress)
     prior = _prior(encoders, table, regression) if shrink_to == PRESET else None
-    head = fit_head(encoders.scorer, table.features, table.scored, regression, steps, prior)
+    head = fit_head(
+        encoders.scorer, table.features, table.scored, regression, steps, prior, strange
+    )
     seen = np.isfinite(head.held_out)
     people = table.scored.rows(seen)
     result = FitResult(

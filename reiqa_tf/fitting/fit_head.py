@@ -8,12 +8,9 @@ import numpy as np
 
 from reiqa_tf.data.scored_photos import ScoredPhotos
 from reiqa_tf.errors import ReiqaError
+from reiqa_tf.fitting.calibration import HeldOut, Linear, calibrated_head, fit_distance
 from reiqa_tf.fitting.regression import Regression, Steps
-from reiqa_tf.models.head import LinearHead
 from reiqa_tf.models.scorer import ReIQAScorer
-
-COVERAGE = 0.95
-"""Share of held-out photos that the interval around a score covers."""
 
 FEWEST_ROWS = 20
 """Fewest scored photos that a head is fitted on."""
@@ -50,6 +47,7 @@ def fit_head(
     regression: Regression | None = None,
     steps: Steps | None = None,
     prior: np.ndarray | None = None,
+    strange: np.ndarray | None = None,
 ) -> FittedHead:
     """Fits a head: strength chosen on held-out rows, then the head on all of them.
 
@@ -66,6 +64,9 @@ def fit_head(
         prior: float array `(feature_count,)`: coefficients of a head that has not seen these
             photos. A ridge shrinks towards them where that is better than towards zero on the
             held-out rows. None: towards zero.
+        strange: array `(M, feature_count)`: features of pictures that are no photos, from which it
+            learns to tell those that are; see `reiqa_tf.fitting.strange_pictures`. None takes what
+            the scorer's own head knows of it; where there is none, every photo is familiar.
 
     Returns:
         `FittedHead`.
@@ -101,23 +102,18 @@ def fit_head(
         regressor.fit(features, scored.scores, groups=scored.groups, steps=steps, prior=prior)
     except ValueError as error:  # folds that cannot be made, features that are not finite
         raise FitError(f"no head can be fitted: {error}") from error
-    errors = np.abs(regressor.held_out_ - scored.scores)
-    head = LinearHead(
+    seen = np.isfinite(regressor.held_out_)
+    head = calibrated_head(
+        Linear(regressor.coef_, regressor.intercept_),
+        HeldOut(
+            features[seen],
+            scored.scores[seen],
+            regressor.held_out_[seen],
+            None if scored.groups is None else scored.groups[seen],
+        ),
         scored.score_range,
-        margin=interval(errors[np.isfinite(errors)]),
-        coverage=COVERAGE,
-        distance_limit=1.0,
-        # What is in a photo tells how far it is from photos that were seen. How it is distorted,
-        # which the quality expert sees, makes some of those look odd and a blank picture usual.
-        distance_features=scorer.feature_order.get("content"),
+        known_distance(scorer, features, strange),
     )
-    head.build((None, scorer.feature_count))
-    head.kernel.assign(regressor.coef_)
-    head.bias.assign(regressor.intercept_)
-    head.feature_mean.assign(regressor.feature_mean_)
-    head.feature_scale.assign(regressor.feature_scale_)
-    distances = np.asarray(head.distance(features))
-    head.distance_limit = distance_limit(distances)
     fitted = ReIQAScorer(
         content=scorer.content,
         quality=scorer.quality,
@@ -125,33 +121,35 @@ def fit_head(
         working_size=scorer.working_size,
     )
     fitted.build((None, None, None, 3))
+    slope, offset = head.calibration.expected
     return FittedHead(
         fitted,
-        regressor.held_out_,
+        (regressor.held_out_ - offset) / slope,
         regressor.strength_,
         regressor.at_edge_,
         regressor.around_prior_,
     )
 
 
-def interval(errors: np.ndarray) -> float:
-    """Half the width of an interval that covers `COVERAGE` of further photos.
+def known_distance(scorer: ReIQAScorer, features: np.ndarray, strange: np.ndarray | None) -> Linear:
+    """The direction from photos to what is none, among the features of the content expert.
 
     Args:
-        errors: absolute errors of held-out photos.
+        scorer: a built `ReIQAScorer`.
+        features: float array `(N, feature_count)`: features of photos.
+        strange: as in `fit_head`.
 
     Returns:
-        the error whose rank makes the coverage hold for one more photo (split conformal
-        prediction).
+        `Linear`.
     """
-    rank = min(errors.size, int(np.ceil(COVERAGE * (errors.size + 1)))) - 1
-    return float(np.sort(errors)[rank])
+    if strange is not None:
+        return fit_distance(features, strange, _content(scorer))
+    if scorer.head is None:
+        return Linear(np.zeros(scorer.feature_count), 0.0)
+    kernel = np.asarray(scorer.head.distance_kernel, np.float64)
+    return Linear(kernel, float(scorer.head.distance_bias))
 
 
-def distance_limit(distances: np.ndarray) -> float:
-    """A quarter farther out than all but a hundredth of the photos that the head is fitted on.
-
-    Ours: of 590 other photos of the same database it flags none, and it does flag noise, flat
-    colours, gradients and pages of text.
-    """
-    return 1.25 * float(np.quantile(distances, 0.99))
+def _content(scorer: ReIQAScorer) -> tuple[int, int] | None:
+    seen = scorer.feature_order.get("content")
+    return None if seen is None else (seen[0], seen[1])

@@ -21,8 +21,8 @@ from reiqa_tf.fitting.defaults import LADDER_WEIGHT
 from reiqa_tf.fitting.regression import Steps
 from reiqa_tf.image.reading import ImageError
 from reiqa_tf.progress import Progress, silent
-from reiqa_tf.scoring.cache import FeatureCache, photo_digest
-from reiqa_tf.scoring.features import ComputeFeatures, FeatureScorer
+from reiqa_tf.scoring.cache import FeatureCache
+from reiqa_tf.scoring.features import FeatureScorer, features_of
 from reiqa_tf.scoring.reading_ahead import ahead
 
 FALL = 0.2
@@ -143,7 +143,7 @@ def ladder_steps(
         if isinstance(pictures, ImageError):
             problems.append(pictures)
             continue
-        features = _features(compute, pictures, cache)
+        features = features_of(compute, pictures, cache)
         differences[len(rows) : len(rows) + LEVELS] = np.diff(features, axis=0)
         rows += LEVELS * [chosen.row]
         weights += LEVELS * [weight * EMPHASIS.get(chosen.distortion, 1)]
@@ -157,27 +157,3 @@ def _pictures(path: str, chosen: Ladder, working_size: int | None) -> np.ndarray
     """The photo and its five levels, uint8 `(6, H, W, 3)`."""
     image = read_distortable(path, working_size, name=path)
     return np.concatenate([image[None], ladder(image, chosen.distortion, chosen.seed)])
-
-
-def _features(
-    compute: ComputeFeatures, pictures: np.ndarray, cache: FeatureCache | None
-) -> np.ndarray:
-    """Features of every picture; equal pictures have equal ones, to the last bit."""
-    digests = [
-        photo_digest(repr(picture.shape).encode() + picture.tobytes()) for picture in pictures
-    ]
-    known = {}
-    if cache is not None:
-        found = {digest: cache.get(digest) for digest in digests}
-        known = {digest: row for digest, row in found.items() if row is not None}
-    new = {
-        digest: picture
-        for digest, picture in zip(digests, pictures, strict=True)
-        if digest not in known
-    }
-    if new:
-        for digest, row in zip(new, compute(np.stack(list(new.values()))), strict=True):
-            known[digest] = row
-            if cache is not None:
-                cache.put(digest, row)
-    return np.stack([known[digest] for digest in digests])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from reiqa_tf.data.scored_photos import ScoredPhotos, read_scored_photos
-from reiqa_tf.fitting.defaults import SCALE_FLOOR
-from reiqa_tf.fitting.fit_head import COVERAGE, FEWEST_ROWS, FitError, distance_limit, interval
+from reiqa_tf.fitting.calibration import HeldOut, Linear, calibrated_head
+from reiqa_tf.fitting.fit_head import FEWEST_ROWS, FitError, known_distance
 from reiqa_tf.fitting.scored_features import scored_features
-from reiqa_tf.models.head import LinearHead
+from reiqa_tf.fitting.strange_pictures import strange_features
 from reiqa_tf.models.scorer import ReIQAScorer
 from reiqa_tf.progress import Progress, silent
 from reiqa_tf.typing import PathLike
@@ -52,16 +52,20 @@ def recalibrate(
     """
     scored = scores if isinstance(scores, ScoredPhotos) else read_scored_photos(scores)
     table = scored_features(scorer, scored, FEWEST_ROWS, None, progress)
-    return recalibrated(scorer, table.features, table.scored)
+    strange = strange_features(scorer, table.scored.paths, progress=progress)
+    return recalibrated(scorer, table.features, table.scored, strange)
 
 
-def recalibrated(scorer: ReIQAScorer, features: np.ndarray, scored: ScoredPhotos) -> ReIQAScorer:
+def recalibrated(
+    scorer: ReIQAScorer, features: np.ndarray, scored: ScoredPhotos, strange: np.ndarray
+) -> ReIQAScorer:
     """`recalibrate` from features that are there already.
 
     Args:
         scorer: as in `recalibrate`.
         features: float array `(N, feature_count)`, those of the scored photos.
         scored: the same N photos.
+        strange: what `strange_features` returned for the scorer.
 
     Returns:
         as `recalibrate`.
@@ -85,23 +89,12 @@ def recalibrated(scorer: ReIQAScorer, features: np.ndarray, scored: ScoredPhotos
             "expected scores that rise with people's. Those of this scorer fall on the photos to "
             "calibrate on: was it trained on other scores, or with lower ones as better?"
         )
-    errors = np.abs(slope * predicted + intercept - scored.scores)
-    head = LinearHead(
+    head = calibrated_head(
+        Linear(slope * kernel, slope * bias + intercept),
+        HeldOut(features, scored.scores, slope * predicted + intercept, scored.groups),
         scored.score_range,
-        margin=interval(errors),
-        coverage=COVERAGE,
-        distance_limit=1.0,
-        distance_features=old.distance_features,
+        known_distance(scorer, features, strange),
     )
-    head.build((None, scorer.feature_count))
-    head.kernel.assign(slope * kernel)
-    head.bias.assign(slope * bias + intercept)
-    mean, deviation = features.mean(axis=0), features.std(axis=0)
-    head.feature_mean.assign(mean)
-    # A channel that hardly fires on these photos must not decide what is unusual.
-    floor = max(SCALE_FLOOR * float(np.median(deviation)), 1e-6)
-    head.feature_scale.assign(np.maximum(deviation, floor))
-    head.distance_limit = distance_limit(np.asarray(head.distance(features)))
     fitted = ReIQAScorer(
         content=scorer.content,
         quality=scorer.quality,

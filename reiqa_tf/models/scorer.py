@@ -22,7 +22,7 @@ from reiqa_tf.presets.storage import load_model, save_model, storable
 from reiqa_tf.progress import Progress, silent
 from reiqa_tf.scoring.cache import FeatureCache
 from reiqa_tf.scoring.features import ComputeFeatures, compute_features, compute_native_features
-from reiqa_tf.scoring.score import MissingHeadError, Score, with_intervals
+from reiqa_tf.scoring.score import MissingHeadError, Score
 from reiqa_tf.scoring.scorer import Outcome, PhotoSource
 from reiqa_tf.typing import PathLike, Shape, Tensor
 
@@ -203,12 +203,11 @@ class ReIQAScorer(keras.Model):
             MissingHeadError: if the scorer has no head.
         """
         head = self.fitted_head()
-        return with_intervals(
-            ops.convert_to_numpy(head(features)),
-            ops.convert_to_numpy(head.distance(features)),
-            head.score_range,
-            head.margin,
-            head.distance_limit,
+        return head.calibration.judge(
+            *(
+                ops.convert_to_numpy(numbers)
+                for numbers in (head(features), head.spread(features), head.distance(features))
+            )
         )
 
     def judge(self, images: np.ndarray) -> list[Score]:

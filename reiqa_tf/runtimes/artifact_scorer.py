@@ -11,10 +11,10 @@ import numpy as np
 from reiqa_tf.image.reading import MAX_PIXELS, ImageError, photo_name, read_image
 from reiqa_tf.image.shapes import BATCH, require_batch
 from reiqa_tf.progress import Progress, silent
-from reiqa_tf.runtimes.contract import DISTANCE, SCORE, Contract
+from reiqa_tf.runtimes.contract import DISTANCE, SCORE, SPREAD, Contract
 from reiqa_tf.runtimes.errors import ArtifactError
 from reiqa_tf.scoring.reading_ahead import ahead
-from reiqa_tf.scoring.score import Score, with_intervals
+from reiqa_tf.scoring.score import Score
 from reiqa_tf.scoring.scorer import Outcome, PhotoSource
 from reiqa_tf.typing import PathLike
 
@@ -115,10 +115,8 @@ class ArtifactScorer(abc.ABC):
         return self._scores(self.run(images))
 
     def _scores(self, outputs: dict[str, np.ndarray]) -> list[Score]:
-        head = self.contract.fitted_head()
-        return with_intervals(
-            outputs[SCORE], outputs[DISTANCE], head.score_range, head.margin, head.distance_limit
-        )
+        calibration = self.contract.fitted_head()
+        return calibration.judge(*(outputs[name] for name in (SCORE, SPREAD, DISTANCE)))
 
     def score(self, photo: PhotoSource, *, max_pixels: int = MAX_PIXELS) -> Score:
         """Scores one photo.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from reiqa_tf.runtimes.errors import ArtifactError
+from reiqa_tf.scoring.calibration import PERCENTILE_COUNT, Calibration
 from reiqa_tf.scoring.score import MissingHeadError
 from reiqa_tf.typing import PathLike
 from reiqa_tf.version import __version__
@@ -23,6 +25,9 @@ IMAGE_BYTES = "image_bytes"
 SCORE = "score"
 """Name of the output with the scores: float32 `(N,)`, higher is better."""
 
+SPREAD = "spread"
+"""Name of the output that says how far off scores may be: float32 `(N,)`; see `LinearHead`."""
+
 DISTANCE = "distance"
 """Name of the output that says how unfamiliar photos are: float32 `(N,)`; see `LinearHead`."""
 
@@ -32,7 +37,7 @@ FEATURES = "features"
 CONTRACT_FILE = "contract.json"
 """Name of the entry with the contract in the archive at the end of a `.tflite` file."""
 
-_OUTPUTS = ((SCORE, DISTANCE), (FEATURES,))
+_OUTPUTS = ((SCORE, SPREAD, DISTANCE), (FEATURES,))
 
 Entries: TypeAlias = dict[str, str | int | float | bool]
 """A contract as it is stored: flat, from names to texts, numbers and booleans."""
@@ -45,6 +50,21 @@ def _text(value: Any) -> bool:
 def _number(value: Any) -> bool:
     # True is no number here, nor are NaN, infinities and whole numbers beyond those of floats.
     return type(value) in (int, float) and -1e30 < value < 1e30
+
+
+def _rising_numbers(value: Any) -> bool:
+    if not _text(value):
+        return False
+    try:
+        numbers = _numbers(value)
+    except ValueError:
+        return False
+    rising = all(a <= b for a, b in itertools.pairwise(numbers))
+    return len(numbers) == PERCENTILE_COUNT and rising and all(map(_number, numbers))
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    return tuple(float(number) for number in text.split())
 
 
 def _size(value: Any) -> bool:
@@ -63,7 +83,7 @@ _OF_ALL = {
     "preset": _Entry("a name", _text),
     "weights_sha256": _Entry("a hexadecimal digest", _text),
     "outputs": _Entry(
-        "score,distance or features",
+        "score,spread,distance or features",
         lambda value: _text(value) and tuple(value.split(",")) in _OUTPUTS,
     ),
     "working_size": _Entry(
@@ -74,27 +94,15 @@ _OF_HEADS = {
     "score_low": _Entry("a number", _number),
     "score_high": _Entry("a number", _number),
     "higher_is_better": _Entry("true", lambda value: value is True),
-    "margin": _Entry("a number from 0 up", lambda value: _number(value) and value >= 0),
+    "expected_slope": _Entry("a number", _number),
+    "expected_offset": _Entry("a number", _number),
+    "interval": _Entry("a number from 0 up", lambda value: _number(value) and value >= 0),
     "coverage": _Entry("between 0 and 1", lambda value: _number(value) and 0 < value < 1),
-    "distance_limit": _Entry("above 0", lambda value: _number(value) and value > 0),
+    "percentiles": _Entry(
+        f"{PERCENTILE_COUNT} rising numbers, separated by blanks", _rising_numbers
+    ),
+    "distance_limit": _Entry("a number", _number),
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class HeadContract:
-    """What one needs beside the numbers of a head to make scores of them.
-
-    Attributes:
-        score_range: `(low, high)`, the scale.
-        margin: half the width of the interval around a score.
-        coverage: share of held-out photos whose score lay within it.
-        distance_limit: distance above which a photo counts as unfamiliar.
-    """
-
-    score_range: tuple[float, float]
-    margin: float
-    coverage: float
-    distance_limit: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,13 +133,13 @@ class Contract:
     weights_sha256: str
     outputs: tuple[str, ...]
     working_size: int | None
-    head: HeadContract | None = None
+    head: Calibration | None = None
     feature_count: int | None = None
     producer: str = f"reiqa_tf {__version__}"
     description: str | None = None
     license: str | None = None
 
-    def fitted_head(self) -> HeadContract:
+    def fitted_head(self) -> Calibration:
         """What the scores mean.
 
         Raises:
@@ -176,9 +184,7 @@ class Contract:
             weights_sha256=weights_sha256,
             outputs=output_names(scorer),
             working_size=scorer.working_size,
-            head=None
-            if head is None
-            else HeadContract(head.score_range, head.margin, head.coverage, head.distance_limit),
+            head=None if head is None else head.calibration,
             feature_count=scorer.feature_count,
             description=_stated(known.get("description")),
             license=_stated(known.get("license")),
@@ -197,9 +203,9 @@ class Contract:
             - `outputs`: names of the outputs, separated by commas;
             - `feature_count`;
             - `working_size`; missing where photos are taken as they are;
-            - with a head also `score_low`, `score_high` (the scale), `higher_is_better`, `margin`
-              (half the interval around a score), `coverage` (of that interval) and
-              `distance_limit` (above it a photo is unfamiliar).
+            - with a head also what its `Calibration` says: `score_low`, `score_high` (the scale),
+              `higher_is_better`, `expected_slope`, `expected_offset`, `interval`, `coverage`,
+              `percentiles` (separated by blanks) and `distance_limit`.
         """
         stored: dict[str, str | int | float | bool | None] = {
             "producer": self.producer,
@@ -217,8 +223,11 @@ class Contract:
                 "score_low": low,
                 "score_high": high,
                 "higher_is_better": True,
-                "margin": self.head.margin,
+                "expected_slope": self.head.expected[0],
+                "expected_offset": self.head.expected[1],
+                "interval": self.head.interval,
                 "coverage": self.head.coverage,
+                "percentiles": " ".join(map(repr, self.head.percentiles)),
                 "distance_limit": self.head.distance_limit,
             }
         return {name: value for name, value in stored.items() if value is not None}
@@ -268,23 +277,25 @@ def output_names(scorer: ReIQAScorer) -> tuple[str, ...]:
     Returns:
         tuple of names, in the order of the artifact's outputs.
     """
-    return (FEATURES,) if scorer.head is None else (SCORE, DISTANCE)
+    return (FEATURES,) if scorer.head is None else (SCORE, SPREAD, DISTANCE)
 
 
 def _stated(value: Any) -> str | None:
     return str(value) if value else None
 
 
-def _read_head(entries: Mapping[str, Any], path: PathLike) -> HeadContract:
+def _read_head(entries: Mapping[str, Any], path: PathLike) -> Calibration:
     low, high = entries["score_low"], entries["score_high"]
     if not low < high:
         raise ArtifactError(
             f"{path}: a scale from {low} to {high}. "
             "Export the preset again: reiqa export --preset PRESET"
         )
-    return HeadContract(
+    return Calibration(
         score_range=(float(low), float(high)),
-        margin=float(entries["margin"]),
-        coverage=float(entries["coverage"]),
-        distance_limit=float(entries["distance_limit"]),
+        percentiles=_numbers(entries["percentiles"]),
+        interval=entries["interval"],
+        expected=(entries["expected_slope"], entries["expected_offset"]),
+        coverage=entries["coverage"],
+        distance_limit=entries["distance_limit"],
     )

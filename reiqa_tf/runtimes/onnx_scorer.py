@@ -70,6 +70,12 @@ class OnnxScorer(ArtifactScorer):
         try:
             self._session = self._begin_kept() if self._keep else self._begin(self._contents())
             entries = _from_json(self._session.get_modelmeta().custom_metadata_map)
+            # Names that are no text are refused here as well.
+            outputs = {tensor.name: tensor.shape for tensor in self._session.get_outputs()}
+            inputs = [
+                (tensor.name, tensor.type, len(tensor.shape))
+                for tensor in self._session.get_inputs()
+            ]
         except ArtifactError:
             raise
         except Exception as error:  # any type: onnxruntime's own derive from Exception alone
@@ -78,10 +84,6 @@ class OnnxScorer(ArtifactScorer):
                 f"({_in_a_line(error)})."
             ) from None
         contract = Contract.read(entries, self.path)
-        outputs = {tensor.name: tensor.shape for tensor in self._session.get_outputs()}
-        inputs = [
-            (tensor.name, tensor.type, len(tensor.shape)) for tensor in self._session.get_inputs()
-        ]
         # Older versions wrote no features beside the scores.
         known = set(contract.outputs) <= set(outputs) <= {*contract.outputs, FEATURES}
         if not known or inputs != [(IMAGES, "tensor(uint8)", 4)]:

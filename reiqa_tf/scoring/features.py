@@ -131,6 +131,39 @@ def compute_native_features(
             yield Outcome(index, features=features)
 
 
+def features_of(
+    compute: ComputeFeatures, pictures: np.ndarray, cache: FeatureCache | None = None
+) -> np.ndarray:
+    """Features of pictures that come from no file.
+
+    Args:
+        compute: what `scorer.compile_features` returned.
+        pictures: uint8 array `(N, H, W, 3)`.
+        cache: an open `FeatureCache`, or None.
+
+    Returns:
+        float32 array `(N, F)`; equal pictures have equal rows, to the last bit.
+    """
+    digests = [
+        photo_digest(repr(picture.shape).encode() + picture.tobytes()) for picture in pictures
+    ]
+    known: dict[str, np.ndarray] = {}
+    if cache is not None:
+        found = {digest: cache.get(digest) for digest in digests}
+        known = {digest: row for digest, row in found.items() if row is not None}
+    new = {
+        digest: picture
+        for digest, picture in zip(digests, pictures, strict=True)
+        if digest not in known
+    }
+    if new:
+        for digest, row in zip(new, compute(np.stack(list(new.values()))), strict=True):
+            known[digest] = row
+            if cache is not None:
+                cache.put(digest, row)
+    return np.stack([known[digest] for digest in digests])
+
+
 def feature_table(
     scorer: FeatureScorer,
     photos: Sequence[PhotoSource],

@@ -6,7 +6,6 @@ import pytest
 from PIL import ExifTags, Image, ImageFilter
 
 from reiqa_tf.albums.album import score_album
-from reiqa_tf.scoring.score import Score
 
 START = datetime.datetime(2026, 7, 1, 12, 0, 0)
 
@@ -40,15 +39,6 @@ def holiday(photos_folder, tmp_path_factory):
     (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff broken")
     (folder / "notes.txt").write_text("sunny")
     return folder
-
-
-@pytest.fixture(scope="session", autouse=True)
-def words():
-    """Words and percentiles also of heads that know none."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Score, "word", "good", raising=False)
-        patch.setattr(Score, "percentile", 61.5, raising=False)
-        yield
 
 
 @pytest.fixture(scope="session")

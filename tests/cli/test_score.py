@@ -1,6 +1,7 @@
 """`reiqa score`: every input, every output, and what happens when things go wrong."""
 
 import csv
+import dataclasses
 import io
 import json
 
@@ -10,7 +11,7 @@ from PIL import Image
 
 from reiqa_tf.image.reading import read_image
 from reiqa_tf.models.scorer import load_preset, save_preset
-from tests.small_models import small_scorer
+from tests.small_models import CALIBRATION, small_scorer
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +80,7 @@ def test_the_table_names_photo_score_interval_and_scale(reiqa, preset, folder):
 
 def test_a_photo_unlike_all_others_is_marked(reiqa, tmp_path, folder):
     scorer = small_scorer()
-    scorer.head.distance_limit = 1e-3
+    scorer.head.calibration = dataclasses.replace(CALIBRATION, distance_limit=-1e3)
     save_preset(scorer, tmp_path / "narrow")
     result = reiqa("score", folder / "0.png", "--preset", tmp_path / "narrow")
     assert "unfamiliar" in result.out

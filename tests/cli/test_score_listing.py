@@ -6,8 +6,6 @@ import re
 import pytest
 from PIL import Image
 
-from reiqa_tf.scoring.score import Score
-
 
 @pytest.fixture(scope="module")
 def preset():
@@ -114,8 +112,7 @@ def test_a_page_takes_the_place_of_the_table_unless_that_is_asked_for(
     assert len(_names(reiqa(*command, "--top", 1, "--format", "jsonl"))) == 1
 
 
-def test_sidecars_get_the_stars_of_the_words(reiqa, preset, alike, monkeypatch):
-    monkeypatch.setattr(Score, "word", "good", raising=False)  # of heads that know no words
+def test_sidecars_get_the_stars_of_the_words(reiqa, preset, alike):
     rows = json.loads(reiqa("score", alike, "--preset", preset, "--format", "json").out)["scores"]
     before = (alike / "a.png").read_bytes()
     other = alike / "c.png.xmp"

@@ -68,10 +68,11 @@ def session(model):
 def test_every_size_agrees_with_keras(scorer, session, photo):
     for i, (height, width) in enumerate(SIZES):
         levels = photo[40 * i :][:height, 50 * i :][None, :, :width]
-        score, distance = session.run(["score", "distance"], {"images": levels})
+        score, spread, distance = session.run(["score", "spread", "distance"], {"images": levels})
         features = scorer.features(levels)
         np.testing.assert_allclose(score, scorer.head(features), atol=1e-4)
-        np.testing.assert_allclose(distance, scorer.head.distance(features), rtol=1e-4)
+        np.testing.assert_allclose(spread, scorer.head.spread(features), rtol=1e-4)
+        np.testing.assert_allclose(distance, scorer.head.distance(features), rtol=1e-4, atol=1e-4)
 
 
 def test_the_features_beside_the_scores_are_those_of_keras(scorer, session, photo):
@@ -97,6 +98,7 @@ def test_names_types_and_open_dimensions_are_the_contract(scorer, session):
     outputs = [(output.name, output.type, output.shape) for output in session.get_outputs()]
     assert outputs == [
         ("score", "tensor(float)", ["N"]),
+        ("spread", "tensor(float)", ["N"]),
         ("distance", "tensor(float)", ["N"]),
         ("features", "tensor(float)", ["N", scorer.feature_count]),
     ]

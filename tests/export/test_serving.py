@@ -16,8 +16,9 @@ def test_the_folded_graph_computes_what_the_scorer_does(photo):
     images = np.stack([photo[:70, :90], photo[100:170, 200:290]])
     received = folded_function(scorer)(images)
     features = scorer.features(images)
-    assert set(received) == set(output_names(scorer)) == {"score", "distance"}
+    assert set(received) == set(output_names(scorer)) == {"score", "spread", "distance"}
     np.testing.assert_allclose(received["score"], scorer(images), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(received["spread"], scorer.head.spread(features), rtol=1e-5)
     np.testing.assert_allclose(received["distance"], scorer.head.distance(features), rtol=1e-5)
 
 
@@ -43,7 +44,11 @@ def test_the_contract_is_flat_json_that_scores_a_photo_without_the_preset(photo)
     assert known["working_size"] == 96
     head = scorer.head
     assert (known["score_low"], known["score_high"]) == head.score_range
-    assert (known["margin"], known["distance_limit"]) == (head.margin, head.distance_limit)
+    calibration = head.calibration
+    assert known["interval"] == calibration.interval
+    assert (known["expected_slope"], known["expected_offset"]) == calibration.expected
+    assert known["distance_limit"] == calibration.distance_limit
+    assert tuple(map(float, known["percentiles"].split())) == calibration.percentiles
     assert known["higher_is_better"] is True
 
 
@@ -51,7 +56,7 @@ def test_the_contract_of_encoders_alone_promises_no_score():
     known = Contract.of(small_scorer(head=None, working_size=None), "small", "0" * 64).entries()
     assert known["outputs"] == "features"
     assert known["feature_count"] > 0
-    assert not {"score_low", "margin", "working_size"} & set(known)
+    assert not {"score_low", "interval", "working_size"} & set(known)
 
 
 def test_the_package_has_no_global_name():

@@ -84,9 +84,11 @@ def test_a_file_of_a_fixed_size_agrees_with_keras(small, fixed, photo, precision
     photos = crops(photo, SIZE, 6)
     difference = by_file(fixed[precision], photos) - by_keras(small, photos)
     assert np.abs(difference).max() <= tolerance
-    expected = np.array([float(small.head.distance(small.features(p[None]))[0]) for p in photos])
-    distances = by_file(fixed[precision], photos, "distance")
-    np.testing.assert_allclose(distances, expected, rtol=10 * tolerance)
+    features = [small.features(p[None]) for p in photos]
+    for name, compute in (("spread", small.head.spread), ("distance", small.head.distance)):
+        expected = np.array([float(compute(row)[0]) for row in features])
+        received = by_file(fixed[precision], photos, name)
+        np.testing.assert_allclose(received, expected, rtol=10 * tolerance, atol=10 * tolerance)
 
 
 def test_a_file_for_any_size_agrees_with_keras_at_every_size(small, any_size, photo):
@@ -103,6 +105,7 @@ def test_the_input_takes_bytes_and_the_outputs_are_floats_in_every_precision(fix
         outputs = run.get_output_details()
         assert {name: output["dtype"] for name, output in outputs.items()} == {
             "score": np.float32,
+            "spread": np.float32,
             "distance": np.float32,
         }
 
@@ -225,7 +228,7 @@ def test_the_metadata_are_those_that_tools_for_tflite_read(small, fixed):
         assert floats(below(unit, 1), 1) == [1.0]  # standard deviation
         assert (floats(below(images, 5), 1), floats(below(images, 5), 0)) == ([0.0], [255.0])
         outputs = {text(output, 0): output for output in tables(graph, 3)}
-        assert set(outputs) == {"score", "distance"}
+        assert set(outputs) == {"score", "spread", "distance"}
         limits = below(outputs["score"], 5)
         assert (floats(limits, 1), floats(limits, 0)) == ([0.0], [1.0])
         # Tools match the metadata of tensors by their place.

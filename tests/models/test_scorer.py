@@ -1,6 +1,7 @@
 """The scorer: features side by side, a linear head, intervals, tiles, Keras's own life cycle."""
 
 import copy
+import json
 import pickle
 
 import keras
@@ -12,7 +13,7 @@ from reiqa_tf.models.encoder import ReIQAEncoder
 from reiqa_tf.models.head import LinearHead
 from reiqa_tf.models.resnet import ResNetBackbone
 from reiqa_tf.models.scorer import TILE_SIDE, MissingHeadError, ReIQAScorer, tiles
-from tests.small_models import small_scorer
+from tests.small_models import CALIBRATION, small_scorer
 
 
 @pytest.fixture(scope="module")
@@ -43,39 +44,33 @@ def test_one_expert_alone_makes_a_scorer(images):
     assert alone(images).shape == (3,)
 
 
-def test_a_judgement_has_an_interval_and_says_when_the_photo_is_unlike_all_others(scorer):
+def test_a_judgement_is_what_the_calibration_makes_of_three_linear_functions(scorer):
     head = scorer.head
-    usual = head.feature_mean.numpy()
-    odd = usual + 2.5 * head.feature_scale.numpy()
-    judged = scorer.judge_features(np.stack([usual, odd]))
-    value = float(usual.astype(float) @ head.kernel.numpy() + head.bias.numpy())
-    assert float(judged[0]) == pytest.approx(value, rel=1e-4)
-    assert judged[0].familiar
-    np.testing.assert_allclose(head.distance(odd[None]), 2.5, rtol=1e-5)
-    assert not judged[1].familiar  # its distance is 2.5, the limit 2.0
+    features = np.random.default_rng(1).normal(size=(3, scorer.feature_count)).astype(np.float32)
+    exact = features.astype(np.float64)
+    scores = exact @ head.kernel.numpy() + head.bias.numpy()
+    spreads = np.exp(exact @ head.spread_kernel.numpy() + head.spread_bias.numpy())
+    distances = exact @ head.distance_kernel.numpy() + head.distance_bias.numpy()
+    np.testing.assert_allclose(head.spread(features), spreads, rtol=1e-4)
+    np.testing.assert_allclose(head.distance(features), distances, rtol=1e-3, atol=1e-5)
+    for received, expected in zip(
+        scorer.judge_features(features),
+        head.calibration.judge(scores, spreads, distances),
+        strict=True,
+    ):
+        assert received == pytest.approx(expected, rel=1e-4, abs=1e-6)
+        assert (received.low, received.high) == pytest.approx((expected.low, expected.high), 1e-3)
+        assert (received.word, received.familiar) == (expected.word, expected.familiar)
 
 
-def test_a_head_may_look_at_some_of_the_features_to_say_how_far_a_photo_is():
-    head = LinearHead((0, 1), margin=0.1, distance_limit=2.0, distance_features=(2, 4))
-    head.build((None, 6))
-    features = np.array([[9, 9, 3, 4, 9, 9]], np.float32)
-    np.testing.assert_allclose(head.distance(features), [np.sqrt((9 + 16) / 2)], rtol=1e-6)
-    again = LinearHead.from_config(head.get_config())
-    assert again.distance_features == (2, 4)
-    with pytest.raises(ValueError, match="0 <= first < end"):
-        LinearHead((0, 1), margin=0.1, distance_limit=2.0, distance_features=(4, 4))
-
-
-@pytest.mark.parametrize(
-    ("value", "low", "high"),
-    [(0.5, 0.4, 0.6), (0.95, 0.85, 1.0), (0.02, 0.0, 0.12), (1.3, 1.0, 1.0), (-0.2, 0.0, 0.0)],
-)
-def test_an_interval_has_the_heads_margin_and_ends_with_the_scale(value, low, high):
-    scorer = small_scorer(head=LinearHead((0, 1), margin=0.1, distance_limit=2))
-    scorer.head.kernel.assign(scorer.head.kernel * 0)
-    scorer.head.bias.assign(value)
-    (score,) = scorer.judge_features(np.zeros((1, scorer.feature_count), np.float32))
-    assert (score, score.low, score.high) == pytest.approx((value, low, high), abs=1e-6)
+def test_a_spread_stays_within_its_limits_and_a_head_is_made_again_with_all_it_knows():
+    head = LinearHead(CALIBRATION, spread_limits=(0.5, 2.0))
+    head.build((None, 1))
+    head.spread_kernel.assign([1.0])
+    spreads = head.spread(np.array([[-1e4], [0], [0.5], [1e4]], np.float32))
+    np.testing.assert_allclose(spreads, [0.5, 1, np.exp(0.5), 2], rtol=1e-6)
+    again = LinearHead.from_config(json.loads(json.dumps(head.get_config())))
+    assert (again.calibration, again.spread_limits) == (CALIBRATION, (0.5, 2.0))
 
 
 def test_a_score_is_a_number_that_survives_copying_and_pickling(scorer):
@@ -83,12 +78,8 @@ def test_a_score_is_a_number_that_survives_copying_and_pickling(scorer):
     assert isinstance(score, float)
     assert score + 1 == float(score) + 1
     for again in (copy.copy(score), pickle.loads(pickle.dumps(score))):
-        assert (again, again.low, again.high, again.familiar) == (
-            score,
-            score.low,
-            score.high,
-            score.familiar,
-        )
+        assert again == score
+        assert vars(again) == vars(score)
     assert repr(score).startswith("Score(")
 
 
@@ -187,11 +178,7 @@ def test_without_a_head_there_are_features_and_an_error_that_says_what_to_do(ima
         (lambda: ReIQAScorer(content=ResNetBackbone((1,), 8)), "content: expected a ReIQAEncoder"),
         (lambda: _scorer_with(working_size=8), "working_size: expected pixels"),
         (lambda: _scorer_with(head="linear"), "head: expected a LinearHead"),
-        (
-            lambda: LinearHead((1, 0), margin=0.1, distance_limit=1),
-            r"low < high\. Received: \(1\.0, 0\.0\)",
-        ),
-        (lambda: LinearHead((0, 1), margin=-1, distance_limit=1), "margin=-1"),
+        (lambda: LinearHead(CALIBRATION, spread_limits=(0, 1)), "0 < low <= high"),
     ],
 )
 def test_wrong_arguments_are_refused_with_what_was_expected(make, message):

@@ -21,7 +21,8 @@ IMAGES = np.full((1, 64, 64, 3), 128, np.uint8)
         *((name, None) for name in CONTRACT if name not in ("producer", "feature_count")),
         ("preset", ""),
         ("outputs", "score"),
-        ("outputs", ["score", "distance"]),
+        ("outputs", "score,distance"),  # of a version without spreads
+        ("outputs", ["score", "spread", "distance"]),
         ("working_size", 31),
         ("working_size", 512.5),
         ("working_size", 10**9),
@@ -32,10 +33,15 @@ IMAGES = np.full((1, 64, 64, 3), 128, np.uint8)
         ("score_high", float("inf")),
         ("score_high", 10**400),
         ("higher_is_better", False),
-        ("margin", -1),
-        ("margin", True),
+        ("interval", -1),
+        ("interval", True),
+        ("expected_slope", None),
+        ("percentiles", "0.1 0.2"),
+        ("percentiles", " ".join(["a"] * 101)),
+        ("percentiles", " ".join(str(-number) for number in range(101))),
+        ("percentiles", " ".join(["inf"] * 101)),
         ("coverage", 1),
-        ("distance_limit", 0),
+        ("distance_limit", float("nan")),
     ],
 )
 def test_a_contract_that_is_incomplete_or_absurd_is_refused_by_name(name, value):

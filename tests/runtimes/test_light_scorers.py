@@ -68,11 +68,12 @@ def test_a_photo_from_a_file_is_brought_to_the_working_size_first(scorer, photos
 
 def test_intervals_end_with_the_scale_and_distant_photos_are_unfamiliar(scorer, photo, monkeypatch):
     outputs = {"score": np.float32([0.02, 0.97, 1.3]), "distance": np.float32([1, 2, 2.1])}
+    outputs["spread"] = np.float32([1, 1, 2])
     monkeypatch.setattr(scorer, "run", lambda _: outputs)
     scores = scorer.judge(photo[None])
     assert [score.familiar for score in scores] == [True, True, False]
     limits = [(score.low, score.high) for score in scores]
-    np.testing.assert_allclose(limits, [(0, 0.12), (0.87, 1), (1, 1)], atol=1e-6)
+    np.testing.assert_allclose(limits, [(0, 0.12), (0.87, 1), (1.1, 1.3)], atol=1e-6)
 
 
 def test_a_scorer_says_what_it_was_made_of(scorer):
@@ -132,14 +133,16 @@ def test_encoders_alone_answer_features_and_say_how_to_get_scores(tmp_path, phot
 
 
 def test_a_file_gives_features_if_they_stand_beside_its_scores(tmp_path, exports, photo):
-    (tmp_path / "model.onnx").write_bytes(tiny_onnx(outputs=("score", "distance", "features")))
+    (tmp_path / "model.onnx").write_bytes(
+        tiny_onnx(outputs=("score", "spread", "distance", "features"))
+    )
     scorer = OnnxScorer(tmp_path / "model.onnx")
     images = np.stack([photo[:64, :80], photo[64:128, :80]])
     features = scorer.compile_features()(images)
     assert (features.dtype, features.shape) == (np.float32, (2, scorer.feature_count))
     np.testing.assert_array_equal(scorer.features(images), features)
     np.testing.assert_array_equal(features[:, 0], scorer.predict(images))
-    assert set(scorer.run(images)) == {"score", "distance"}
+    assert set(scorer.run(images)) == {"score", "spread", "distance"}
     with pytest.raises(ValueError, match="uint8 levels 0 to 255"):
         scorer.features(images / 255)
 

@@ -12,13 +12,16 @@ CONTRACT = {
     "producer": "tests",
     "preset": "tiny",
     "weights_sha256": "0" * 64,
-    "outputs": "score,distance",
+    "outputs": "score,spread,distance",
     "feature_count": 1,
     "working_size": 96,
     "score_low": 0.0,
     "score_high": 1.0,
     "higher_is_better": True,
-    "margin": 0.1,
+    "expected_slope": 1.0,
+    "expected_offset": 0.0,
+    "interval": 0.1,
+    "percentiles": " ".join(str(number / 100) for number in range(101)),
     "coverage": 0.9,
     "distance_limit": 2.0,
 }
@@ -28,8 +31,8 @@ def expected_score(image):
     return image.mean(dtype=np.float64) / 255
 
 
-def tiny_onnx(props=None, outputs=("score", "distance")):
-    """Bytes of an ONNX file: the second output is four times the first, a feature is the first.
+def tiny_onnx(props=None, outputs=("score", "spread", "distance")):
+    """Bytes of an ONNX file: distance is four times the score, spread is 1, a feature the score.
 
     `props` are texts.
     """
@@ -43,16 +46,18 @@ def tiny_onnx(props=None, outputs=("score", "distance")):
         helper.make_node("ReduceMean", ["levels", "axes"], ["mean"], keepdims=0),
         helper.make_node("Mul", ["mean", "level"], ["first"]),
         helper.make_node("Mul", ["first", "four"], ["other"]),
+        helper.make_node("Pow", ["first", "zero"], ["constant"]),
         helper.make_node("Unsqueeze", ["first", "one"], ["column"]),
     ]
     shapes = []
-    for i, name in enumerate(outputs):
-        source = "column" if name == "features" else "other" if i else "first"
+    sources = {"score": "first", "spread": "constant", "distance": "other", "features": "column"}
+    for name in outputs:
+        source = sources.get(name, "other")
         nodes.append(helper.make_node("Identity", [source], [name]))
         shape = ["N", 1] if name == "features" else ["N"]
         shapes.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
     numbers = {"axes": np.array([1, 2, 3]), "level": np.float32(1 / 255), "four": np.float32(4)}
-    numbers["one"] = np.array([1])
+    numbers |= {"zero": np.float32(0), "one": np.array([1])}
     stored = [numpy_helper.from_array(array, name) for name, array in numbers.items()]
     graph = helper.make_graph(nodes, "tiny", [images], shapes, stored)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
@@ -72,7 +77,7 @@ def bare_tflite(height=None, width=None):
     @tf.function(input_signature=[shape])
     def score(images):
         mean = tf.reduce_mean(tf.cast(images, tf.float32), (1, 2, 3)) * (1 / 255)
-        return {"score": mean, "distance": 4.0 * mean}
+        return {"score": mean, "spread": tf.ones_like(mean), "distance": 4.0 * mean}
 
     module.score = score
     converter = tf.lite.TFLiteConverter.from_concrete_functions(

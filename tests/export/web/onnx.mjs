@@ -8,5 +8,6 @@ ort.env.wasm.numThreads = 1;
 const session = await ort.InferenceSession.create(fs.readFileSync(model));
 const levels = new Uint8Array(fs.readFileSync(bytes));
 const images = new ort.Tensor("uint8", levels, [1, Number(height), Number(width), 3]);
-const { score, distance } = await session.run({ images });
-console.log(JSON.stringify({ score: score.data[0], distance: distance.data[0] }));
+const { score, spread, distance } = await session.run({ images });
+const outputs = { score, spread, distance };
+console.log(JSON.stringify(Object.fromEntries(Object.entries(outputs).map(([name, output]) => [name, output.data[0]]))));
