@@ -54,7 +54,7 @@ class SideBySide:
 def fastest_features(preset: PathLike | ReIQAScorer, encoders: ReIQAScorer) -> FeatureScorer:
     """Opens what computes a preset's features fastest: its ONNX file, or else Keras.
 
-    Both give the same features within 1e-5 of their size, so that one cache serves both.
+    Both give the same features within 2e-5 of their length, so that one cache serves both.
 
     Args:
         preset: whose features are asked for: a folder, the name of a shipped preset, or a scorer,

@@ -139,7 +139,8 @@ def load_model(preset: PathLike, dtype: str | None = None) -> Any:
     ) as error:
         raise PresetError(
             f"{folder}: its configuration and weights do not make a scorer of reiqa_tf "
-            f"{__version__} ({_in_a_line(error)})."
+            f"{__version__} ({_in_a_line(error)}). If an older version made it, make it again: "
+            "reiqa fit scores.csv --out NEW"
         ) from error
     for variable in model.variables:
         if not np.isfinite(keras.ops.convert_to_numpy(variable)).all():
