@@ -24,6 +24,7 @@ BACKEND = "tensorflow"
 """The backend of Keras that the models, the training and the exports are written for."""
 
 SAVED_CLASSES = {
+    "AdamWByDepth": "reiqa_tf.training.optimizers",
     "EfficientNetLiteBackbone": "reiqa_tf.models.efficientnet_lite",
     "KeyQueue": "reiqa_tf.pretraining.key_queue",
     "LARS": "reiqa_tf.training.optimizers",

@@ -55,10 +55,10 @@ def test_the_commands_run_one_after_the_other(folder, monkeypatch, tmp_path, cap
         if ">" in words:
             words = words[: words.index(">")]
         arguments = parse(words)
-        # The files of one are not to be had here, exporting the shipped preset takes minutes, and
-        # compiling 26 distortions half of one: tests/convert, tests/export and
-        # tests/cli/test_sensitivity.py have others.
-        if words[1] in ("convert", "export", "verify", "sensitivity"):
+        # The files of one are not to be had here, exporting and tuning the shipped preset take
+        # minutes, and compiling 26 distortions half of one: tests/convert, tests/export,
+        # tests/tuning and tests/cli/test_sensitivity.py have others.
+        if words[1] in ("convert", "export", "verify", "sensitivity", "tune"):
             continue
         assert main(arguments) == 0, words
     capsys.readouterr()

@@ -237,6 +237,7 @@ def _print_results(name: str, document: BenchmarkDocument) -> None:
     for method, (srcc, plcc) in document["published"].get(name, {}).items():
         mapped = f"{plcc:.3f}" if plcc else ""
         rows.append([f"published: {method}", f"{srcc:.3f}", "", "", mapped])
+    rows = [row + [""] * (1 + len(headings) - len(row)) for row in rows]
     about = document["databases"][name]
     terminal.print_table(
         about["title"],

@@ -109,7 +109,7 @@ def _painted(
 
     The problem: a patch may copy what those before it painted. Copying one after the other in a
     loop over the photo takes a tenth of a pair longer. So places are followed back, all at once,
-    from the last patch to the first.
+    beginning with the last patch.
 
     Args:
         copies: what `NonEccentricity.copies` returns, int32 tensors `(P,)`.

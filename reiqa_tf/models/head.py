@@ -19,10 +19,10 @@ from reiqa_tf.typing import Shape, Tensor
 class LinearHead(keras.layers.Layer):
     """A linear regressor that knows its scale, its uncertainty and what photos look like.
 
-    Three linear functions of the features: the score, the logarithm of its spread, and a distance
-    from photos towards what is none. Everything is computed in float32, whatever the policy of the
-    encoders, that of Keras and `dtype`: a score is a sum of thousands of features, and 16 bits
-    would not hold it. Fine-tuning changes the score alone: the other two belong to the features of
+    Three linear functions of the features: the score, the logarithm of its spread, and a distance,
+    which leads from photos towards what is none. Everything is computed in float32, whatever the
+    policy of the encoders, that of Keras and `dtype`: a score is a sum of thousands of features, and
+    16 bits would not hold it. Fine-tuning changes the score alone: the other two belong to the features of
     the encoders that the head was fitted with.
 
     Args:

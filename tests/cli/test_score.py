@@ -53,7 +53,9 @@ def test_csv_and_json_say_the_same(reiqa, preset, folder):
     assert document["score_range"] == [0, 1]
     assert document["higher_is_better"] is True
     for row in document["scores"]:
-        assert 0 <= row["low"] <= row["high"] <= 1
+        assert row["low"] <= row["score"] <= row["high"]
+        assert row["low"] >= min(0, row["score"])
+        assert row["high"] <= max(1, row["score"])
 
 
 @pytest.mark.parametrize(

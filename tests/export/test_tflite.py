@@ -237,7 +237,7 @@ def test_the_metadata_are_those_that_tools_for_tflite_read(small, fixed):
             .Outputs(i)
             .Name()
             .decode()
-            for i in range(2)
+            for i in range(3)
         }
         assert list(outputs) == [names[i] for i in content.Subgraphs(0).OutputsAsNumpy()]
 

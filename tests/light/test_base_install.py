@@ -151,6 +151,7 @@ ASKED = {
     "distort": "photo.jpg --out levels.png",
     "views": "photo.jpg --out views.png",
     "pretrain": "photos --out run",
+    "tune": "scores.csv --out run",
 }
 
 

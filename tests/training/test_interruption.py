@@ -62,7 +62,17 @@ def test_the_second_signal_ends_the_process_within_the_step(number, monkeypatch)
     assert (out, err) == ("", f"{ABORTED}\n")
 
 
-def test_where_python_gets_to_it_the_second_ctrl_c_is_a_keyboard_interrupt(capfd):
+@pytest.fixture
+def ctrl_c_interrupts():
+    """As in a shell's foreground; in its background Ctrl-C is ignored."""
+    former = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, former)
+
+
+def test_where_python_gets_to_it_the_second_ctrl_c_is_a_keyboard_interrupt(
+    ctrl_c_interrupts, capfd
+):
     with pytest.raises(KeyboardInterrupt), noted_signals() as received:  # noqa: PT012
         os.kill(os.getpid(), signal.SIGINT)
         assert received() == signal.SIGINT
