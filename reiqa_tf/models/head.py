@@ -21,9 +21,9 @@ class LinearHead(keras.layers.Layer):
 
     Three linear functions of the features: the score, the logarithm of its spread, and a distance,
     which leads from photos towards what is none. Everything is computed in float32, whatever the
-    policy of the encoders, that of Keras and `dtype`: a score is a sum of thousands of features, and
-    16 bits would not hold it. Fine-tuning changes the score alone: the other two belong to the features of
-    the encoders that the head was fitted with.
+    policy of the encoders, that of Keras and `dtype`: a score is a sum of thousands of features,
+    and 16 bits would not hold it. Fine-tuning changes the score alone: the other two belong to the
+    features of the encoders that the head was fitted with.
 
     Args:
         calibration: what the three numbers mean: a `Calibration`, or the dictionary that
