@@ -4,6 +4,7 @@ Nothing here imports TensorFlow: the tests that need it import it, the others be
 it reads when it starts is set before any of them can.
 """
 
+import importlib.util
 import logging
 import os
 import pathlib
@@ -17,6 +18,19 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # the same numbers on every
 logging.getLogger("tensorflow").setLevel("ERROR")  # as the commands do: hints on tracing are noise
 
 PHOTOS = pathlib.Path(__file__).parent / "photos"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _few_strange_pictures():
+    """Heads of tests learn from four pictures of a kind: twelve would cost a fit ten seconds."""
+    if importlib.util.find_spec("scipy") is None:  # scoring alone is installed: nothing is fitted
+        yield
+        return
+    from reiqa_tf.fitting import strange_pictures
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(strange_pictures, "PER_KIND", 4)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -323,7 +323,7 @@ def strange_features(
     scorer: FeatureScorer,
     photos: Sequence[PathLike],
     kinds: Sequence[str] = KINDS,
-    count: int = PER_KIND,
+    count: int | None = None,
     cache: FeatureCache | None = None,
     progress: Progress = silent,
 ) -> np.ndarray:
@@ -333,7 +333,7 @@ def strange_features(
         scorer: a built `ReIQAScorer`.
         photos: paths of photos, of which the damaged pictures are made; at least one.
         kinds: names of `KINDS`.
-        count: pictures of each kind.
+        count: pictures of each kind; None: `PER_KIND`.
         cache: an open `FeatureCache`, or None.
         progress: shows how far the work is.
 
@@ -341,6 +341,7 @@ def strange_features(
         float32 array `(M, feature_count)`, the pictures of one kind after those of another.
     """
     compute = scorer.compile_features()
+    count = PER_KIND if count is None else count
     made = (picture for kind in kinds for picture in strange_pictures(kind, count, photos))
     rows = [
         features_of(compute, read_image(picture, fit=scorer.working_size)[None], cache)
