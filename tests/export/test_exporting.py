@@ -580,7 +580,9 @@ def test_encoders_alone_are_compared_by_their_features(tmp_path, capsys):
     manifest = read_manifest(tmp_path / "out")
     for entry in manifest["artifacts"].values():
         assert entry["contract"]["outputs"] == "features"
-        assert 0 < entry["difference"]["worst"] < 1e-4
+        # A SavedModel is of the very graph that the compiled reference is.
+        assert (entry["format"] != "saved_model") <= (entry["difference"]["worst"] > 0)
+        assert entry["difference"]["worst"] < 1e-4
         assert entry["srcc"] is None
     assert run("verify", tmp_path / "out", "--preset", tmp_path / "bare") == 0
     assert run("verify", tmp_path / "out") == 1
