@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import sys
 from typing import TYPE_CHECKING
 
-from reiqa_tf.cli import terminal
+from reiqa_tf.cli import terminal, training_flags
 from reiqa_tf.cli.startup import start_tensorflow
 from reiqa_tf.extras import require_extra
 
 if TYPE_CHECKING:
-    import tensorflow as tf
-
     from reiqa_tf.pretraining.pretrain import Pretrained
 
 _EXAMPLES = """\
@@ -47,20 +44,7 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
     )
     parser.add_argument("photos", metavar="PHOTOS", help="the photos to learn from")
     parser.add_argument("--out", required=True, metavar="RUN", help="folder of the run")
-    parser.add_argument(
-        "--config",
-        default=DEFAULT,
-        metavar="NAME",
-        help=f"a shipped configuration ({', '.join(shipped_configs())}) or a Python file of "
-        "yours (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="change a number of the configuration, such as optimizer.rate=0.3; may be repeated",
-    )
+    training_flags.add_config_flags(parser, shipped_configs(), DEFAULT, "optimizer.rate=0.3")
     parser.add_argument(
         "--probe",
         metavar="scores.csv",
@@ -87,34 +71,27 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
     parser.add_argument(
         "--cache", metavar="FOLDER", help="keep decoded photos there, 3 bytes a pixel"
     )
-    parser.add_argument(
-        "--replicas",
-        type=int,
-        metavar="N",
-        help="GPUs of this machine to use, or parts of its CPU (default: all GPUs, or the CPU)",
-    )
+    training_flags.add_replicas_flag(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Trains, prints what came of it, and returns the exit code."""
     from absl import logging
 
-    from reiqa_tf.cli.main import INTERRUPTED
     from reiqa_tf.data.photos import find_photos
     from reiqa_tf.data.scored_photos import read_scored_photos
     from reiqa_tf.pretraining.config import load_config, override
     from reiqa_tf.pretraining.training_photos import training_photos
 
-    config = load_config(arguments.config)  # here, so that an error is told before all else starts
-    for setting in arguments.set:
-        config = override(config, setting)
+    # Here, so that an error is told before all else starts.
+    config = training_flags.config_of(arguments, load_config, override)
 
     photos = training_photos(arguments.photos)
     probe = None if arguments.probe is None else read_scored_photos(arguments.probe)
     retrieval = None if arguments.retrieval is None else find_photos(arguments.retrieval)
     if arguments.tensorboard:
         require_extra("tensorboard", "--tensorboard")
-    strategy = start_tensorflow(lambda: _strategy(arguments.replicas))
+    strategy = start_tensorflow(lambda: training_flags.strategy_of(arguments))
     # With several replicas TensorFlow tells of every collective operation that it traces.
     logging.set_verbosity(logging.WARNING)
     from reiqa_tf.cli.training_progress import TrainingProgress
@@ -133,24 +110,7 @@ def run(arguments: argparse.Namespace) -> int:
             strategy=strategy,
             display=display,
         )
-    if result.writes:
-        terminal.report_failures(list(result.skipped.values()), result.photos)
-    if result.interrupted:
-        print(
-            f"reiqa: stopped after step {result.step} of {result.steps}, which is saved in "
-            f"{result.folder}; the same command goes on",
-            file=sys.stderr,
-        )
-        return INTERRUPTED
-    if result.writes:
-        _print_summary(result)
-    return 0
-
-
-def _strategy(replicas: int | None) -> tf.distribute.Strategy:
-    from reiqa_tf.training.strategy import make_strategy
-
-    return make_strategy(replicas)
+    return training_flags.report(result, lambda: _print_summary(result))
 
 
 def _print_summary(result: Pretrained) -> None:

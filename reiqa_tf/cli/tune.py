@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import sys
 from typing import TYPE_CHECKING
 
-from reiqa_tf.cli import cache_flags, terminal
+from reiqa_tf.cli import cache_flags, terminal, training_flags
 from reiqa_tf.cli.startup import start_tensorflow
 from reiqa_tf.extras import require_extra
 from reiqa_tf.presets import DEFAULT as DEFAULT_PRESET
 
 if TYPE_CHECKING:
-    import tensorflow as tf
-
     from reiqa_tf.tuning.tune import Tuned
 
 _EXAMPLES = """\
@@ -57,20 +54,7 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
         metavar="NAME",
         help="whose encoders are tuned: a folder or a shipped preset (default: %(default)s)",
     )
-    parser.add_argument(
-        "--config",
-        default=DEFAULT,
-        metavar="NAME",
-        help=f"a shipped configuration ({', '.join(shipped_configs())}) or a Python file of "
-        "yours (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="change a number of the configuration, such as optimizer.rate=1e-4; may be repeated",
-    )
+    training_flags.add_config_flags(parser, shipped_configs(), DEFAULT, "optimizer.rate=1e-4")
     parser.add_argument(
         "--pairs", metavar="pairs.csv", help="pairs of photos that people compared: better,worse"
     )
@@ -89,12 +73,7 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
         action="store_true",
         help="also write RUN/tensorboard: curves (pip install 'reiqa_tf[tensorboard]')",
     )
-    parser.add_argument(
-        "--replicas",
-        type=int,
-        metavar="N",
-        help="GPUs of this machine to use, or parts of its CPU (default: all GPUs, or the CPU)",
-    )
+    training_flags.add_replicas_flag(parser)
     cache_flags.add_cache_flags(parser)
 
 
@@ -102,15 +81,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Tunes, prints what came of it, and returns the exit code."""
     from absl import logging
 
-    from reiqa_tf.cli.main import INTERRUPTED
     from reiqa_tf.data.scored_photos import read_scored_photos
     from reiqa_tf.presets.folders import preset_folder
     from reiqa_tf.tuning.config import load_config, override
     from reiqa_tf.tuning.pairs import read_pairs
 
-    config = load_config(arguments.config)  # here, so that an error is told before all else starts
-    for setting in arguments.set:
-        config = override(config, setting)
+    # Here, so that an error is told before all else starts.
+    config = training_flags.config_of(arguments, load_config, override)
     limits = None if arguments.range is None else tuple(arguments.range)
     scored = read_scored_photos(arguments.scores, limits, arguments.lower_is_better)
     preset_folder(arguments.preset)
@@ -118,7 +95,7 @@ def run(arguments: argparse.Namespace) -> int:
         read_pairs(arguments.pairs)
     if arguments.tensorboard:
         require_extra("tensorboard", "--tensorboard")
-    strategy = start_tensorflow(lambda: _strategy(arguments.replicas))
+    strategy = start_tensorflow(lambda: training_flags.strategy_of(arguments))
     logging.set_verbosity(logging.WARNING)
     from reiqa_tf.cli.training_progress import TrainingProgress
     from reiqa_tf.tuning.tune import tune
@@ -136,24 +113,7 @@ def run(arguments: argparse.Namespace) -> int:
             display=display,
             progress=terminal.show_progress,
         )
-    if result.writes:
-        terminal.report_failures(list(result.skipped.values()), result.photos)
-    if result.interrupted:
-        print(
-            f"reiqa: stopped after step {result.step} of {result.steps}, which is saved in "
-            f"{result.folder}; the same command goes on",
-            file=sys.stderr,
-        )
-        return INTERRUPTED
-    if result.writes:
-        _print_summary(result)
-    return 0
-
-
-def _strategy(replicas: int | None) -> tf.distribute.Strategy:
-    from reiqa_tf.training.strategy import make_strategy
-
-    return make_strategy(replicas)
+    return training_flags.report(result, lambda: _print_summary(result))
 
 
 def _print_summary(result: Tuned) -> None:

@@ -10,6 +10,7 @@ from reiqa_tf.data.scored_photos import ScoredPhotos
 from reiqa_tf.errors import ReiqaError
 from reiqa_tf.fitting.calibration import HeldOut, Linear, calibrated_head, fit_distance
 from reiqa_tf.fitting.regression import Regression, Steps
+from reiqa_tf.models.head import LinearHead
 from reiqa_tf.models.scorer import ReIQAScorer
 
 FEWEST_ROWS = 20
@@ -114,21 +115,34 @@ def fit_head(
         scored.score_range,
         known_distance(scorer, features, strange),
     )
-    fitted = ReIQAScorer(
-        content=scorer.content,
-        quality=scorer.quality,
-        head=head,
-        working_size=scorer.working_size,
-    )
-    fitted.build((None, None, None, 3))
     slope, offset = head.calibration.expected
     return FittedHead(
-        fitted,
+        with_head(scorer, head),
         (regressor.held_out_ - offset) / slope,
         regressor.strength_,
         regressor.at_edge_,
         regressor.around_prior_,
     )
+
+
+def with_head(scorer: ReIQAScorer, head: LinearHead) -> ReIQAScorer:
+    """A scorer of the same encoders with another head.
+
+    Args:
+        scorer: a built `ReIQAScorer`.
+        head: a built `LinearHead` for its features.
+
+    Returns:
+        built `ReIQAScorer`, which shares the encoders.
+    """
+    made = ReIQAScorer(
+        content=scorer.content,
+        quality=scorer.quality,
+        head=head,
+        working_size=scorer.working_size,
+    )
+    made.build((None, None, None, 3))
+    return made
 
 
 def known_distance(scorer: ReIQAScorer, features: np.ndarray, strange: np.ndarray | None) -> Linear:

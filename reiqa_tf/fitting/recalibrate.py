@@ -6,7 +6,7 @@ import numpy as np
 
 from reiqa_tf.data.scored_photos import ScoredPhotos, read_scored_photos
 from reiqa_tf.fitting.calibration import HeldOut, Linear, calibrated_head
-from reiqa_tf.fitting.fit_head import FEWEST_ROWS, FitError, known_distance
+from reiqa_tf.fitting.fit_head import FEWEST_ROWS, FitError, known_distance, with_head
 from reiqa_tf.fitting.scored_features import scored_features
 from reiqa_tf.fitting.strange_pictures import strange_features
 from reiqa_tf.models.scorer import ReIQAScorer
@@ -95,11 +95,4 @@ def recalibrated(
         scored.score_range,
         known_distance(scorer, features, strange),
     )
-    fitted = ReIQAScorer(
-        content=scorer.content,
-        quality=scorer.quality,
-        head=head,
-        working_size=scorer.working_size,
-    )
-    fitted.build((None, None, None, 3))
-    return fitted
+    return with_head(scorer, head)
