@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from reiqa_tf.distortions.bank import LEVELS, distort
+from reiqa_tf.fitting.faults import FAULTS
 from reiqa_tf.fitting.ladders import ordered_names
 from reiqa_tf.image.reading import ImageError, read_image
 from reiqa_tf.image.scaling import to_levels
@@ -22,6 +23,9 @@ from reiqa_tf.typing import Tensor
 
 SMALLEST_SIDE = 32
 """Smallest side in pixels of a photo that is tuned on: what a distortion needs."""
+
+FAULT_SHARE = 0.4
+"""Share of the ladders that are of `FAULTS`; the others are of the bank. Ours."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -56,7 +60,11 @@ class TuningBatches:
         batch_size: scored photos in a step, of all workers together.
         crop: largest side of a crop in pixels.
         fit: as in `read_image`: photos are brought into this square; None leaves them.
-        ladders: the first photos of a step that are also shown at all levels of a distortion.
+        ladders: number of photos of a step that are also shown distorted: every
+            (batch_size / ladders)-th one.
+        ladder_levels: how many of the five levels of a distortion are shown of such a photo.
+        rotates: whether crops are also turned: those that are square by 0, 90, 180 or 270 degrees,
+            others by 0 or 180.
         pair_paths: M pairs of paths, the better photo first.
         pair_sizes: integers `(M, 2)`, height and width that both photos of a pair have.
         pairs: number of pairs in a step.
@@ -74,6 +82,8 @@ class TuningBatches:
     crop: int
     fit: int | None = None
     ladders: int = 0
+    ladder_levels: int = 2
+    rotates: bool = True
     pair_paths: Sequence[tuple[str, str]] = ()
     pair_sizes: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros((0, 2), int))
     pairs: int = 0
@@ -119,8 +129,9 @@ class TuningBatches:
 
         Returns:
             `tf.data.Dataset` of dictionaries: `image` uint8 `(B, h, w, 3)`, `score` and `weight`
-            float32 `(B,)`; `ladder` uint8 `(L, 6, h, w, 3)`, best first, and `ladder_weight`;
-            `pair` uint8 `(P, 2, h, w, 3)`, the better first, and `pair_weight`; `row` int64 `(B,)`.
+            float32 `(B,)`; `ladder` uint8 `(L, levels, h, w, 3)`, the mildest level first, and
+            `ladder_weight`; `pair` uint8 `(P, 2, h, w, 3)`, the better first, and `pair_weight`;
+            `row` int64 `(B,)`.
         """
 
         def steps() -> Iterator[int]:
@@ -147,48 +158,78 @@ class TuningBatches:
 
     def _batch(self, step: Tensor) -> dict[str, Tensor]:
         share = self.batch_size // self.workers
+        ladders = self.ladders // self.workers
         pairs = (self.pairs if len(self.pair_paths) else 0) // self.workers
-        image, score, weight, pair, pair_weight, row = tf.numpy_function(
+        image, score, weight, pair, pair_weight, row, kind, level, faulty = tf.numpy_function(
             self._crops,
             [step],
-            [tf.uint8, tf.float32, tf.float32, tf.uint8, tf.float32, tf.int64],
+            [
+                *(tf.uint8, tf.float32, tf.float32, tf.uint8, tf.float32, tf.int64),
+                *(tf.int32, tf.int32, tf.uint8),
+            ],
         )
         image = tf.ensure_shape(image, (share, None, None, 3))
-        ladders = self.ladders // self.workers
-        size = tf.shape(image)
-        if ladders:
-            ladder = tf.stack([self._ladder(image[i], step, i) for i in range(ladders)])
-        else:
-            ladder = tf.zeros((0, 1 + LEVELS, size[1], size[2], 3), tf.uint8)
+        faulty = tf.ensure_shape(faulty, (ladders, self.ladder_levels, None, None, 3))
+        chosen = range(0, share, share // ladders) if ladders else ()
+        shown = [
+            self._ladder(image[place], kind[i], level[i], faulty[i], step, place)
+            for i, place in enumerate(chosen)
+        ]
         return {
             "image": image,
             "score": tf.ensure_shape(score, (share,)),
             "weight": tf.ensure_shape(weight, (share,)),
-            "ladder": ladder,
-            "ladder_weight": weight[:ladders],
+            "ladder": tf.stack(shown) if ladders else faulty,
+            "ladder_weight": tf.gather(weight, list(chosen)) if ladders else weight[:0],
             "pair": tf.ensure_shape(pair, (pairs, 2, None, None, 3)),
             "pair_weight": tf.ensure_shape(pair_weight, (pairs,)),
             "row": tf.ensure_shape(row, (share,)),
         }
 
-    def _ladder(self, image: Tensor, step: Tensor, place: int) -> Tensor:
-        """A crop and its levels, uint8 `(6, h, w, 3)`."""
+    def _ladder(
+        self, image: Tensor, kind: Tensor, levels: Tensor, faulty: Tensor, step: Tensor, place: int
+    ) -> Tensor:
+        """Levels of a crop, uint8 `(levels, h, w, 3)`; `faulty` where they are made already."""
         seed = tf.random.fold_in(
             tf.random.fold_in(tf.constant([self.seed, 2]), tf.cast(step % 2**31, tf.int32)),
             self.worker * self.batch_size + place,
         )
-        names = ordered_names()
-        which = tf.random.stateless_uniform((), seed, maxval=len(names), dtype=tf.int32)
 
-        def levels(name: str) -> Tensor:
+        def distorted(name: str) -> Tensor:
             return tf.map_fn(
                 lambda level: to_levels(distort(image, name, level, seed)),
-                tf.range(LEVELS),
+                levels,
                 fn_output_signature=tf.TensorSpec((None, None, 3), tf.uint8),
             )
 
-        distorted = tf.switch_case(which, [functools.partial(levels, name) for name in names])
-        return tf.concat([image[None], distorted], 0)
+        branches = [functools.partial(distorted, name) for name in ordered_names()]
+        return tf.switch_case(kind, [*branches, lambda: faulty])
+
+    def _faulty(
+        self, crops: np.ndarray, generator: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What is shown of the ladders of this worker.
+
+        Returns:
+            the kind of each ladder, a place in `ordered_names` or their number for a fault; its
+            rising levels from 0 to 4; and its pictures, grey where they are yet to be made.
+        """
+        names, ladders = ordered_names(), self.ladders // self.workers
+        kinds = generator.integers(len(names), size=ladders)
+        kinds[generator.random(ladders) < FAULT_SHARE] = len(names)
+        levels = [
+            np.sort(generator.choice(LEVELS, self.ladder_levels, replace=False))
+            for _ in range(ladders)
+        ]
+        pictures = np.full((ladders, self.ladder_levels, *crops.shape[1:]), 127, np.uint8)
+        for i in np.flatnonzero(kinds == len(names)):
+            fault = list(FAULTS.values())[generator.integers(len(FAULTS))]
+            seed = int(generator.integers(2**32))
+            crop = crops[i * (len(crops) // ladders)]
+            for j, level in enumerate(levels[i]):
+                pictures[i, j] = fault(crop, int(level), np.random.default_rng(seed))
+        levels_shown = np.array(levels, np.int32).reshape(ladders, self.ladder_levels)
+        return kinds.astype(np.int32), levels_shown, pictures
 
     def _crops(self, step: np.ndarray) -> tuple[np.ndarray, ...]:
         """Reads and crops this worker's photos of a step."""
@@ -207,18 +248,20 @@ class TuningBatches:
         grey = np.full((drawn.height, drawn.width, 3), 127, np.uint8)
         whole = [[half is not None for half in pair] for pair in halves]
         pictures = [[grey if half is None else half for half in pair] for pair in halves]
+        shown = np.stack([grey if crop is None else crop for crop in cuts])
         return (
-            np.stack([grey if crop is None else crop for crop in cuts]),
+            shown,
             self.scores[rows].astype(np.float32),
             np.array([crop is not None for crop in cuts], np.float32),
             np.array(pictures, np.uint8).reshape(-1, 2, *grey.shape),
             np.array([all(pair) for pair in whole], np.float32),
             rows.astype(np.int64),
+            *self._faulty(shown, generator),
         )
 
     def _crop(self, path: str, drawn: Drawn, generator: np.random.Generator) -> np.ndarray | None:
-        """A crop, perhaps mirrored, or None for a photo that cannot be read any more."""
-        y, x, flip = generator.random(3)
+        """A crop, perhaps mirrored and turned, or None for a photo that cannot be read any more."""
+        y, x, flip, turn = generator.random(4)
         try:
             photo = read_image(path, self.fit)
         except ImageError:
@@ -228,6 +271,9 @@ class TuningBatches:
             return None
         top, left = int(y * (spare[0] + 1)), int(x * (spare[1] + 1))
         crop = photo[top : top + drawn.height, left : left + drawn.width]
+        if self.rotates:
+            quarters = int(4 * turn) if drawn.height == drawn.width else 2 * int(2 * turn)
+            crop = np.rot90(crop, quarters)
         return crop[:, ::-1] if flip < 0.5 else crop
 
 

@@ -5,6 +5,7 @@ All that such a module needs can be imported from here. Nothing here needs Tenso
 
 import dataclasses
 
+from reiqa_tf.fitting.faults import LEVELS
 from reiqa_tf.training.config_files import load_config_of
 from reiqa_tf.training.recipes import AdamW, Checkpoints, Lars, OptimizerRecipe, Schedule, Sgd
 from reiqa_tf.training.settings import ConfigError, override
@@ -54,8 +55,12 @@ class TuneConfig:
         fits: whether photos are first brought into the scorer's working size, as they are when
             they are scored; False crops them at native resolution.
         losses: `LossWeights`.
-        ladders: photos of each step that are also shown at the five levels of a distortion. It
-            costs six more pictures a ladder.
+        ladders: photos of each step that are also shown distorted, by one of the bank's ordered
+            distortions or by one of `reiqa_tf.fitting.faults`; a divisor of `batch_size`, or 0.
+        ladder_levels: how many of the five levels of the distortion are shown, each a further
+            picture.
+        rotates: whether crops are also turned by 90, 180 and 270 degrees. It makes scores depend
+            less on how a photo is held; False is for photos whose quality does.
         pairs: pairs of photos in each step, where there is a list of pairs.
         rate_by_depth: factor on the learning rate for each stage further from the head.
         freezes_normalization: whether batch normalisation keeps its statistics.
@@ -79,6 +84,8 @@ class TuneConfig:
     fits: bool = True
     losses: LossWeights = LossWeights()
     ladders: int = 0
+    ladder_levels: int = 2
+    rotates: bool = True
     pairs: int = 4
     rate_by_depth: float = 1.0
     freezes_normalization: bool = True
@@ -105,9 +112,14 @@ class TuneConfig:
                 raise ConfigError(
                     f"{name}: expected {least} or more. Received: {getattr(self, name)}"
                 )
-        if self.ladders > self.batch_size:
+        if self.ladders and self.batch_size % self.ladders:
             raise ConfigError(
-                f"ladders: expected at most batch_size, {self.batch_size}. Received: {self.ladders}"
+                f"ladders: expected 0 or a divisor of batch_size, {self.batch_size}. "
+                f"Received: {self.ladders}"
+            )
+        if not 1 <= self.ladder_levels <= LEVELS:
+            raise ConfigError(
+                f"ladder_levels: expected 1 to {LEVELS}. Received: {self.ladder_levels}"
             )
         if not (0 < self.rate_by_depth <= 1 and 0 <= self.averaging < 1 and 0 < self.held_out < 1):
             raise ConfigError(

@@ -11,7 +11,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from reiqa_tf.distortions.bank import LEVELS
 from reiqa_tf.models.normalization import batch_normalizations
 from reiqa_tf.models.scorer import ReIQAScorer
 from reiqa_tf.training import replicas
@@ -123,7 +122,9 @@ class TuningStep:
         predicted = (scores - self.center) / self.scale
         own, ladders, pairs = tf.split(predicted, [tf.shape(part)[0] for part in pictures])
         wanted = (batch["score"] - self.center) / self.scale
-        ladders = tf.reshape(ladders, (-1, 1 + LEVELS))
+        undistorted = own[:: self.config.batch_size // max(1, self.config.ladders)]
+        ladders = tf.reshape(ladders, (-1, self.config.ladder_levels))
+        ladders = tf.concat([undistorted[: tf.shape(ladders)[0], None], ladders], 1)
         pairs = tf.reshape(pairs, (-1, 2))
         parts = [
             losses.huber(own, wanted, batch["weight"]),
@@ -131,7 +132,13 @@ class TuningStep:
             losses.rank(
                 tf.concat([tf.reshape(ladders[:, :-1], [-1]), pairs[:, 0]], 0),
                 tf.concat([tf.reshape(ladders[:, 1:], [-1]), pairs[:, 1]], 0),
-                tf.concat([tf.repeat(batch["ladder_weight"], LEVELS), batch["pair_weight"]], 0),
+                tf.concat(
+                    [
+                        tf.repeat(batch["ladder_weight"], self.config.ladder_levels),
+                        batch["pair_weight"],
+                    ],
+                    0,
+                ),
             ),
         ]
         weights = self.config.losses
@@ -179,7 +186,7 @@ class TuneObjective:
     def count_of_step(self) -> int:
         """Pictures of a step, on all replicas together."""
         pairs = self.batches.pairs if len(self.batches.pair_paths) else 0
-        return self.config.batch_size + (1 + LEVELS) * self.config.ladders + 2 * pairs
+        return self.config.batch_size + self.config.ladder_levels * self.config.ladders + 2 * pairs
 
     def check(self, replicas: int) -> None:
         """Raises a `TrainingError` if there is no whole batch, or it cannot be shared."""

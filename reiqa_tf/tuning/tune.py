@@ -295,6 +295,8 @@ def _batches(
         config.crop,
         fit=fit_to,
         ladders=config.ladders,
+        ladder_levels=config.ladder_levels,
+        rotates=config.rotates,
         pair_paths=compared,
         pair_sizes=pair_sizes.reshape(-1, 2, 2).min(axis=1),
         pairs=config.pairs,

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from reiqa_tf.fitting.ladders import ordered_names
 from reiqa_tf.tuning.batches import TuningBatches
 
 SIZES = [(40, 60)] * 7 + [(60, 40)] * 6 + [(50, 50)] * 3
@@ -34,6 +35,19 @@ def batches(tmp_path_factory):
     )
 
 
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Four crops of real photos that have little in common."""
+    folder = tmp_path_factory.mktemp("crops")
+    paths = []
+    for i, name in enumerate(("kodim05", "kodim19", "kodim23", "kodim05")):
+        picture = Image.open(f"tests/photos/{name}.png").convert("RGB")
+        left = 100 + 150 * (i // 3)
+        picture.crop((left, 200, left + 96, 296)).save(folder / f"{i}.png")
+        paths.append(str(folder / f"{i}.png"))
+    return paths
+
+
 def test_an_epoch_shows_every_photo_once(batches):
     for epoch in range(2):
         steps = range(epoch * 4, epoch * 4 + 4)
@@ -52,7 +66,7 @@ def test_photos_of_one_size_are_put_together(batches):
 
 
 def test_crops_are_pixels_of_the_photo_in_their_order_or_mirrored(batches):
-    batch = next(iter(batches.dataset(0)))
+    batch = next(iter(dataclasses.replace(batches, rotates=False).dataset(0)))
     assert batch["image"].shape[0] == 4
     assert max(batch["image"].shape[1:3]) <= 44
     for row, score, crop in zip(
@@ -63,6 +77,42 @@ def test_crops_are_pixels_of_the_photo_in_their_order_or_mirrored(batches):
         assert (np.diff(crop[..., 1].astype(int), axis=0) == 3).all()
         across = np.diff(crop[..., 2].astype(int), axis=1)
         assert (across == 3).all() or (across == -3).all()
+
+
+def test_crops_are_also_turned_every_way_that_their_shape_allows(batches):
+    square = dataclasses.replace(
+        batches, paths=batches.paths[:1], scores=np.zeros(1), sizes=np.array([(40, 40)]),
+        batch_size=1, crop=40, pair_paths=(),
+    )  # fmt: skip
+    seen = set()
+    for batch in square.dataset(0).take(60):
+        green, blue = batch["image"].numpy()[0, ..., 1:].astype(int).transpose(2, 0, 1)
+        seen.add((*np.unique(np.diff(green, axis=0)), *np.unique(np.diff(blue, axis=0))))
+    assert seen == {(3, 0), (-3, 0), (0, 3), (0, -3)}
+    wide = dataclasses.replace(square, sizes=np.array([(30, 60)]), crop=60)
+    for batch in wide.dataset(0).take(20):
+        assert batch["image"].shape == (1, 30, 60, 3)
+        green = batch["image"].numpy()[0, ..., 1].astype(int)
+        assert set(np.unique(np.diff(green, axis=0))) <= {3, -3}
+
+
+def test_ladders_are_distorted_more_and_more_and_belong_to_evenly_spaced_photos(batches, photos):
+    shown = dataclasses.replace(
+        batches, paths=photos, scores=np.zeros(4), sizes=np.full((4, 2), 96), batch_size=4,
+        crop=96, ladders=2, ladder_levels=5, pair_paths=(), rotates=False,
+    )  # fmt: skip
+    kinds = set()
+    for step, batch in enumerate(shown.dataset(0).take(12)):
+        assert batch["ladder"].shape == (2, 5, 96, 96, 3)
+        kinds |= {int(kind) for kind in shown._crops(np.int64(step))[6]}
+        crops = batch["image"].numpy()[[0, 2]].astype(float)
+        levels = batch["ladder"].numpy().astype(float)
+        changes = np.abs(levels - crops[:, None]).mean((2, 3, 4))
+        assert (changes[:, -1] > changes[:, 0]).all()
+        others = np.abs(levels - crops[::-1][:, None]).mean((2, 3, 4))
+        assert (changes[:, 0] < others[:, 0]).all()
+    assert len(ordered_names()) in kinds
+    assert len(kinds) > 3
 
 
 def test_the_better_photo_of_a_pair_is_the_first(batches):
