@@ -8,6 +8,8 @@ from PIL import ExifTags
 
 from reiqa_tf.image.formats import format_of
 
+_PNG_EXIF = (b"eXIf", b"Raw profile type")  # what EXIF data stand under in a PNG
+
 
 def capture_time(contents: bytes) -> datetime.datetime | None:
     """Reads when a photo was taken, to the fraction of a second where the camera says it.
@@ -29,7 +31,8 @@ def capture_time(contents: bytes) -> datetime.datetime | None:
     ```
     """
     row = format_of(contents)
-    if row is None:
+    # Pillow would decode a PNG whole, to look for EXIF data behind its pixels.
+    if row is None or (row.name == "PNG" and not any(map(contents.__contains__, _PNG_EXIF))):
         return None
     try:
         with row.open_with_metadata(contents) as picture:

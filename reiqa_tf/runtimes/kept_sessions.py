@@ -21,7 +21,8 @@ WORTH_KEEPING = 1_000_000
 """Bytes of a file from which on a session is worth keeping: a smaller one is opened in no time."""
 
 _MOST = 4  # sessions that are kept; the oldest goes
-_CHECK_BYTES = 4  # CRC-32 at the end of a file, against damage
+
+_BLOCK = 2**18  # bytes that are checked at a time, which fit into the processor's cache
 
 
 def open_kept(name: str, read: Callable[[], bytes], open_session: Callable[..., Any]) -> Any:
@@ -33,7 +34,7 @@ def open_kept(name: str, read: Callable[[], bytes], open_session: Callable[..., 
         name: names the file's contents and the version of onnxruntime.
         read: function that returns the bytes of the file, checked.
         open_session: function from such bytes to a session. With `optimized_path` it also writes
-            the prepared graph there; with `is_prepared` it takes the bytes for one.
+            the prepared graph there; with `is_prepared` it takes the path of one.
 
     Returns:
         the session.
@@ -44,34 +45,44 @@ def open_kept(name: str, read: Callable[[], bytes], open_session: Callable[..., 
     processor = _processor()
     if processor is None:
         return open_session(read())
-    path = _folder() / f"{name}-{processor}.onnx"
-    graph = _whole(path)
-    if graph is not None:
+    folder, name = _folder(), f"{name}-{processor}"
+    for kept in folder.glob(f"{name}-*.onnx"):
         # Any error: onnxruntime's own derive from Exception alone. The file itself is still there.
         with contextlib.suppress(Exception):
-            return open_session(graph, is_prepared=True)
-    from reiqa_tf.files import written_whole
-
+            if kept.stem == f"{name}-{_checksum(kept)}":
+                # By its path: bytes would be copied twice on their way.
+                return open_session(os.fspath(kept), is_prepared=True)
+        with contextlib.suppress(OSError):
+            kept.unlink()
     contents = read()
     # A full disk, say; what is wrong with the file itself is raised below.
     with contextlib.suppress(Exception):
-        with written_whole(path) as scratch:
-            session = open_session(contents, optimized_path=scratch)
-            graph = scratch.read_bytes()
-            scratch.write_bytes(graph + zlib.crc32(graph).to_bytes(_CHECK_BYTES, "big"))
-        _drop_oldest(path.parent)
-        return session
+        return _open_and_keep(folder, name, contents, open_session)
     return open_session(contents)
 
 
-def _whole(path: pathlib.Path) -> bytes | None:
-    """The graph in a file; None if there is none, or a damaged one."""
-    try:
-        stored = path.read_bytes()
-    except OSError:
-        return None
-    graph, check = stored[:-_CHECK_BYTES], stored[-_CHECK_BYTES:]
-    return graph if zlib.crc32(graph).to_bytes(_CHECK_BYTES, "big") == check else None
+def _open_and_keep(
+    folder: pathlib.Path, name: str, contents: bytes, open_session: Callable[..., Any]
+) -> Any:
+    """A session of a file's bytes, whose prepared graph is kept under its name and checksum."""
+    import tempfile
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".") as scratch:
+        written = pathlib.Path(scratch) / "session.onnx"
+        session = open_session(contents, optimized_path=written)
+        os.replace(written, folder / f"{name}-{_checksum(written)}.onnx")
+    _drop_oldest(folder)
+    return session
+
+
+def _checksum(path: pathlib.Path) -> str:
+    """The CRC-32 of a file, against damage."""
+    checksum = 0
+    with open(path, "rb", buffering=0) as file:
+        while block := file.read(_BLOCK):
+            checksum = zlib.crc32(block, checksum)
+    return f"{checksum:08x}"
 
 
 def _drop_oldest(folder: pathlib.Path) -> None:

@@ -106,9 +106,9 @@ class OnnxScorer(ArtifactScorer):
         return open_kept(f"{digest[:32]}-{onnxruntime.__version__}", self._contents, self._begin)
 
     def _begin(
-        self, contents: bytes, optimized_path: PathLike | None = None, is_prepared: bool = False
+        self, source: bytes | str, optimized_path: PathLike | None = None, is_prepared: bool = False
     ) -> Any:
-        """A session; see `open_kept`."""
+        """A session of a file's bytes, or of a path; see `open_kept`."""
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -121,7 +121,7 @@ class OnnxScorer(ArtifactScorer):
             options.optimized_model_filepath = os.fspath(optimized_path)
         if is_prepared:
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        return onnxruntime.InferenceSession(contents, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
 
     @property
     def feature_count(self) -> int:
