@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from reiqa_tf import presets
 from reiqa_tf.cli import terminal
-from reiqa_tf.errors import ReiqaError
+from reiqa_tf.cli.score_inputs import find_inputs
 
 if TYPE_CHECKING:
     from reiqa_tf.runtimes.comparison import Place
@@ -17,6 +17,7 @@ _EXAMPLES = """\
   reiqa compare first.jpg second.jpg
   reiqa compare burst/                                     which shot to keep
   reiqa compare *.jpg --format json
+  find . -name '*.jpg' | reiqa compare -                   paths on standard input (or -print0)
 
 The probability is that people would find one photo better than the other. It is made of both scores
 and of how sure each is, and was set on pairs of photos that the head had not seen; when it says
@@ -29,7 +30,7 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
         subparsers, "compare", run, "Compare photos: which is better, how sure is it.", _EXAMPLES
     )
     parser.add_argument(
-        "photos", nargs="+", metavar="PHOTO|FOLDER|PATTERN", help="two photos or more"
+        "photos", nargs="+", metavar="PHOTO|FOLDER|PATTERN|-", help="two photos or more"
     )
     parser.add_argument(
         "--preset",
@@ -50,29 +51,20 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Compares the photos and returns the exit code."""
     from reiqa_tf.cli.startup import silenced
-    from reiqa_tf.data.photos import search_photos
-    from reiqa_tf.image.reading import ImageError
     from reiqa_tf.runtimes.comparison import compare
 
-    paths: list[str] = []
-    problems: list[ReiqaError] = []
-    for source in arguments.photos:
-        try:
-            paths += search_photos(source).photos
-        except ImageError as problem:
-            problems.append(problem)
-    asked = len(paths) + len(problems)
-    if problems and len(paths) < 2:
-        terminal.report_failures(problems, asked)
+    inputs = find_inputs(arguments.photos)
+    if inputs.problems and len(inputs.photos) < 2:
+        terminal.report_failures(inputs.problems, inputs.asked)
         return 1
     with silenced():  # LiteRT tells what it is about to do
-        found = compare(paths, arguments.preset, arguments.runtime, terminal.show_progress)
-    problems += found.problems
+        found = compare(inputs.photos, arguments.preset, arguments.runtime, terminal.show_progress)
+    problems = [*inputs.problems, *found.problems]
     if arguments.format == "json":
         rows = [
             {
                 "place": place.place,
-                "photo": str(place.photo),
+                "photo": _name(place),
                 "score": float(place.score),
                 "word": place.score.word,
                 "percentile": place.score.percentile,
@@ -89,8 +81,12 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps(document, indent=2))
     elif found.places:
         _print_table(found.places)
-    terminal.report_failures(problems, asked)
+    terminal.report_failures(problems, inputs.asked)
     return 1 if problems else 0
+
+
+def _name(place: Place) -> str:
+    return "-" if isinstance(place.photo, bytes) else str(place.photo)  # of standard input
 
 
 def _print_table(places: list[Place]) -> None:
@@ -108,7 +104,7 @@ def _print_table(places: list[Place]) -> None:
         [
             (
                 str(place.place),
-                str(place.photo),
+                _name(place),
                 f"{place.score:.3f}",
                 place.score.word,
                 "" if place is best else f"{place.beaten:.0%}",

@@ -1,4 +1,4 @@
-"""What `reiqa score` is to score: files, folders, patterns, and what comes on standard input."""
+"""What is to be scored or compared: files, folders, patterns, and what comes on standard input."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """`reiqa compare` and `reiqa_tf.compare`: an order of photos, with what is a tie."""
 
+import io
 import itertools
 import json
 
@@ -68,3 +69,27 @@ def test_a_photo_that_cannot_be_read_is_named_and_the_rest_compared(
     assert "damaged.png" in result.err
     assert "gone.png" in result.err
     assert "0.png" in result.out
+
+
+def test_standard_input_gives_paths_or_a_photo(reiqa, preset, folder, monkeypatch):
+    def compare(contents, *photos):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(contents)))
+        found = reiqa("compare", "-", *photos, "--preset", preset, "--format", "json")
+        assert found.code == 0
+        return {photo["photo"]: photo["score"] for photo in json.loads(found.out)["photos"]}
+
+    paths = [str(folder / f"{i}.png") for i in range(2)]
+    listed = compare("\n".join(paths).encode())
+    assert set(listed) == set(paths)
+    piped = compare((folder / "0.png").read_bytes(), paths[1])
+    assert piped == {"-": listed[paths[0]], paths[1]: listed[paths[1]]}
+
+
+def test_what_a_search_leaves_out_is_said(reiqa, preset, folder, tmp_path):
+    for name in ("0.png", "1.png"):
+        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    (tmp_path / "film.mov").write_bytes(b"a film")
+    result = reiqa("compare", tmp_path, "--preset", preset)
+    assert result.code == 0
+    assert result.err.startswith("reiqa: ")
+    assert ".mov" in result.err
