@@ -69,7 +69,7 @@ def _entry(album: Album, photo: AlbumPhoto, folder: str) -> dict[str, Any]:
         "percentile": round(score.percentile, 1),
         "word": _WORDS.index(score.word),
     }
-    if not score.familiar:
+    if score.familiar is False:
         entry["unfamiliar"] = True
     if group is not None:
         entry["group"] = group

@@ -30,7 +30,7 @@ class TableRow(TypedDict):
         high: upper end of the interval.
         word: bad, poor, fair, good or excellent.
         percentile: share of the photos that the head knows that score lower, 0 to 100.
-        familiar: whether it is like those that the head was fitted on.
+        familiar: whether it is like those that the head was fitted on; None if nobody knows.
         group: number of its group of near-duplicates or burst, from 1; None if it has none.
         best_of_group: whether it is the best of its group; also where it has none.
         taken: when it was taken, in the manner of ISO 8601; None if its file does not say.
@@ -42,7 +42,7 @@ class TableRow(TypedDict):
     high: float
     word: str
     percentile: float
-    familiar: bool
+    familiar: bool | None
     group: int | None
     best_of_group: bool
     taken: str | None

@@ -108,7 +108,7 @@ def _print_table(places: list[Place]) -> None:
                 f"{place.score:.3f}",
                 place.score.word,
                 "" if place is best else f"{place.beaten:.0%}",
-                "" if place.score.familiar else "unfamiliar",
+                "unfamiliar" if place.score.familiar is False else "",
             )
             for place in places
         ],

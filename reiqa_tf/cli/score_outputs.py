@@ -209,7 +209,7 @@ def _print_table(album: Album, listed: Sequence[AlbumPhoto], limit: float | None
 
 
 def _remark(album: Album, photo: AlbumPhoto) -> str:
-    remarks = [] if photo.score.familiar else ["unfamiliar"]
+    remarks = ["unfamiliar"] if photo.score.familiar is False else []
     if photo in album.places:
         group, place = album.places[photo]
         count = len(album.groups[group].photos)

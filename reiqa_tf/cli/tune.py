@@ -19,7 +19,7 @@ _EXAMPLES = """\
   reiqa tune scores.csv --out run --preset content_lite0_biq2021   half of the cost
   reiqa tune scores.csv --pairs pairs.csv --out run                and what people preferred
   reiqa tune scores.csv --out run --set schedule.epochs=4 --set optimizer.rate=1e-4
-  reiqa tune scores.csv --out run --set ladders=2                  and distortions of known order
+  reiqa tune scores.csv --out run --set ladders=0                  without distortions
   reiqa score holiday/ --preset run/preset
 
 scores.csv has the columns image and mos, and may have split (train, val, test) and group. Rows of
@@ -28,11 +28,13 @@ weights scores, which epoch is kept, and at the end how wide intervals are. Rows
 alone. pairs.csv has the columns better and worse. `reiqa fit` is the quick way: it leaves the
 encoders as they are and takes minutes; tune when you have hundreds of scores and an hour, or a GPU.
 
-First a head is fitted on the encoders as they are, on your scale. Then random crops of at most 320
-px, mirrored or not and never resized, teach the encoders to score with it. Ctrl-C and SIGTERM save
-a checkpoint after the step; the same command goes on where it was, and ends with the same weights.
-RUN gets config.json, history.csv, validation.csv, checkpoints/, best/, start/, curves.png,
-report.html and at the end preset/.
+The experts of a preset are tuned one after the other, and the tuned scorer is their mean. First a
+head is fitted on the encoder as it is, on your scale. Then random crops, mirrored and turned but
+never resized, teach the encoder to score with it; so do distortions of known order (ladders).
+Ctrl-C and SIGTERM save a checkpoint after the step; the same command goes on where it was, and ends
+with the same weights. RUN gets, for each expert, content/ and quality/ with config.json,
+history.csv, validation.csv, checkpoints/, best/, start/, curves.png and report.html; and at the end
+preset/.
 
 --set precision=bfloat16 computes with 16 bits where machines are fast at it. --set fits=False crops
 photos at their own size instead of the scorer's working size. All GPUs of the machine are used;
@@ -120,17 +122,21 @@ def _print_summary(result: Tuned) -> None:
     rows = [
         ("photos to learn from, held out", f"{result.photos:,}, {result.held_out:,}"),
         ("steps", f"{result.step:,} of {result.steps:,}"),
-        ("SRCC of held-out photos, frozen encoders", f"{result.validations[0].srcc:.3f}"),
     ]
-    if result.best is not None:
-        rows.append(
-            ("SRCC of held-out photos, tuned", f"{result.best.srcc:.3f} (step {result.best.step})")
-        )
+    for name, expert in result.experts.items():
+        rows.append((f"SRCC, {name} expert frozen", f"{expert.validations[0].srcc:.3f}"))
+        if expert.best is not None:
+            tuned = f"{expert.best.srcc:.3f} (step {expert.best.step})"
+            rows.append((f"SRCC, {name} expert tuned", tuned))
+    if result.agreement is not None:
+        low, high = result.agreement.intervals["srcc"]
+        tuned = f"{result.agreement.srcc:.3f} ({low:.3f} to {high:.3f})"
+        rows.append(("SRCC, tuned scorer, held-out photos", tuned))
     folder = result.folder
     terminal.print_table(
         None,
         [("tuned scorer", "left"), ("value", "right")],
         rows,
         caption=f"saved in {folder}/preset: reiqa score PHOTOS --preset {folder}/preset\n"
-        f"What the run was like: {folder}/report.html",
+        f"What the run was like: {', '.join(f'{folder}/{n}/report.html' for n in result.experts)}",
     )

@@ -42,7 +42,7 @@ class Evaluation:
     @property
     def unfamiliar(self) -> int:
         """Number of photos unlike those that the preset was fitted on."""
-        return sum(not score.familiar for score in self.predicted)
+        return sum(score.familiar is False for score in self.predicted)
 
     def write_json(self, path: PathLike, **about: str | None) -> None:
         """Writes the figures.

@@ -27,7 +27,8 @@ class LinearHead(keras.layers.Layer):
 
     Args:
         calibration: what the three numbers mean: a `Calibration`, or the dictionary that
-            `get_config` made of one. `Calibration.unknown()` is that of a head before a fit.
+            `get_config` made of one. `Calibration.unknown()` is that of a head before a fit and
+            after training that moved the weights.
         spread_limits: `(low, high)`, between which the spread stays however odd a photo is.
         name: name of the layer.
         **kwargs: further arguments of `keras.layers.Layer`.

@@ -21,6 +21,7 @@ from reiqa_tf.presets.folders import PresetError
 from reiqa_tf.presets.storage import load_model, save_model, storable
 from reiqa_tf.progress import Progress, silent
 from reiqa_tf.scoring.cache import FeatureCache
+from reiqa_tf.scoring.calibration import Calibration
 from reiqa_tf.scoring.features import ComputeFeatures, compute_features, compute_native_features
 from reiqa_tf.scoring.score import MissingHeadError, Score
 from reiqa_tf.scoring.scorer import Outcome, PhotoSource
@@ -155,6 +156,28 @@ class ReIQAScorer(keras.Model):
         require_batch(x)
         require_unit_range(x)
         return super().predict(x, *args, **kwargs)
+
+    def fit(self, *args: Any, **kwargs: Any) -> Any:
+        """Keras's `fit`, after which interval and familiarity are unknown.
+
+        They were measured with the weights as they were. `reiqa_tf.recalibrate` measures them anew
+        on photos that were not trained on.
+        """
+        try:
+            return super().fit(*args, **kwargs)
+        finally:  # an interrupted fit has moved the weights, too
+            self._forget_calibration()
+
+    def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+        """Keras's `train_on_batch`, after which interval and familiarity are unknown; see `fit`."""
+        try:
+            return super().train_on_batch(*args, **kwargs)
+        finally:
+            self._forget_calibration()
+
+    def _forget_calibration(self) -> None:
+        if self.head is not None:
+            self.head.calibration = Calibration.unknown(self.head.score_range)
 
     def call(self, images: Tensor, training: bool | None = None) -> Tensor:
         """Computes the scores of a batch of photos.

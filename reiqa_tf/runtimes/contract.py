@@ -168,6 +168,9 @@ class Contract:
         Returns:
             `Contract`.
 
+        Raises:
+            ArtifactError: if interval and familiarity are unknown.
+
         Example:
         ```python
         import reiqa_tf
@@ -178,6 +181,11 @@ class Contract:
         ```
         """
         head = scorer.head
+        if head is not None and not head.calibration.measured:
+            raise ArtifactError(
+                f"{preset_name}: expected a scorer whose intervals were measured. Received one "
+                "that was trained since: reiqa_tf.recalibrate(scorer, 'held_out.csv') first."
+            )
         known = about or {}
         return cls(
             preset=preset_name,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import dataclasses
 import itertools
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -32,6 +33,8 @@ class Calibration:
             be `slope * s + offset`. The slope is below 1: an extreme score is in part luck.
         coverage: share of held-out photos whose score by people lay in the interval, such as 0.95.
         distance_limit: distance above which a photo counts as unfamiliar.
+        measured: whether held-out photos said all this. If not, as after training that moved the
+            weights, an interval is the whole scale and nobody knows whether a photo is familiar.
 
     Raises:
         ValueError: if a number is out of its range.
@@ -53,6 +56,7 @@ class Calibration:
     expected: tuple[float, float] = (1.0, 0.0)
     coverage: float = 0.95
     distance_limit: float = 1.0
+    measured: bool = True
 
     def __post_init__(self) -> None:
         for name in ("score_range", "percentiles", "expected"):
@@ -77,7 +81,9 @@ class Calibration:
 
     @classmethod
     def unknown(cls, score_range: tuple[float, float] = (0.0, 1.0)) -> Calibration:
-        """That of a head which nobody has fitted: percentiles as if all scores were alike likely.
+        """That of a head whose errors nobody has measured.
+
+        Percentiles are as if all scores were alike likely.
 
         Args:
             score_range: the scale.
@@ -88,7 +94,7 @@ class Calibration:
         low, high = score_range
         steps = PERCENTILE_COUNT - 1
         table = tuple(low + (high - low) * step / steps for step in range(PERCENTILE_COUNT))
-        return cls((low, high), table, interval=1.0)
+        return cls((low, high), table, interval=1.0, measured=False)
 
     @classmethod
     def of(cls, values: Calibration | Mapping[str, Any]) -> Calibration:
@@ -144,9 +150,19 @@ class Calibration:
         return above - 1 + (score - below) / (table[above] - below)
 
     def _judged(self, score: float, spread: float, distance: float) -> Score:
+        low, high = self.score_range
+        if not self.measured:
+            return Score(
+                score,
+                low=min(low, score),
+                high=max(high, score),
+                familiar=None,
+                percentile=self.percentile(score),
+                word=self.word(score),
+                spread=math.inf,
+            )
         slope, offset = self.expected
         center, reach = slope * score + offset, self.interval * spread
-        low, high = self.score_range
         return Score(
             score,
             # The scale ends the interval, and the score lies in it: an extreme score is a little

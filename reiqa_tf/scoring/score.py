@@ -28,10 +28,11 @@ class Score(float):
         low: lower end of its interval, which ends with the scale.
         high: upper end of its interval, likewise.
         familiar: False when the picture is unlike the photos that the head was fitted on, so that
-            neither score nor interval should be trusted.
+            neither score nor interval should be trusted. None when nobody knows: the scorer was
+            trained further, and `reiqa_tf.recalibrate` has not measured it since.
         percentile: share of the photos that the head knows whose scores are lower, 0 to 100.
         word: `bad`, `poor`, `fair`, `good` or `excellent`.
-        spread: how far off the score may be, on its scale; see `beats`.
+        spread: how far off the score may be, on its scale; see `beats`. Infinite when unknown.
 
     Example:
     ```python
@@ -47,7 +48,7 @@ class Score(float):
 
     low: float
     high: float
-    familiar: bool
+    familiar: bool | None
     percentile: float
     word: str
     spread: float
@@ -57,7 +58,7 @@ class Score(float):
         value: float,
         low: float,
         high: float,
-        familiar: bool,
+        familiar: bool | None,
         percentile: float,
         word: str,
         spread: float,
@@ -83,12 +84,12 @@ class Score(float):
             `1 / (1 + exp(-d))`, where `d` is the difference of the scores in units of both spreads
             together; the unit of the spread was chosen on pairs of held-out photos.
         """
-        both = math.hypot(self.spread, other.spread)
+        both = math.hypot(self.spread, other.spread)  # 0.5 where one of them is unknown
         if both == 0:
             return 0.5 if self == other else float(self > other)
         return (1 + math.tanh((float(self) - float(other)) / both / 2)) / 2
 
-    def __getnewargs__(self) -> tuple[float, float, float, bool, float, str, float]:  # type: ignore[override]
+    def __getnewargs__(self) -> tuple[float, float, float, bool | None, float, str, float]:  # type: ignore[override]
         """What a copy or an unpickled score is made of."""
         kept = (self.low, self.high, self.familiar, self.percentile, self.word, self.spread)
         return (float(self), *kept)

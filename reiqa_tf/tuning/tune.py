@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import keras
 import numpy as np
@@ -14,15 +13,20 @@ from sklearn.model_selection import GroupShuffleSplit
 
 from reiqa_tf.data.scored_photos import ScoredPhotos, read_scored_photos, require_photos
 from reiqa_tf.errors import ReiqaError
-from reiqa_tf.fitting.encoders import Preset, loaded
-from reiqa_tf.fitting.fit import fit
-from reiqa_tf.fitting.fit_head import FEWEST_ROWS
-from reiqa_tf.fitting.recalibrate import recalibrate
+from reiqa_tf.fitting.encoders import Encoders, Preset, choose_encoders
+from reiqa_tf.fitting.fit_head import FEWEST_ROWS, fit_head
+from reiqa_tf.fitting.recalibrate import recalibrated
+from reiqa_tf.fitting.scored_features import scored_features
+from reiqa_tf.fitting.strange_pictures import strange_features
 from reiqa_tf.image.reading import ImageError, read_image
-from reiqa_tf.models.scorer import ReIQAScorer
+from reiqa_tf.metrics import Agreement, measure_agreement
+from reiqa_tf.models.head import LinearHead
+from reiqa_tf.models.scorer import ReIQAScorer, load_preset
 from reiqa_tf.presets import DEFAULT as DEFAULT_PRESET
-from reiqa_tf.presets.folders import read_metadata
+from reiqa_tf.presets.storage import encoders_fingerprint
 from reiqa_tf.progress import Progress, silent
+from reiqa_tf.scoring.cache import open_cache
+from reiqa_tf.scoring.calibration import Calibration
 from reiqa_tf.scoring.reading_ahead import ahead
 from reiqa_tf.training.loop import train
 from reiqa_tf.training.objective import TrainingError
@@ -49,39 +53,69 @@ _AHEAD = 4
 
 
 @dataclasses.dataclass(frozen=True)
-class Tuned:
-    """What came of a run, or of a part of one.
+class TunedExpert:
+    """What came of one expert, or of a part of its training.
 
     Attributes:
-        folder: folder of the run.
-        config: the `TuneConfig` that it was made with.
-        scorer: `ReIQAScorer` of the best step so far; calibrated when the run is complete.
+        scorer: `ReIQAScorer` of this expert alone, with the weights of its best step so far.
         step: number of steps made so far.
-        steps: number of steps of the whole run.
+        steps: number of steps of its whole training.
         interrupted: whether Ctrl-C or SIGTERM stopped it; the same call goes on.
-        photos: number of photos to learn from.
-        held_out: number of photos that were validated and calibrated on.
-        skipped: from the path of each photo that could not be read to the reason.
-        writes: whether this process writes into the folder: of several workers the first one does.
-        validations: measurements on the held-out photos, the frozen encoders first.
+        complete: whether there is nothing more to do.
+        validations: measurements on the held-out photos, the frozen encoder first.
     """
 
-    folder: pathlib.Path
-    config: TuneConfig
     scorer: ReIQAScorer
     step: int
     steps: int
     interrupted: bool
-    photos: int
-    held_out: int
-    skipped: dict[str, str]
-    writes: bool
+    complete: bool
     validations: list[Validated]
 
     @property
     def best(self) -> Validated | None:
         """The measurement of the step whose weights are kept."""
         return best_of(self.validations)
+
+
+@dataclasses.dataclass(frozen=True)
+class Tuned:
+    """What came of a run, or of a part of one.
+
+    Attributes:
+        folder: folder of the run.
+        config: the `TuneConfig` that it was made with.
+        scorer: `ReIQAScorer` of all experts tuned so far; calibrated when the run is complete.
+        experts: `TunedExpert` by name, in the order in which they are trained.
+        interrupted: whether Ctrl-C or SIGTERM stopped it; the same call goes on.
+        photos: number of photos to learn from.
+        held_out: number of photos that were validated and calibrated on.
+        skipped: from the path of each photo that could not be read to the reason.
+        writes: whether this process writes into the folder: of several workers the first one does.
+        agreement: how well the finished scorer agrees with people on the held-out photos; None
+            before, and on workers that do not write.
+    """
+
+    folder: pathlib.Path
+    config: TuneConfig
+    scorer: ReIQAScorer
+    experts: dict[str, TunedExpert]
+    interrupted: bool
+    photos: int
+    held_out: int
+    skipped: dict[str, str]
+    writes: bool
+    agreement: Agreement | None
+
+    @property
+    def step(self) -> int:
+        """Number of steps made so far, of the experts that were begun."""
+        return sum(expert.step for expert in self.experts.values())
+
+    @property
+    def steps(self) -> int:
+        """Number of steps of the whole training of these experts."""
+        return sum(expert.steps for expert in self.experts.values())
 
 
 def tune(
@@ -101,14 +135,17 @@ def tune(
 ) -> Tuned:
     """Tunes a scorer on photos that have scores, or goes on with a run that was interrupted.
 
-    A head is fitted on the frozen encoders first; then the encoders learn to score with it. Photos
-    of the split `val`, or a share of all groups, are held out: they choose the best epoch, and the
-    scale, intervals and familiarity are fitted on them at the end. Rows of `test` are left alone.
+    The experts of a preset are tuned one after the other, each with a head of its own: experts that
+    learn together lean on each other, and err alike. A head is fitted on the frozen encoder first;
+    then the encoder learns to score with it. The scorer is the mean of its experts. Photos of the
+    split `val`, or a share of all groups, are held out: they choose the best epoch, and the scale,
+    intervals and familiarity are fitted on them at the end. Rows of `test` are left alone.
 
-    The folder of the run gets `config.json`, `history.csv`, `validation.csv`, `checkpoints/`,
-    `best/`, `start/` (the frozen encoders with their head), `curves.png`, `report.html` and, when
-    the run is complete, `preset/`. On Ctrl-C and SIGTERM the run saves a checkpoint and returns;
-    the same call goes on where it was, and ends with the same weights.
+    The folder of the run gets, in a folder for each expert, `config.json`, `history.csv`,
+    `validation.csv`, `checkpoints/`, `best/`, `start/` (the frozen encoder with its head),
+    `curves.png` and `report.html`; and, when the run is complete, `preset/`. On Ctrl-C and SIGTERM
+    the run saves a checkpoint and returns; the same call goes on where it was, and ends with the
+    same weights.
 
     Args:
         scores: path of a CSV file as `read_scored_photos` reads it, or the `ScoredPhotos`.
@@ -138,7 +175,7 @@ def tune(
     import reiqa_tf
 
     run = reiqa_tf.tune("scores.csv", "run", settings=["schedule.epochs=4"])
-    print(run.best, run.scorer.score("photo.jpg"))
+    print(run.agreement, run.scorer.score("photo.jpg"))
     ```
     """
     if not isinstance(config, TuneConfig):
@@ -160,54 +197,89 @@ def tune(
     folder = pathlib.Path(out)
     strategy = make_strategy() if strategy is None else strategy
     writes = worker_index(strategy) == 0
-    sources = _sources(preset)
-    start = _start(folder, learned, preset, cache, progress, writes)
-    fit_to = start.working_size if config.fits else None
+    encoders = choose_encoders(preset)
+    starts = _starts(folder, learned, encoders, cache, progress, writes)
+    fit_to = encoders.scorer.working_size if config.fits else None
     skipped: dict[str, str] = {}
     learned, batches = _batches(config, learned, compared, fit_to, skipped, strategy, progress)
-    objective = TuneObjective(config, start, batches)
-    observers: list[keras.callbacks.Callback] = []
-    if writes and display is not None:
-        observers.append(display)
-    observers.append(
-        Validation(start, held_out, folder, config.schedule.epochs, config.patience, writes)
-    )
-    observers += callbacks
-    if writes and tensorboard:  # last, because it writes what the others measure
-        observers.append(TensorBoardLog(folder / "tensorboard"))
-    trained = train(objective, folder, strategy, observers)
-    validations = read_validation(folder / "validation.csv")
-    scorer = best_scorer(start, folder)
-    if trained.complete and writes:
-        scorer = recalibrate(scorer, held_out, progress=progress)
+    observed = [] if display is None or not writes else [display]
+    experts: dict[str, TunedExpert] = {}
+    for name, start in starts.items():
+        experts[name] = _tuned_expert(
+            folder / name,
+            start,
+            TuneObjective(config, start, batches),
+            held_out,
+            strategy,
+            observed,
+            callbacks,
+            tensorboard and writes,
+        )
+        if experts[name].interrupted:
+            break
+    scorer = mean_of([expert.scorer for expert in experts.values()])
+    agreement = None
+    complete = len(experts) == len(starts) and all(part.complete for part in experts.values())
+    if complete and writes:
+        table = scored_features(scorer, held_out, FEWEST_ROWS, None, progress)
+        strange = strange_features(scorer, table.scored.paths, progress=progress)
+        scorer = recalibrated(scorer, table.features, table.scored, strange)
+        predicted = np.asarray(scorer.fitted_head()(table.features))
+        agreement = measure_agreement(predicted, table.scored.scores, groups=table.scored.groups)
         scorer.save_to_preset(
             folder / "preset",
             description="encoders and head tuned on scored photos",
-            sources=sources,
+            sources=encoders.sources,
+            metrics={"held_out": dataclasses.asdict(agreement)},
             tuning={
+                "preset": None if isinstance(preset, ReIQAScorer) else pathlib.Path(preset).name,
                 "config": as_dictionary(config),
                 "photos": len(learned),
                 "held_out": len(held_out),
                 "pairs": len(compared),
-                "steps": trained.step,
-                "validation": [row._asdict() for row in validations],
+                "validation": {
+                    name: [row._asdict() for row in expert.validations]
+                    for name, expert in experts.items()
+                },
             },
         )
-    if writes and trained.step:
-        write_run_report(folder)
     return Tuned(
         folder=folder,
         config=config,
         scorer=scorer,
-        step=trained.step,
-        steps=trained.steps,
-        interrupted=trained.interrupted,
+        experts=experts,
+        interrupted=any(expert.interrupted for expert in experts.values()),
         photos=len(learned),
         held_out=len(held_out),
         skipped={**skipped, **batches.skipped},
         writes=writes,
-        validations=validations,
+        agreement=agreement,
     )
+
+
+def mean_of(scorers: Sequence[ReIQAScorer]) -> ReIQAScorer:
+    """One scorer of experts that have a head each; its score is the mean of theirs.
+
+    The mean of linear functions is linear, so it has one linear head. What the heads know of their
+    errors is not carried over: `recalibrate` measures it.
+
+    Args:
+        scorers: built `ReIQAScorer`s with a head, of different experts.
+
+    Returns:
+        built `ReIQAScorer`, which shares the encoders.
+    """
+    if len(scorers) == 1:
+        return scorers[0]
+    experts = {name: encoder for one in scorers for name, encoder in one.experts().items()}
+    heads = {next(iter(one.experts())): one.fitted_head() for one in scorers}
+    head = LinearHead(Calibration.unknown(scorers[0].score_range))
+    mean = ReIQAScorer(**experts, head=head, working_size=scorers[0].working_size)
+    mean.build((None, None, None, 3))
+    kernels = [np.asarray(heads[name].kernel) for name in mean.experts()]
+    head.kernel.assign(np.concatenate(kernels) / len(kernels))
+    head.bias.assign(np.mean([float(np.asarray(one.bias)) for one in heads.values()]))
+    return mean
 
 
 def split_off(scored: ScoredPhotos, share: float, seed: int) -> tuple[ScoredPhotos, ScoredPhotos]:
@@ -306,31 +378,59 @@ def _batches(
     )
 
 
-def _start(
+def _starts(
     folder: pathlib.Path,
     learned: ScoredPhotos,
-    preset: Preset,
+    encoders: Encoders,
     cache: PathLike | None,
     progress: Progress,
     writes: bool,
-) -> ReIQAScorer:
-    """The frozen encoders with a head on the scale of the scores; kept for a run that goes on."""
-    kept = folder / "start"
-    if (kept / "metadata.json").exists():
-        return loaded(kept)
-    plain = dataclasses.replace(learned, splits=None)
-    result = fit(plain, None, preset, cache=cache, progress=progress)
-    if writes:
-        result.save(kept)
-    return result.scorer
+) -> dict[str, ReIQAScorer]:
+    """Each frozen expert with a head on the scale of the scores; kept for a run that goes on."""
+    names = list(encoders.scorer.experts())
+    kept = {name: folder / name / "start" for name in names}
+    if all((start / "metadata.json").exists() for start in kept.values()):
+        return {name: load_preset(start) for name, start in kept.items()}
+    with open_cache(cache, encoders_fingerprint(encoders.scorer)) as known:
+        table = scored_features(encoders.features, learned, FEWEST_ROWS, known, progress)
+    scored = dataclasses.replace(table.scored, splits=None)
+    starts = {}
+    for name, encoder in encoders.scorer.experts().items():
+        alone = ReIQAScorer(**{name: encoder}, working_size=encoders.scorer.working_size)
+        alone.build((None, None, None, 3))
+        first, end = encoders.scorer.feature_order[name]
+        starts[name] = fit_head(alone, table.features[:, first:end], scored).scorer
+        if writes:
+            starts[name].save_to_preset(kept[name])
+    return starts
 
 
-def _sources(preset: Preset) -> Mapping[str, Any] | None:
-    """What is known about where the encoders are from."""
-    if isinstance(preset, ReIQAScorer):
-        return None
-    metadata = read_metadata(preset)
-    return {
-        "tuned_from": str(preset),
-        **(metadata.get("sources") or {"pretraining": metadata.get("pretraining")}),
-    }
+def _tuned_expert(
+    folder: pathlib.Path,
+    start: ReIQAScorer,
+    objective: TuneObjective,
+    held_out: ScoredPhotos,
+    strategy: tf.distribute.Strategy,
+    displays: Sequence[keras.callbacks.Callback],
+    callbacks: Sequence[keras.callbacks.Callback],
+    tensorboard: bool,
+) -> TunedExpert:
+    """Trains one expert, or goes on with it."""
+    config, writes = objective.config, worker_index(strategy) == 0
+    validation = Validation(
+        start, held_out, folder, config.schedule.epochs, config.patience, writes
+    )
+    observers = [*displays, validation, *callbacks]
+    if tensorboard:  # last, because it writes what the others measure
+        observers.append(TensorBoardLog(folder / "tensorboard"))
+    trained = train(objective, folder, strategy, observers)
+    if writes and trained.step:
+        write_run_report(folder)
+    return TunedExpert(
+        scorer=best_scorer(start, folder),
+        step=trained.step,
+        steps=trained.steps,
+        interrupted=trained.interrupted,
+        complete=trained.complete,
+        validations=read_validation(folder / "validation.csv"),
+    )

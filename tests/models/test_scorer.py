@@ -13,6 +13,8 @@ from reiqa_tf.models.encoder import ReIQAEncoder
 from reiqa_tf.models.head import LinearHead
 from reiqa_tf.models.resnet import ResNetBackbone
 from reiqa_tf.models.scorer import TILE_SIDE, MissingHeadError, ReIQAScorer, tiles
+from reiqa_tf.runtimes.contract import Contract
+from reiqa_tf.runtimes.errors import ArtifactError
 from tests.small_models import CALIBRATION, small_scorer
 
 
@@ -153,6 +155,21 @@ def test_fine_tuning_brings_scores_towards_their_targets(images):
     scorer.compile(optimizer=keras.optimizers.Adam(1e-3), loss="mse")
     losses = scorer.fit(images, targets, epochs=8, verbose=0, shuffle=False).history["loss"]
     assert losses[-1] < 0.5 * losses[0]
+
+
+def test_after_fine_tuning_interval_and_familiarity_are_unknown_until_they_are_measured(images):
+    scorer = small_scorer(content=None)
+    before = scorer.judge(images)[0]
+    assert before.familiar is not None
+    assert before.high < 1
+    scorer.compile(optimizer=keras.optimizers.SGD(0.0), loss="mse")
+    scorer.fit(images, np.array([0.1, 0.9, 0.5], np.float32), epochs=1, verbose=0)
+    after = scorer.judge(images)
+    assert after[0].familiar is None
+    assert (after[0].low, after[0].high) == (min(0, after[0]), max(1, after[0]))
+    assert after[0].beats(after[1]) == 0.5
+    with pytest.raises(ArtifactError, match=r"mine: .* reiqa_tf.recalibrate\(scorer"):
+        Contract.of(scorer, "mine", "0" * 64)
 
 
 def test_fine_tuning_leaves_the_record_of_familiar_features_alone():

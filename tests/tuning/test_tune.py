@@ -11,12 +11,16 @@ from PIL import Image
 
 import reiqa_tf
 from reiqa_tf.data.scored_photos import read_scored_photos
+from reiqa_tf.models.head import LinearHead
+from reiqa_tf.models.scorer import ReIQAScorer
+from reiqa_tf.presets.folders import read_metadata
+from reiqa_tf.scoring.calibration import Calibration
 from reiqa_tf.training.checkpoints import CheckpointFolder
 from reiqa_tf.training.history import read_history
 from reiqa_tf.training.objective import TrainingError
 from reiqa_tf.tuning.config import AdamW, Checkpoints, Schedule, TuneConfig
 from reiqa_tf.tuning.objective import rate_factors
-from reiqa_tf.tuning.tune import split_off
+from reiqa_tf.tuning.tune import mean_of, split_off
 from tests.small_models import small_scorer
 
 CONFIG = TuneConfig(
@@ -69,43 +73,72 @@ def run(scores, tmp_path_factory):
 @pytest.mark.slow
 def test_a_run_leaves_a_preset_that_says_where_it_is_from(run):
     assert (run.step, run.steps, run.interrupted, run.photos, run.held_out) == (
-        16,
-        16,
+        32,
+        32,
         False,
         36,
         24,
     )
-    assert {path.name for path in run.folder.iterdir()} == {
-        "best", "checkpoints", "config.json", "curves.png", "history.csv", "preset",
-        "report.html", "start", "validation.csv",
-    }  # fmt: skip
-    assert [row.step for row in run.validations] == [0, 4, 8, 12, 16]
+    assert {path.name for path in run.folder.iterdir()} == {"content", "quality", "preset"}
+    for name, expert in run.experts.items():
+        assert {path.name for path in (run.folder / name).iterdir()} == {
+            "best", "checkpoints", "config.json", "curves.png", "history.csv",
+            "report.html", "start", "validation.csv",
+        }  # fmt: skip
+        assert [row.step for row in expert.validations] == [0, 4, 8, 12, 16]
     preset = reiqa_tf.load_preset(run.folder / "preset")
     for ours, kept in zip(run.scorer.weights, preset.weights, strict=True):
         np.testing.assert_array_equal(ours, kept)
+    about = read_metadata(run.folder / "preset")
+    assert about["tuning"]["photos"] == 36
+    assert about["metrics"]["held_out"]["srcc"] == run.agreement.srcc
 
 
 @pytest.mark.slow
 def test_the_losses_fall_and_held_out_photos_are_scored_better(run):
-    history = read_history(run.folder / "history.csv")
-    total = history["huber"] + history["plcc"] + 0.2 * history["rank"]
-    np.testing.assert_allclose(history["loss"], total, rtol=1e-5)
-    assert history["loss"][-4:].mean() < history["loss"][:4].mean()
-    assert run.best.srcc > run.validations[0].srcc
+    for name, expert in run.experts.items():
+        history = read_history(run.folder / name / "history.csv")
+        total = history["huber"] + history["plcc"] + 0.2 * history["rank"]
+        np.testing.assert_allclose(history["loss"], total, rtol=1e-5)
+        assert history["loss"][-4:].mean() < history["loss"][:4].mean()
+        assert expert.best.srcc > expert.validations[0].srcc
+    assert run.agreement.srcc > min(expert.best.srcc for expert in run.experts.values())
 
 
 @pytest.mark.slow
-def test_a_run_that_was_stopped_goes_on_to_the_same_weights(run, scores, tmp_path):
-    first = reiqa_tf.tune(scores, tmp_path, small_scorer(), CONFIG, callbacks=[_Stops(after=3)])
-    assert (first.interrupted, first.step) == (True, 3)
+@pytest.mark.parametrize(("after", "expert"), [(3, "content"), (21, "quality")])
+def test_a_run_that_was_stopped_goes_on_to_the_same_weights(run, scores, tmp_path, after, expert):
+    first = reiqa_tf.tune(scores, tmp_path, small_scorer(), CONFIG, callbacks=[_Stops(after)])
+    assert (first.interrupted, first.step, list(first.experts)[-1]) == (True, after, expert)
+    assert first.agreement is None
     again = reiqa_tf.tune(scores, tmp_path, small_scorer(), CONFIG)
-    assert again.validations == run.validations
-    one, two = (
-        CheckpointFolder(folder / "checkpoints", 2).newest() for folder in (run.folder, tmp_path)
-    )
-    assert one.step == two.step == 16
-    for expected, found in zip(one.arrays.values(), two.arrays.values(), strict=True):
-        np.testing.assert_array_equal(found, expected)
+    assert again.agreement == run.agreement
+    for name in run.experts:
+        assert again.experts[name].validations == run.experts[name].validations
+        one, two = (
+            CheckpointFolder(folder / name / "checkpoints", 2).newest()
+            for folder in (run.folder, tmp_path)
+        )
+        assert one.step == two.step == 16
+        for expected, found in zip(one.arrays.values(), two.arrays.values(), strict=True):
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_a_scorer_of_two_experts_scores_the_mean_of_theirs(photo):
+    both = small_scorer()
+    alone = []
+    for name, encoder in both.experts().items():
+        head = LinearHead(Calibration.unknown())
+        scorer = ReIQAScorer(**{name: encoder}, head=head, working_size=64)
+        scorer.build((None, None, None, 3))
+        head.kernel.assign(np.random.default_rng(len(alone)).normal(size=head.kernel.shape))
+        head.bias.assign(len(alone) + 0.5)
+        alone.append(scorer)
+    images = photo[None, :64, :64]
+    mean = mean_of(alone[::-1])  # whatever the order in which they were tuned
+    expected = np.mean([one(images) for one in alone])
+    np.testing.assert_allclose(mean(images)[0], expected, rtol=1e-5)
+    assert mean.working_size == 64
 
 
 def test_early_stages_learn_slowly_and_the_head_does_not():
