@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from reiqa_tf.errors import ReiqaError
     from reiqa_tf.evaluation.benchmark import benchmark
     from reiqa_tf.evaluation.evaluate import evaluate
+    from reiqa_tf.explanation.explainer import explain, open_explainer
+    from reiqa_tf.explanation.explanation import Explanation
     from reiqa_tf.export.exporting import export
     from reiqa_tf.export.verification import verify
     from reiqa_tf.fitting.fit import fit
@@ -54,6 +56,7 @@ _HOMES = {
     "Album": "reiqa_tf.albums.album",
     "DISTORTIONS": "reiqa_tf.distortions.bank",
     "EfficientNetLiteBackbone": "reiqa_tf.models.efficientnet_lite",
+    "Explanation": "reiqa_tf.explanation.explanation",
     "ImageError": "reiqa_tf.image.reading",
     "LinearHead": "reiqa_tf.models.head",
     "LiteRTScorer": "reiqa_tf.runtimes.litert_scorer",
@@ -71,10 +74,12 @@ _HOMES = {
     "compare": "reiqa_tf.runtimes.comparison",
     "distort": "reiqa_tf.distortions.bank",
     "evaluate": "reiqa_tf.evaluation.evaluate",
+    "explain": "reiqa_tf.explanation.explainer",
     "export": "reiqa_tf.export",
     "fit": "reiqa_tf.fitting.fit",
     "half_size": "reiqa_tf.image.scaling",
     "load_preset": "reiqa_tf.models.scorer",
+    "open_explainer": "reiqa_tf.explanation.explainer",
     "open_scorer": "reiqa_tf.runtimes.opening",
     "pretrain": "reiqa_tf.pretraining.pretrain",
     "read_image": "reiqa_tf.image.reading",
@@ -91,6 +96,7 @@ _HOMES = {
 # What scoring needs, and the rest of what does without TensorFlow.
 _LIGHT = {
     "Album",
+    "Explanation",
     "ImageError",
     "LiteRTScorer",
     "OnnxScorer",
@@ -98,6 +104,8 @@ _LIGHT = {
     "ReiqaError",
     "Score",
     "Scorer",
+    "explain",
+    "open_explainer",
     "open_scorer",
     "read_image",
     "score",
@@ -110,6 +118,7 @@ __all__ = [
     "DISTORTIONS",
     "Album",
     "EfficientNetLiteBackbone",
+    "Explanation",
     "ImageError",
     "LinearHead",
     "LiteRTScorer",
@@ -128,10 +137,12 @@ __all__ = [
     "compare",
     "distort",
     "evaluate",
+    "explain",
     "export",
     "fit",
     "half_size",
     "load_preset",
+    "open_explainer",
     "open_scorer",
     "pretrain",
     "read_image",

@@ -17,8 +17,10 @@ from reiqa_tf.version import __version__
 
 COMMANDS: dict[str, str | None] = {
     "score": None,
+    "explain": None,
     "compare": None,
     "fit": "tensorflow",
+    "fit_diagnosis": "tensorflow",
     "evaluate": "tensorflow",
     "benchmark": "benchmark",
     "sensitivity": "tensorflow",
@@ -38,6 +40,7 @@ _EPILOG = """\
 examples:
   reiqa score photo.jpg                           a score, at once and offline
   reiqa score holiday/ --page holiday.html        a folder to look at, the best photos first
+  reiqa explain photo.jpg --out why.png           why it has that score, and what is wrong with it
   reiqa compare burst/                            which shot is the better one, and how sure is it
   reiqa fit scores.csv --out my_preset            your own photos, your own scores
   reiqa evaluate scores.csv --preset my_preset    how well it agrees with people

@@ -26,8 +26,8 @@ EFFICIENTNET_LITE = {"mean": (127 / 255,) * 3, "std": (128 / 255,) * 3}
 POOLINGS = ("mean", "mean_and_deviation", "mean_deviation_and_center")
 """Each gives one number of a channel more than the one before it."""
 
-# Keeps the gradient of the square root finite where a channel is constant.
-_VARIANCE_FLOOR = 1e-6
+VARIANCE_FLOOR = 1e-6
+"""Added to variances: keeps the gradient of the square root finite where a channel is constant."""
 
 
 @storable
@@ -145,6 +145,19 @@ class ReIQAEncoder(keras.Model):
         Returns:
             float32 tensor `(N, feature_count // 2)`.
         """
+        maps = self.maps_at_one_scale(images, training=training)
+        return ops.concatenate([part for stage_maps in maps for part in self._pool(stage_maps)], -1)
+
+    def maps_at_one_scale(self, images: Tensor, training: bool | None = None) -> list[Tensor]:
+        """Computes the maps that are pooled into features, at the size that pictures have.
+
+        Args:
+            images: `(N, H, W, 3)`, RGB, floats in [0, 1] or integer levels 0 to 255.
+            training: whether batch normalisation uses the statistics of the batch.
+
+        Returns:
+            a float32 tensor `(N, h, w, C)` for each of `stages`.
+        """
         require_batch(images)
         images = to_unit_range(images)
         if self.normalization is not None:
@@ -153,9 +166,8 @@ class ReIQAEncoder(keras.Model):
             )
             images = (images - mean) / std
         maps = self.backbone(images, training=training)
-        return ops.concatenate(
-            [part for name in self.stages for part in self._pool(maps[name])], -1
-        )
+        # In float32 whatever the policy: sums over many pixels do not fit into 16 bits.
+        return [ops.cast(maps[stage], "float32") for stage in self.stages]
 
     def merge_tiles(
         self, features: np.ndarray, boxes: Sequence[tuple[int, int, int, int]]
@@ -184,7 +196,7 @@ class ReIQAEncoder(keras.Model):
             merged.append(mean)
             if others:
                 second_moment = shares @ (others[0] ** 2 + means**2)
-                merged.append(np.sqrt(np.maximum(second_moment - mean**2, _VARIANCE_FLOOR)))
+                merged.append(np.sqrt(np.maximum(second_moment - mean**2, VARIANCE_FLOOR)))
             if others[1:]:
                 merged.append(middle_shares @ means)
         return np.concatenate(merged).astype(np.float32)
@@ -215,12 +227,10 @@ class ReIQAEncoder(keras.Model):
         return 1 + POOLINGS.index(self.pooling)
 
     def _pool(self, maps: Tensor) -> list[Tensor]:
-        # In float32 whatever the policy: sums over many pixels do not fit into 16 bits.
-        maps = ops.cast(maps, "float32")
         if self.pooling == "mean":
             return [ops.mean(maps, axis=(1, 2))]
         mean, variance = tf.nn.moments(maps, axes=[1, 2])
-        pooled = [mean, ops.sqrt(variance + _VARIANCE_FLOOR)]
+        pooled = [mean, ops.sqrt(variance + VARIANCE_FLOOR)]
         if self.pooling == "mean_deviation_and_center":
             height, width = ops.shape(maps)[1:3]
             top, left = height // 4, width // 4

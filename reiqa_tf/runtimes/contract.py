@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from reiqa_tf.runtimes.errors import ArtifactError
+from reiqa_tf.runtimes.explained import ExplainedOutputs
 from reiqa_tf.scoring.calibration import PERCENTILE_COUNT, Calibration
 from reiqa_tf.scoring.score import MissingHeadError
 from reiqa_tf.typing import PathLike
@@ -119,6 +120,7 @@ class Contract:
         producer: what made the artifact, and its version.
         description: what the preset is, if it says so.
         license: under which terms it may be used, if it says so.
+        explained: what its outputs are that explain scores; None where it has none.
 
     Example:
     ```python
@@ -138,6 +140,7 @@ class Contract:
     producer: str = f"reiqa_tf {__version__}"
     description: str | None = None
     license: str | None = None
+    explained: ExplainedOutputs | None = None
 
     def fitted_head(self) -> Calibration:
         """What the scores mean.
@@ -156,6 +159,7 @@ class Contract:
         preset_name: str,
         weights_sha256: str,
         about: Mapping[str, Any] | None = None,
+        explained: ExplainedOutputs | None = None,
     ) -> Contract:
         """What an artifact made of a scorer says about itself.
 
@@ -164,6 +168,7 @@ class Contract:
             preset_name: name of its preset.
             weights_sha256: hexadecimal SHA-256 of the preset's `model.weights.h5`.
             about: the preset's metadata, of which `description` and `license` are taken, or None.
+            explained: of artifacts that explain scores, what their outputs for it are.
 
         Returns:
             `Contract`.
@@ -196,6 +201,7 @@ class Contract:
             feature_count=scorer.feature_count,
             description=_stated(known.get("description")),
             license=_stated(known.get("license")),
+            explained=explained,
         )
 
     def entries(self) -> Entries:
@@ -213,7 +219,8 @@ class Contract:
             - `working_size`; missing where photos are taken as they are;
             - with a head also what its `Calibration` says: `score_low`, `score_high` (the scale),
               `higher_is_better`, `expected_slope`, `expected_offset`, `interval`, `coverage`,
-              `percentiles` (separated by blanks) and `distance_limit`.
+              `percentiles` (separated by blanks) and `distance_limit`;
+            - of artifacts that explain scores, what `ExplainedOutputs` says.
         """
         stored: dict[str, str | int | float | bool | None] = {
             "producer": self.producer,
@@ -238,6 +245,8 @@ class Contract:
                 "percentiles": " ".join(map(repr, self.head.percentiles)),
                 "distance_limit": self.head.distance_limit,
             }
+        if self.explained is not None:
+            stored |= self.explained.entries()
         return {name: value for name, value in stored.items() if value is not None}
 
     @classmethod
@@ -273,6 +282,7 @@ class Contract:
             producer=str(entries.get("producer", "unknown")),
             description=_stated(entries.get("description")),
             license=_stated(entries.get("license")),
+            explained=ExplainedOutputs.read(entries),
         )
 
 

@@ -14,6 +14,7 @@ from reiqa_tf.progress import Progress, silent
 from reiqa_tf.runtimes.artifact_scorer import ArtifactScorer, as_levels
 from reiqa_tf.runtimes.contract import FEATURES, IMAGES, Contract
 from reiqa_tf.runtimes.errors import ArtifactError, MissingFeaturesError, MissingRuntimeError
+from reiqa_tf.runtimes.explained import EXPLAINING
 from reiqa_tf.runtimes.kept_sessions import WORTH_KEEPING, open_kept
 from reiqa_tf.runtimes.manifest import artifact_digest, read_artifact
 from reiqa_tf.scoring.score import Score
@@ -85,12 +86,14 @@ class OnnxScorer(ArtifactScorer):
             ) from None
         contract = Contract.read(entries, self.path)
         # Older versions wrote no features beside the scores.
-        known = set(contract.outputs) <= set(outputs) <= {*contract.outputs, FEATURES}
+        may_be = {*contract.outputs, FEATURES, *EXPLAINING}
+        known = set(contract.outputs) <= set(outputs) <= may_be
         if not known or inputs != [(IMAGES, "tensor(uint8)", 4)]:
             raise ArtifactError(
                 f"{self.path}: expected the input images, uint8 (N, H, W, 3), and the outputs "
                 f"{', '.join(contract.outputs)}. Received: {inputs} and {sorted(outputs)}"
             )
+        self._outputs = frozenset(outputs)
         self._feature_count = int(outputs[FEATURES][-1]) if FEATURES in outputs else None
         return contract
 
@@ -199,6 +202,30 @@ class OnnxScorer(ArtifactScorer):
         """
         _ = self.feature_count
         return lambda images: self._compute(as_levels(images), [FEATURES])[FEATURES]
+
+    def has_outputs(self, names: Sequence[str]) -> bool:
+        """Whether the file has all of these outputs.
+
+        Args:
+            names: of outputs.
+        """
+        return self._outputs.issuperset(names)
+
+    def run_for(self, images: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """As `run`, for some of the outputs that the file has beside those of the contract.
+
+        Args:
+            images: uint8 array `(N, H, W, 3)`, RGB.
+            names: of outputs. What none of them needs is not computed.
+
+        Returns:
+            dictionary from these names to arrays.
+
+        Raises:
+            ValueError: if the images are something else.
+            ArtifactError: if the runtime fails.
+        """
+        return self._compute(as_levels(images), list(names))
 
     def _run(self, images: np.ndarray) -> dict[str, np.ndarray]:
         return self._compute(images, list(self.contract.outputs))

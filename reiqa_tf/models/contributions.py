@@ -1,0 +1,192 @@
+"""What every part of a score, and every place of a photo, contributes to it; as a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from reiqa_tf.image.scaling import half_size
+from reiqa_tf.image.shapes import require_batch
+from reiqa_tf.models.encoder import POOLINGS, VARIANCE_FLOOR, ReIQAEncoder
+from reiqa_tf.models.scorer import ReIQAScorer
+from reiqa_tf.scoring.parts import GRID, KINDS, SIZES, MapName, PartName
+from reiqa_tf.typing import Tensor
+
+
+class Contributions(NamedTuple):
+    """What a score is made of, in points of the score, against the average photo.
+
+    Attributes:
+        features: float32 tensor `(N, F)`.
+        parts: float32 tensor `(N, P)`, in the order of `part_names`. Their sum is the score less
+            that of the average photo.
+        maps: float32 tensor `(N, M, GRID, GRID)`, in the order of `map_names`: the same sum,
+            spread over the photo. Rows go down, columns go right.
+    """
+
+    features: Tensor
+    parts: Tensor
+    maps: Tensor
+
+
+def part_names(scorer: ReIQAScorer) -> list[PartName]:
+    """Names of the parts that a score is the sum of, in the order of the features.
+
+    Args:
+        scorer: a `ReIQAScorer`.
+
+    Returns:
+        list of P `PartName`.
+    """
+    return [name for name, _ in _blocks(scorer)]
+
+
+def map_names(scorer: ReIQAScorer) -> list[MapName]:
+    """Names of the maps: the parts of all stages of an expert, a size and a kind together.
+
+    Args:
+        scorer: a `ReIQAScorer`.
+
+    Returns:
+        list of M `MapName`.
+    """
+    return list(dict.fromkeys(name.of_map for name in part_names(scorer)))
+
+
+def contributions(
+    scorer: ReIQAScorer, images: Tensor, average: np.ndarray | None = None
+) -> Contributions:
+    """Computes what parts and places contribute to the scores of photos.
+
+    A mean over a map is a sum over its places, so that a place's contribution is exact. A standard
+    deviation is spread by its derivative: the one by a place times how far that place is from the
+    mean; these add up to the deviation. A mean over the middle is spread over the middle.
+
+    Args:
+        scorer: a built `ReIQAScorer` with a head.
+        images: `(N, H, W, 3)`, RGB, floats in [0, 1] or integer levels 0 to 255.
+        average: `(F,)`, the features of the average photo; zeros if None.
+
+    Returns:
+        `Contributions`.
+
+    Raises:
+        MissingHeadError: if the scorer has no head.
+
+    Example:
+    ```python
+    import numpy as np
+    import reiqa_tf
+    from reiqa_tf.models.contributions import contributions
+
+    scorer = reiqa_tf.load_preset("content_lite0_biq2021")
+    image = reiqa_tf.read_image("photo.jpg", fit=96)[None]
+    found = contributions(scorer, image)
+    (score,) = scorer(image).numpy() - scorer.head.bias.numpy()
+    assert np.isclose(score, found.parts.numpy().sum(), atol=1e-3)
+    assert np.isclose(score, found.maps.numpy().sum(), atol=1e-3)
+    ```
+    """
+    require_batch(images)
+    head = scorer.fitted_head()
+    kernel = tf.convert_to_tensor(head.kernel)
+    reference = tf.zeros_like(kernel) if average is None else tf.constant(average, tf.float32)
+    blocks = dict(_blocks(scorer))
+    features: list[Tensor] = []
+    parts: list[Tensor] = []
+    maps: dict[MapName, list[Tensor]] = {}
+    for expert, encoder in scorer.experts().items():
+        for size in SIZES:
+            pictures = images if size == "full" else half_size(images)
+            stages = encoder.maps_at_one_scale(pictures, training=False)
+            for stage, stage_maps in zip(encoder.stages, stages, strict=True):
+                names = [PartName(expert, size, stage, kind) for kind in _kinds(encoder)]
+                weights = [kernel[blocks[name]] for name in names]
+                averages = [reference[blocks[name]] for name in names]
+                pooled, cells = _spread(stage_maps, weights, averages)
+                for name, *found in zip(names, weights, averages, pooled, cells, strict=True):
+                    weight, average_rows, rows, places = found
+                    features.append(rows)
+                    parts.append(tf.linalg.matvec(rows - average_rows, weight))
+                    maps.setdefault(name.of_map, []).append(_on_grid(places))
+    return Contributions(
+        tf.concat(features, -1),
+        tf.stack(parts, 1),
+        tf.stack([tf.add_n(found) for found in maps.values()], 1),
+    )
+
+
+def _kinds(encoder: ReIQAEncoder) -> tuple[str, ...]:
+    return KINDS[: 1 + POOLINGS.index(encoder.pooling)]
+
+
+def _blocks(scorer: ReIQAScorer) -> Iterator[tuple[PartName, slice]]:
+    """The parts and where their features stand."""
+    start = 0
+    for expert, encoder in scorer.experts().items():
+        for size in SIZES:
+            for stage in encoder.stages:
+                count = encoder.backbone.stage_channels[stage]
+                for kind in _kinds(encoder):
+                    yield PartName(expert, size, stage, kind), slice(start, start + count)
+                    start += count
+
+
+def _spread(
+    maps: Tensor, weights: list[Tensor], averages: list[Tensor]
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Pools maps, and spreads the weighted sums of what was pooled over the places.
+
+    Args:
+        maps: `(N, h, w, C)`.
+        weights: `(C,)` for each of the kinds.
+        averages: features of the average photo, likewise.
+
+    Returns:
+        pair of the pooled features `(N, C)` and the contributions `(N, h, w)`, for each kind.
+    """
+    height, width = tf.shape(maps)[1], tf.shape(maps)[2]
+    count = tf.cast(height * width, tf.float32)
+    bases = [tf.reduce_sum(weight * row) for weight, row in zip(weights, averages, strict=True)]
+    mean = tf.reduce_mean(maps, axis=(1, 2), keepdims=True)
+    pooled = [mean[:, 0, 0]]
+    # All that is linear in the maps is one product.
+    linear = tf.linalg.matmul(maps, tf.stack([weights[0], *weights[2:]], 1))
+    cells = [(linear[..., 0] - bases[0]) / count]
+    if weights[1:]:
+        # As `tf.nn.moments` has it, so that converters compute it once for features and map.
+        squares = tf.math.squared_difference(maps, mean)
+        deviation = tf.sqrt(tf.reduce_mean(squares, axis=(1, 2)) + VARIANCE_FLOOR)
+        pooled.append(deviation)
+        share = weights[1] / deviation
+        spread = tf.linalg.matmul(squares, share[:, None, :, None])[..., 0]
+        even = VARIANCE_FLOOR * tf.reduce_sum(share, -1) - bases[1]
+        cells.append((spread + even[:, None, None]) / count)
+    if weights[2:]:
+        top, left = height // 4, width // 4
+        pooled.append(tf.reduce_mean(maps[:, top : height - top, left : width - left], axis=(1, 2)))
+        inside = linear[:, top : height - top, left : width - left, 1] - bases[2]
+        count = tf.cast((height - 2 * top) * (width - 2 * left), tf.float32)
+        cells.append(tf.pad(inside / count, [[0, 0], [top, top], [left, left]]))
+    return pooled, cells
+
+
+def _on_grid(cells: Tensor) -> Tensor:
+    """Brings places `(N, h, w)` to the grid: what one holds is shared out by area, and kept."""
+    height, width = tf.shape(cells)[1], tf.shape(cells)[2]
+    down = tf.linalg.matmul(_shares(height), cells)
+    return tf.linalg.matmul(down, _shares(width), transpose_b=True)
+
+
+def _shares(count: Tensor) -> Tensor:
+    """Shares `(GRID, count)` of each of `count` equal pieces of a side in each of `GRID` pieces.
+
+    In whole numbers until the end: both are measured in pieces of 1 / (GRID * count).
+    """
+    starts = tf.range(count)[None] * GRID
+    targets = tf.range(GRID)[:, None] * count
+    overlap = tf.minimum(starts + GRID, targets + count) - tf.maximum(starts, targets)
+    return tf.cast(tf.maximum(overlap, 0), tf.float32) / GRID
