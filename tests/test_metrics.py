@@ -235,6 +235,18 @@ def test_fits_that_start_from_the_whole_equal_fits_from_scratch(scored, seed):
         assert low == high == pytest.approx(figures[name], abs=1e-6 * 100), name
 
 
+@pytest.mark.parametrize("noise", [0.05, 0.2])
+@pytest.mark.parametrize("bend", [lambda z: z, np.sign, np.exp], ids=["line", "step", "curve"])
+def test_fits_of_resamples_leave_errors_as_small_as_those_one_by_one(bend, noise):
+    generator = np.random.default_rng(1)
+    predicted = generator.normal(size=80)
+    scores = bend(predicted) + noise * generator.normal(size=80)
+    draws = _draws(predicted, scores, resamples=40)
+    ends = np.percentile([rmse(*drawn) for drawn in draws], [2.5, 97.5])
+    found = bootstrap_intervals(predicted, scores, resamples=40)["rmse"]
+    np.testing.assert_allclose(found, ends, rtol=0.03)
+
+
 def test_groups_are_drawn_whole():
     groups = np.array(["b", "a", "c", "a", "e", "d", "c", "b", "c"])
     rows = np.arange(9.0)

@@ -44,14 +44,14 @@ def test_a_distortion_is_drawn_at_its_five_levels(small, tmp_path):
         np.testing.assert_array_equal(tile, np.rint(255 * distort(photo, "darken", level).numpy()))
 
 
-@pytest.mark.slow  # compiles the whole bank, as the README's commands do
+@pytest.mark.slow  # compiles the whole bank
 def test_the_gallery_shows_all_26(small, tmp_path):
     out = tmp_path / "gallery.jpg"
     assert run("distort", small, "--out", out, "--side", 48) == 0
     assert read_image(out).shape == (36 + 13 * (43 + 44), 2 * (5 * 56 + 8), 3)
 
 
-@pytest.mark.slow  # compiles the whole bank, as the README's commands do
+@pytest.mark.slow  # compiles the whole bank
 def test_views_show_the_pairs_of_the_seed(small, tmp_path):
     out = tmp_path / "views.png"
     assert run("views", small, "--out", out, "--patch", 48, "--seed", 2) == 0
