@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import TYPE_CHECKING
 
 from reiqa_tf import presets
 from reiqa_tf.cli import cache_flags, regression_flags, terminal
+from reiqa_tf.cli.export_flag import add_export_flag, export_at_once
 from reiqa_tf.cli.startup import start_tensorflow
-from reiqa_tf.errors import ReiqaError
 from reiqa_tf.fitting import defaults
 
 if TYPE_CHECKING:
     from reiqa_tf.fitting.head_comparison import HeadComparison
-    from reiqa_tf.typing import PathLike
 
 _EXAMPLES = """\
   reiqa fit scores.csv --out my_preset
@@ -46,11 +44,7 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
     parser.add_argument(
         "--overwrite", action="store_true", help="replace a preset that is there already"
     )
-    parser.add_argument(
-        "--no-export",
-        action="store_true",
-        help="make no ONNX file in the preset, which scores photos without TensorFlow",
-    )
+    add_export_flag(parser)
     parser.add_argument(
         "--preset",
         default=presets.DEFAULT,
@@ -164,8 +158,7 @@ def run(arguments: argparse.Namespace) -> int:
         _print_comparison(result.comparison)
     terminal.report_failures(result.problems, record.photos + len(result.problems))
     terminal.report_failures(result.ladder_problems, record.ladders, "ladders could not be made")
-    if not arguments.no_export:
-        _export(arguments.out)
+    export_at_once(arguments, arguments.out)
     return 1 if result.problems or result.ladder_problems else 0
 
 
@@ -177,20 +170,3 @@ def _print_comparison(found: HeadComparison) -> None:
         f"a difference of {found.difference:+.4f} "
         f"(95% interval {found.low:+.4f} to {found.high:+.4f}): {found.verdict}"
     )
-
-
-def _export(preset: PathLike) -> None:
-    """Makes the preset's ONNX file, or says in one line how that is done."""
-    from reiqa_tf.export.packages import require_packages
-
-    try:
-        require_packages("onnx")
-        from reiqa_tf.export.exporting import export
-
-        export(preset, formats=["onnx"], progress=terminal.show_progress)
-    except ReiqaError as error:
-        print(
-            f"reiqa: {preset}: the preset is whole, but has no ONNX file ({error}). Make it later: "
-            f"reiqa export --preset {preset} --format onnx",
-            file=sys.stderr,
-        )

@@ -7,7 +7,9 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from reiqa_tf.cli import cache_flags, terminal, training_flags
+from reiqa_tf.cli.export_flag import add_export_flag, export_at_once
 from reiqa_tf.cli.startup import start_tensorflow
+from reiqa_tf.errors import ReiqaError
 from reiqa_tf.extras import require_extra
 from reiqa_tf.presets import DEFAULT as DEFAULT_PRESET
 
@@ -18,6 +20,7 @@ _EXAMPLES = """\
   reiqa tune scores.csv --out run                                  encoders and head, your scores
   reiqa tune scores.csv --out run --preset content_lite0_biq2021   half of the cost
   reiqa tune scores.csv --pairs pairs.csv --out run                and what people preferred
+  reiqa tune --pairs pairs.csv --out run                           that alone
   reiqa tune scores.csv --out run --set schedule.epochs=4 --set optimizer.rate=1e-4
   reiqa tune scores.csv --out run --set ladders=0                  without distortions
   reiqa score holiday/ --preset run/preset
@@ -25,8 +28,9 @@ _EXAMPLES = """\
 scores.csv has the columns image and mos, and may have split (train, val, test) and group. Rows of
 val, or a fifth of the groups, are held out: they say after every epoch how well the average of the
 weights scores, which epoch is kept, and at the end how wide intervals are. Rows of test are left
-alone. pairs.csv has the columns better and worse. `reiqa fit` is the quick way: it leaves the
-encoders as they are and takes minutes; tune when you have hundreds of scores and an hour, or a GPU.
+alone. pairs.csv has the columns better and worse; alone, a fifth of it is held out. `reiqa fit` is
+the quick way: it leaves the encoders as they are and takes minutes; tune when you have hundreds of
+scores and an hour, or a GPU.
 
 The experts of a preset are tuned one after the other, and the tuned scorer is their mean. First a
 head is fitted on the encoder as it is, on your scale. Then random crops, mirrored and turned but
@@ -48,7 +52,9 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
     parser = terminal.add_parser(
         subparsers, "tune", run, "Train encoders and head on photos with scores.", _EXAMPLES
     )
-    parser.add_argument("scores", metavar="scores.csv", help="the photos and their scores")
+    parser.add_argument(
+        "scores", nargs="?", metavar="scores.csv", help="the photos and their scores"
+    )
     parser.add_argument("--out", required=True, metavar="RUN", help="folder of the run")
     parser.add_argument(
         "--preset",
@@ -76,6 +82,7 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
         help="also write RUN/tensorboard: curves (pip install 'reiqa_tf[tensorboard]')",
     )
     training_flags.add_replicas_flag(parser)
+    add_export_flag(parser)
     cache_flags.add_cache_flags(parser)
 
 
@@ -91,7 +98,11 @@ def run(arguments: argparse.Namespace) -> int:
     # Here, so that an error is told before all else starts.
     config = training_flags.config_of(arguments, load_config, override)
     limits = None if arguments.range is None else tuple(arguments.range)
-    scored = read_scored_photos(arguments.scores, limits, arguments.lower_is_better)
+    scored = None
+    if arguments.scores is not None:
+        scored = read_scored_photos(arguments.scores, limits, arguments.lower_is_better)
+    elif arguments.pairs is None:
+        raise ReiqaError("expected scores.csv, or --pairs pairs.csv, or both. Received: neither")
     preset_folder(arguments.preset)
     if arguments.pairs is not None:
         read_pairs(arguments.pairs)
@@ -115,19 +126,30 @@ def run(arguments: argparse.Namespace) -> int:
             display=display,
             progress=terminal.show_progress,
         )
-    return training_flags.report(result, lambda: _print_summary(result))
+
+    def finish() -> None:
+        _print_summary(result)
+        # Of pairs alone there is no interval, which an exported file would have to know.
+        if result.agreement is not None:
+            export_at_once(arguments, result.folder / "preset")
+
+    return training_flags.report(result, finish)
 
 
 def _print_summary(result: Tuned) -> None:
     rows = [
-        ("photos to learn from, held out", f"{result.photos:,}, {result.held_out:,}"),
+        (
+            f"{'photos' if result.photos else 'pairs'} to learn from, held out",
+            f"{result.photos or result.pairs:,}, {result.held_out:,}",
+        ),
         ("steps", f"{result.step:,} of {result.steps:,}"),
     ]
     for name, expert in result.experts.items():
-        rows.append((f"SRCC, {name} expert frozen", f"{expert.validations[0].srcc:.3f}"))
+        measure = "SRCC" if result.photos else "pairs in order"
+        rows.append((f"{measure}, {name} expert frozen", f"{expert.validations[0].value:.3f}"))
         if expert.best is not None:
-            tuned = f"{expert.best.srcc:.3f} (step {expert.best.step})"
-            rows.append((f"SRCC, {name} expert tuned", tuned))
+            tuned = f"{expert.best.value:.3f} (step {expert.best.step})"
+            rows.append((f"{measure}, {name} expert tuned", tuned))
     if result.agreement is not None:
         low, high = result.agreement.intervals["srcc"]
         tuned = f"{result.agreement.srcc:.3f} ({low:.3f} to {high:.3f})"

@@ -54,10 +54,10 @@ class TuningBatches:
     size is put together by size.
 
     Attributes:
-        paths: paths of the N scored photos.
+        paths: paths of the N scored photos; none where pairs alone are learned from.
         scores: float array `(N,)`, on any scale.
         sizes: integers `(N, 2)`, height and width in pixels at which photos are cropped.
-        batch_size: scored photos in a step, of all workers together.
+        batch_size: scored photos in a step, of all workers together; 0 where there are none.
         crop: largest side of a crop in pixels.
         fit: as in `read_image`: photos are brought into this square; None leaves them.
         ladders: number of photos of a step that are also shown distorted: every
@@ -67,7 +67,7 @@ class TuningBatches:
             others by 0 or 180.
         pair_paths: M pairs of paths, the better photo first.
         pair_sizes: integers `(M, 2)`, height and width that both photos of a pair have.
-        pairs: number of pairs in a step.
+        pairs: number of pairs in a step; 0 where there are none.
         seed: of the order, of crops, flips and distortions.
         worker: number of this worker, from 0.
         workers: number of workers. Each makes its part of every batch.
@@ -92,10 +92,18 @@ class TuningBatches:
     workers: int = 1
     skipped: dict[str, str] = dataclasses.field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        if not len(self.paths):
+            self.batch_size = self.ladders = 0
+        if not len(self.pair_paths):
+            self.pairs = 0
+
     @property
     def steps_per_epoch(self) -> int:
-        """Whole batches that an epoch has."""
-        return len(self.paths) // self.batch_size
+        """Whole batches that an epoch has: of scored photos, or of pairs where those are alone."""
+        if self.batch_size:
+            return len(self.paths) // self.batch_size
+        return len(self.pair_paths) // self.pairs
 
     def drawn(self, step: int) -> Drawn:
         """What a step shows, of all workers together.
@@ -106,10 +114,11 @@ class TuningBatches:
         Returns:
             `Drawn`.
         """
-        epoch, place = divmod(step, self.steps_per_epoch)
-        rows = _epoch(self, epoch)[place]
-        pairs = np.zeros(0, int)
-        if len(self.pair_paths) and self.pairs:
+        rows = pairs = np.zeros(0, int)
+        if self.batch_size:
+            epoch, place = divmod(step, self.steps_per_epoch)
+            rows = _epoch(self, epoch)[place]
+        if self.pairs:
             places = step * self.pairs + np.arange(self.pairs)
             count = len(self.pair_paths)
             orders = {
@@ -159,7 +168,7 @@ class TuningBatches:
     def _batch(self, step: Tensor) -> dict[str, Tensor]:
         share = self.batch_size // self.workers
         ladders = self.ladders // self.workers
-        pairs = (self.pairs if len(self.pair_paths) else 0) // self.workers
+        pairs = self.pairs // self.workers
         image, score, weight, pair, pair_weight, row, kind, level, faulty = tf.numpy_function(
             self._crops,
             [step],
@@ -248,7 +257,8 @@ class TuningBatches:
         grey = np.full((drawn.height, drawn.width, 3), 127, np.uint8)
         whole = [[half is not None for half in pair] for pair in halves]
         pictures = [[grey if half is None else half for half in pair] for pair in halves]
-        shown = np.stack([grey if crop is None else crop for crop in cuts])
+        shown = np.array([grey if crop is None else crop for crop in cuts], np.uint8)
+        shown = shown.reshape(-1, *grey.shape)
         return (
             shown,
             self.scores[rows].astype(np.float32),

@@ -185,21 +185,23 @@ class TuneObjective:
     @property
     def count_of_step(self) -> int:
         """Pictures of a step, on all replicas together."""
-        pairs = self.batches.pairs if len(self.batches.pair_paths) else 0
-        return self.config.batch_size + self.config.ladder_levels * self.config.ladders + 2 * pairs
+        batches = self.batches
+        return batches.batch_size + batches.ladder_levels * batches.ladders + 2 * batches.pairs
 
     def check(self, replicas: int) -> None:
         """Raises a `TrainingError` if there is no whole batch, or it cannot be shared."""
+        batches = self.batches
         if self.steps_per_epoch < 1:
             raise TrainingError(
-                f"batch_size: expected at most as many as there are photos to learn from, "
-                f"{len(self.batches.paths)}. Received: {self.config.batch_size}"
+                "batch_size: expected at most as many as there are photos or pairs to learn from, "
+                f"{len(batches.paths) or len(batches.pair_paths)}. Received: "
+                f"{batches.batch_size or batches.pairs}"
             )
-        pairs = self.batches.pairs if len(self.batches.pair_paths) else 0
-        if any(count % replicas for count in (self.config.batch_size, self.config.ladders, pairs)):
+        counts = batches.batch_size, batches.ladders, batches.pairs
+        if any(count % replicas for count in counts):
             raise TrainingError(
                 f"batch_size, ladders and pairs: expected numbers that {replicas} replicas can "
-                f"share equally. Received: {self.config.batch_size}, {self.config.ladders}, {pairs}"
+                f"share equally. Received: {', '.join(map(str, counts))}"
             )
 
     def make_model(self, from_start: bool) -> TunedModel:
@@ -221,7 +223,11 @@ class TuneObjective:
         strategy: tf.distribute.Strategy,
     ) -> TuningStep:
         """Makes the step."""
-        center, scale = float(np.mean(self.batches.scores)), float(np.std(self.batches.scores))
+        # Where nobody scored the photos, the head knows how scores are spread.
+        known = self.batches.scores
+        if not len(known):
+            known = np.array(self.start.fitted_head().calibration.percentiles)
+        center, scale = float(np.mean(known)), float(np.std(known))
         return TuningStep(model, optimizer, strategy, self.config, center, scale)
 
     def dataset(self, first_step: int) -> tf.data.Dataset:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import csv
 import pathlib
+from collections.abc import Sequence
+from typing import TypeAlias
 
 from reiqa_tf.errors import ReiqaError
 from reiqa_tf.typing import PathLike
 
+Pairs: TypeAlias = Sequence[tuple[str, str]]
+"""Pairs of paths of photos, the better photo first."""
 
-def read_pairs(path: PathLike) -> list[tuple[str, str]]:
+
+def read_pairs(path: PathLike) -> Pairs:
     """Reads a CSV file of pairs.
 
     Args:

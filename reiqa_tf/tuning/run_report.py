@@ -43,8 +43,10 @@ def write_run_report(folder: PathLike) -> None:
     described = json.loads((folder / "config.json").read_text())
     columns = read_history(folder / "history.csv")
     rows = read_validation(folder / "validation.csv")
-    points = [(row.step, row.srcc) for row in rows]
-    panels = [Panel("SRCC, held-out photos", [Line(points)])] if points else []
+    points = [(row.step, row.value) for row in rows]
+    is_scored = described["photos"]["count"] > 0
+    measure = "SRCC" if is_scored else "pairs in order"
+    panels = [Panel(f"{measure}, held out", [Line(points)])] if points else []
     plot_history(folder / "history.csv", folder / "curves.png", LABELS, panels)
     page = page_template(__package__).render(
         version=__version__,
@@ -52,6 +54,7 @@ def write_run_report(folder: PathLike) -> None:
         pairs=described["pairs"]["count"],
         epochs=int(columns["epoch"].max()),
         steps=int(columns["step"][-1]),
+        measure=measure,
         rows=rows,
         best=best_of(rows),
         curves={

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Sequence
 import keras
 import numpy as np
 import tensorflow as tf
-from sklearn.model_selection import GroupShuffleSplit
 
-from reiqa_tf.data.scored_photos import ScoredPhotos, read_scored_photos, require_photos
+from reiqa_tf.data.scored_photos import ScoredPhotos
 from reiqa_tf.errors import ReiqaError
 from reiqa_tf.fitting.encoders import Encoders, Preset, choose_encoders
 from reiqa_tf.fitting.fit_head import FEWEST_ROWS, fit_head
@@ -20,6 +19,7 @@ from reiqa_tf.fitting.scored_features import scored_features
 from reiqa_tf.fitting.strange_pictures import strange_features
 from reiqa_tf.image.reading import ImageError, read_image
 from reiqa_tf.metrics import Agreement, measure_agreement
+from reiqa_tf.models.encoder import ReIQAEncoder
 from reiqa_tf.models.head import LinearHead
 from reiqa_tf.models.scorer import ReIQAScorer, load_preset
 from reiqa_tf.presets import DEFAULT as DEFAULT_PRESET
@@ -36,8 +36,9 @@ from reiqa_tf.training.strategy import make_strategy
 from reiqa_tf.training.tensor_board import TensorBoardLog
 from reiqa_tf.tuning.batches import SMALLEST_SIDE, TuningBatches
 from reiqa_tf.tuning.config import TuneConfig, load_config, override
+from reiqa_tf.tuning.material import Material, gather
 from reiqa_tf.tuning.objective import TuneObjective
-from reiqa_tf.tuning.pairs import read_pairs
+from reiqa_tf.tuning.pairs import Pairs
 from reiqa_tf.tuning.run_report import write_run_report
 from reiqa_tf.tuning.shipped_configs import DEFAULT
 from reiqa_tf.tuning.validation import (
@@ -88,8 +89,10 @@ class Tuned:
         scorer: `ReIQAScorer` of all experts tuned so far; calibrated when the run is complete.
         experts: `TunedExpert` by name, in the order in which they are trained.
         interrupted: whether Ctrl-C or SIGTERM stopped it; the same call goes on.
-        photos: number of photos to learn from.
-        held_out: number of photos that were validated and calibrated on.
+        photos: number of scored photos to learn from.
+        pairs: number of pairs to learn from.
+        held_out: number of photos that were validated and calibrated on; of pairs where these are
+            alone.
         skipped: from the path of each photo that could not be read to the reason.
         writes: whether this process writes into the folder: of several workers the first one does.
         agreement: how well the finished scorer agrees with people on the held-out photos; None
@@ -102,6 +105,7 @@ class Tuned:
     experts: dict[str, TunedExpert]
     interrupted: bool
     photos: int
+    pairs: int
     held_out: int
     skipped: dict[str, str]
     writes: bool
@@ -119,7 +123,7 @@ class Tuned:
 
 
 def tune(
-    scores: PathLike | ScoredPhotos,
+    scores: PathLike | ScoredPhotos | None,
     out: PathLike,
     preset: Preset = DEFAULT_PRESET,
     config: PathLike | TuneConfig = DEFAULT,
@@ -148,13 +152,16 @@ def tune(
     same weights.
 
     Args:
-        scores: path of a CSV file as `read_scored_photos` reads it, or the `ScoredPhotos`.
+        scores: path of a CSV file as `read_scored_photos` reads it, or the `ScoredPhotos`; None to
+            learn from pairs alone. Then the preset's head is the start, the best epoch is the one
+            that puts most of the held-out pairs in order, and interval and familiarity of the
+            scorer stay unknown until `recalibrate`.
         out: folder of the run.
         preset: whose encoders are tuned: a folder, the name of a shipped preset, or a scorer.
         config: name of a shipped configuration, path of a Python file of your own, or a
             `TuneConfig`; `tune_lite0` unless another one is named.
         settings: changes of it, such as `optimizer.rate=1e-4`.
-        pairs: CSV file with the columns `better` and `worse`, beside the scores; or None.
+        pairs: CSV file with the columns `better` and `worse`; or None.
         tensorboard: whether the folder also gets `tensorboard/`.
         cache: SQLite file that keeps features of the frozen encoders, as in `fit`; or None.
         strategy: where it computes; None is all GPUs of the machine or its CPU, or the workers of
@@ -182,26 +189,15 @@ def tune(
         config = load_config(config)
     for setting in settings:
         config = override(config, setting)
-    scored = scores if isinstance(scores, ScoredPhotos) else read_scored_photos(scores)
-    if scored.splits is not None:
-        scored = scored.split("train", "val")
-    learned, held_out = split_off(scored, config.held_out, config.seed)
-    for part, purpose in ((learned, "learn from"), (held_out, "hold out")):
-        if len(part) < FEWEST_ROWS:
-            raise TrainingError(
-                f"expected at least {FEWEST_ROWS} scored photos to {purpose}. Received: "
-                f"{len(part)} of {len(scored)}. Score more photos, or change held_out."
-            )
-        require_photos(part, FEWEST_ROWS)
-    compared = [] if pairs is None else read_pairs(pairs)
+    material = gather(scores, pairs, config.held_out, config.seed)
     folder = pathlib.Path(out)
     strategy = make_strategy() if strategy is None else strategy
     writes = worker_index(strategy) == 0
     encoders = choose_encoders(preset)
-    starts = _starts(folder, learned, encoders, cache, progress, writes)
+    starts = _starts(folder, material.learned, encoders, cache, progress, writes)
     fit_to = encoders.scorer.working_size if config.fits else None
     skipped: dict[str, str] = {}
-    learned, batches = _batches(config, learned, compared, fit_to, skipped, strategy, progress)
+    batches = _batches(config, material, fit_to, skipped, strategy, progress)
     observed = [] if display is None or not writes else [display]
     experts: dict[str, TunedExpert] = {}
     for name, start in starts.items():
@@ -209,7 +205,7 @@ def tune(
             folder / name,
             start,
             TuneObjective(config, start, batches),
-            held_out,
+            material.held_out,
             strategy,
             observed,
             callbacks,
@@ -219,26 +215,24 @@ def tune(
             break
     scorer = mean_of([expert.scorer for expert in experts.values()])
     agreement = None
-    complete = len(experts) == len(starts) and all(part.complete for part in experts.values())
-    if complete and writes:
-        table = scored_features(scorer, held_out, FEWEST_ROWS, None, progress)
-        strange = strange_features(scorer, table.scored.paths, progress=progress)
-        scorer = recalibrated(scorer, table.features, table.scored, strange)
-        predicted = np.asarray(scorer.fitted_head()(table.features))
-        agreement = measure_agreement(predicted, table.scored.scores, groups=table.scored.groups)
+    if writes and len(experts) == len(starts) and all(one.complete for one in experts.values()):
+        if isinstance(material.held_out, ScoredPhotos):
+            scorer, agreement = _calibrated(scorer, material.held_out, progress)
         scorer.save_to_preset(
             folder / "preset",
-            description="encoders and head tuned on scored photos",
+            description="encoders and head tuned on scored photos"
+            if material.learned
+            else "encoders tuned on pairs of photos",
             sources=encoders.sources,
-            metrics={"held_out": dataclasses.asdict(agreement)},
+            metrics=None if agreement is None else {"held_out": dataclasses.asdict(agreement)},
             tuning={
                 "preset": None if isinstance(preset, ReIQAScorer) else pathlib.Path(preset).name,
                 "config": as_dictionary(config),
-                "photos": len(learned),
-                "held_out": len(held_out),
-                "pairs": len(compared),
+                "photos": len(batches.paths),
+                "pairs": len(batches.pair_paths),
+                "held_out": len(material.held_out),
                 "validation": {
-                    name: [row._asdict() for row in expert.validations]
+                    name: [row.known() for row in expert.validations]
                     for name, expert in experts.items()
                 },
             },
@@ -249,8 +243,9 @@ def tune(
         scorer=scorer,
         experts=experts,
         interrupted=any(expert.interrupted for expert in experts.values()),
-        photos=len(learned),
-        held_out=len(held_out),
+        photos=len(batches.paths),
+        pairs=len(batches.pair_paths),
+        held_out=len(material.held_out),
         skipped={**skipped, **batches.skipped},
         writes=writes,
         agreement=agreement,
@@ -280,28 +275,6 @@ def mean_of(scorers: Sequence[ReIQAScorer]) -> ReIQAScorer:
     head.kernel.assign(np.concatenate(kernels) / len(kernels))
     head.bias.assign(np.mean([float(np.asarray(one.bias)) for one in heads.values()]))
     return mean
-
-
-def split_off(scored: ScoredPhotos, share: float, seed: int) -> tuple[ScoredPhotos, ScoredPhotos]:
-    """Parts scored photos into those to learn from and those to hold out.
-
-    Args:
-        scored: rows of `train` and `val`, or without splits.
-        share: share of the groups that is held out where there is no row of `val`.
-        seed: of the choice.
-
-    Returns:
-        two `ScoredPhotos`; no group is in both, unless the column `split` says so.
-    """
-    if scored.splits is not None and (scored.splits == "val").any():
-        held = scored.splits == "val"
-        return scored.rows(~held), scored.rows(held)
-    groups = np.arange(len(scored)) if scored.groups is None else scored.groups
-    if len(np.unique(groups)) < 2:
-        raise TrainingError("group: expected two groups or more, so that one can be held out.")
-    parting = GroupShuffleSplit(1, test_size=share, random_state=seed)
-    train_rows, held_rows = next(parting.split(groups, groups=groups))
-    return scored.rows(np.sort(train_rows)), scored.rows(np.sort(held_rows))
 
 
 def measured_sizes(
@@ -343,35 +316,38 @@ def measured_sizes(
 
 def _batches(
     config: TuneConfig,
-    learned: ScoredPhotos,
-    compared: Sequence[tuple[str, str]],
+    material: Material,
     fit_to: int | None,
     skipped: dict[str, str],
     strategy: tf.distribute.Strategy,
     progress: Progress,
-) -> tuple[ScoredPhotos, TuningBatches]:
-    """The photos that can be read, and their batches; notes the others."""
-    sizes, problems = measured_sizes(learned.paths, fit_to, progress)
-    skipped.update({learned.paths[index]: str(problem) for index, problem in problems.items()})
-    usable = np.setdiff1d(np.arange(len(learned)), list(problems))
-    learned = learned.rows(usable)
-    flat = [path for pair in compared for path in pair]
+) -> TuningBatches:
+    """The batches of the photos that can be read; notes the others."""
+    paths: Sequence[str] = ()
+    scores, sizes = np.zeros(0), np.zeros((0, 2), int)
+    if material.learned is not None:
+        sizes, problems = measured_sizes(material.learned.paths, fit_to, progress)
+        usable = np.setdiff1d(np.arange(len(sizes)), list(problems))
+        skipped.update({material.learned.paths[i]: str(why) for i, why in problems.items()})
+        learned, sizes = material.learned.rows(usable), sizes[usable]
+        paths, scores = learned.paths, learned.scores
+    flat = [path for pair in material.pairs for path in pair]
     pair_sizes, pair_problems = measured_sizes(flat, fit_to, progress)
-    if pair_problems:
-        raise TrainingError(str(next(iter(pair_problems.values()))))
-    return learned, TuningBatches(
-        learned.paths,
-        learned.scores,
-        sizes[usable],
+    whole = [i for i in range(len(material.pairs)) if not {2 * i, 2 * i + 1} & set(pair_problems)]
+    skipped.update({flat[i]: str(why) for i, why in pair_problems.items()})
+    return TuningBatches(
+        paths,
+        scores,
+        sizes,
         config.batch_size,
         config.crop,
         fit=fit_to,
         ladders=config.ladders,
         ladder_levels=config.ladder_levels,
         rotates=config.rotates,
-        pair_paths=compared,
-        pair_sizes=pair_sizes.reshape(-1, 2, 2).min(axis=1),
-        pairs=config.pairs,
+        pair_paths=[material.pairs[i] for i in whole],
+        pair_sizes=pair_sizes.reshape(-1, 2, 2).min(axis=1)[whole],
+        pairs=config.pairs if len(paths) else config.batch_size // 2,
         seed=config.seed,
         worker=worker_index(strategy),
         workers=worker_count(strategy),
@@ -380,36 +356,75 @@ def _batches(
 
 def _starts(
     folder: pathlib.Path,
-    learned: ScoredPhotos,
+    learned: ScoredPhotos | None,
     encoders: Encoders,
     cache: PathLike | None,
     progress: Progress,
     writes: bool,
 ) -> dict[str, ReIQAScorer]:
     """Each frozen expert with a head on the scale of the scores; kept for a run that goes on."""
-    names = list(encoders.scorer.experts())
-    kept = {name: folder / name / "start" for name in names}
+    kept = {name: folder / name / "start" for name in encoders.scorer.experts()}
     if all((start / "metadata.json").exists() for start in kept.values()):
         return {name: load_preset(start) for name, start in kept.items()}
-    with open_cache(cache, encoders_fingerprint(encoders.scorer)) as known:
-        table = scored_features(encoders.features, learned, FEWEST_ROWS, known, progress)
-    scored = dataclasses.replace(table.scored, splits=None)
-    starts = {}
-    for name, encoder in encoders.scorer.experts().items():
-        alone = ReIQAScorer(**{name: encoder}, working_size=encoders.scorer.working_size)
-        alone.build((None, None, None, 3))
-        first, end = encoders.scorer.feature_order[name]
-        starts[name] = fit_head(alone, table.features[:, first:end], scored).scorer
+    parts = _parts_of_head(encoders) if learned is None else {}
+    if learned is not None:
+        with open_cache(cache, encoders_fingerprint(encoders.scorer)) as known:
+            table = scored_features(encoders.features, learned, FEWEST_ROWS, known, progress)
+        scored = dataclasses.replace(table.scored, splits=None)
+        for name, encoder in encoders.scorer.experts().items():
+            alone = _alone(encoders, name, encoder)
+            first, end = encoders.scorer.feature_order[name]
+            parts[name] = fit_head(alone, table.features[:, first:end], scored).scorer
+    for name, start in parts.items():
         if writes:
-            starts[name].save_to_preset(kept[name])
-    return starts
+            start.save_to_preset(kept[name])
+    return parts
+
+
+def _parts_of_head(encoders: Encoders) -> dict[str, ReIQAScorer]:
+    """Each expert with its part of the preset's head, such that the head is the mean of them."""
+    head = encoders.head
+    if head is None:
+        raise TrainingError(
+            "pairs alone: expected a preset with a head, whose scores they put in order. Fit one "
+            "first, or add scored photos."
+        )
+    parts = {}
+    for name, encoder in encoders.scorer.experts().items():
+        part = LinearHead(dataclasses.replace(head.calibration, measured=False))
+        parts[name] = _alone(encoders, name, encoder, part)
+        first, end = encoders.scorer.feature_order[name]
+        count = len(encoders.scorer.experts())
+        part.kernel.assign(count * np.asarray(head.kernel)[first:end])
+        part.bias.assign(head.bias)
+    return parts
+
+
+def _alone(
+    encoders: Encoders, name: str, encoder: ReIQAEncoder, head: LinearHead | None = None
+) -> ReIQAScorer:
+    """A scorer of one expert."""
+    scorer = ReIQAScorer(**{name: encoder}, head=head, working_size=encoders.scorer.working_size)
+    scorer.build((None, None, None, 3))
+    return scorer
+
+
+def _calibrated(
+    scorer: ReIQAScorer, held_out: ScoredPhotos, progress: Progress
+) -> tuple[ReIQAScorer, Agreement]:
+    """The finished scorer, and how well it agrees with people on what it was not trained on."""
+    table = scored_features(scorer, held_out, FEWEST_ROWS, None, progress)
+    strange = strange_features(scorer, table.scored.paths, progress=progress)
+    scorer = recalibrated(scorer, table.features, table.scored, strange)
+    predicted = np.asarray(scorer.fitted_head()(table.features))
+    return scorer, measure_agreement(predicted, table.scored.scores, groups=table.scored.groups)
 
 
 def _tuned_expert(
     folder: pathlib.Path,
     start: ReIQAScorer,
     objective: TuneObjective,
-    held_out: ScoredPhotos,
+    held_out: ScoredPhotos | Pairs,
     strategy: tf.distribute.Strategy,
     displays: Sequence[keras.callbacks.Callback],
     callbacks: Sequence[keras.callbacks.Callback],

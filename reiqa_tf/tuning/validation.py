@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import math
 import pathlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import keras
@@ -18,6 +20,7 @@ from reiqa_tf.scoring.features import feature_table
 from reiqa_tf.training.callbacks import Probe
 from reiqa_tf.training.objective import Logs
 from reiqa_tf.tuning.objective import copy_of, encoder_variables
+from reiqa_tf.tuning.pairs import Pairs
 from reiqa_tf.typing import PathLike
 
 
@@ -26,24 +29,36 @@ class Validated(NamedTuple):
 
     Attributes:
         step: number of steps that were made.
-        srcc: rank correlation with people's scores, from -1 to 1.
+        srcc: rank correlation with people's scores, from -1 to 1; NaN where nobody scored.
         plcc: linear correlation likewise.
+        in_order: share of the held-out pairs whose better photo has the higher score, from 0 to 1;
+            NaN where there are scores.
     """
 
     step: int
-    srcc: float
-    plcc: float
+    srcc: float = math.nan
+    plcc: float = math.nan
+    in_order: float = math.nan
+
+    @property
+    def value(self) -> float:
+        """What the best step has most of."""
+        return self.in_order if math.isnan(self.srcc) else self.srcc
+
+    def known(self) -> dict[str, float]:
+        """Its numbers by name, without those that were not measured."""
+        return {name: value for name, value in self._asdict().items() if not math.isnan(value)}
 
 
 class Validation(Probe[Validated]):
     """Scores the held-out photos with the average of the weights, as photos are scored.
 
-    It adds `val_srcc` and `val_plcc` to the logs of an epoch, keeps the best weights in the run's
-    folder, and asks to stop when no epoch was better for a while.
+    It adds `val_srcc` and `val_plcc`, or `val_in_order` for pairs, to the logs of an epoch, keeps
+    the best weights in the run's folder, and asks to stop when no epoch was better for a while.
 
     Args:
         start: the scorer that the run begins with.
-        scored: the held-out `ScoredPhotos`.
+        held_out: `ScoredPhotos`, or pairs of paths, the better photo first.
         folder: folder of the run; gets `validation.csv` and `best/`.
         epochs: number of epochs of the run.
         patience: epochs without a better SRCC after which the run ends.
@@ -53,7 +68,7 @@ class Validation(Probe[Validated]):
     def __init__(
         self,
         start: ReIQAScorer,
-        scored: ScoredPhotos,
+        held_out: ScoredPhotos | Pairs,
         folder: PathLike,
         epochs: int,
         patience: int,
@@ -61,7 +76,7 @@ class Validation(Probe[Validated]):
     ) -> None:
         super().__init__(epochs)
         self.start = start
-        self.scored = scored
+        self.held_out = held_out
         self.folder = pathlib.Path(folder)
         self.patience = patience
         self.writes = writes
@@ -81,11 +96,16 @@ class Validation(Probe[Validated]):
         """Scores the held-out photos."""
         values = self.model.averages.values()
         scorer = with_encoder_weights(self.start, values)
-        features, problems = feature_table(scorer, self.scored.paths)
-        seen = np.setdiff1d(np.arange(len(self.scored)), list(problems))
-        predicted = keras.ops.convert_to_numpy(scorer.fitted_head()(features[seen]))
-        people = self.scored.scores[seen]
-        row = Validated(step, float(srcc(predicted, people)), float(plcc(predicted, people)))
+        if isinstance(self.held_out, ScoredPhotos):
+            predicted = _predicted(scorer, self.held_out.paths)
+            seen = np.isfinite(predicted)
+            both = predicted[seen], self.held_out.scores[seen]
+            row = Validated(step, float(srcc(*both)), float(plcc(*both)))
+        else:
+            photos = [photo for pair in self.held_out for photo in pair]
+            predicted = _predicted(scorer, photos).reshape(-1, 2)
+            predicted = predicted[np.isfinite(predicted).all(axis=1)]
+            row = Validated(step, in_order=float((predicted[:, 0] > predicted[:, 1]).mean()))
         former = [known for known in self.read() if known.step < step]
         if self.writes and best_of([*former, row]) == row:
             with (
@@ -96,8 +116,8 @@ class Validation(Probe[Validated]):
         return row
 
     def logs_of(self, row: Validated) -> Logs:
-        """The correlations as `val_srcc` and `val_plcc`."""
-        return {"val_srcc": row.srcc, "val_plcc": row.plcc}
+        """What was measured, such as `val_srcc`."""
+        return {f"val_{name}": value for name, value in row.known().items() if name != "step"}
 
     def step_of(self, row: Validated) -> int:
         """The number of steps after which a row was measured."""
@@ -129,9 +149,9 @@ class Validation(Probe[Validated]):
 
 
 def best_of(rows: list[Validated]) -> Validated | None:
-    """The measurement with the highest SRCC, the first one of equals; None of none."""
-    usable = [row for row in rows if np.isfinite(row.srcc)] or rows[:1]
-    return max(usable, key=lambda row: row.srcc, default=None)
+    """The measurement with the highest value, the first one of equals; None of none."""
+    usable = [row for row in rows if math.isfinite(row.value)] or rows[:1]
+    return max(usable, key=lambda row: row.value, default=None)
 
 
 def best_weights(folder: PathLike, step: int) -> pathlib.Path:
@@ -190,9 +210,15 @@ def read_validation(path: PathLike) -> list[Validated]:
         return []
     with open(path, newline="") as file:
         return [
-            Validated(int(row["step"]), float(row["srcc"]), float(row["plcc"]))
+            Validated(int(row.pop("step")), **{name: float(value) for name, value in row.items()})
             for row in csv.DictReader(file)
         ]
+
+
+def _predicted(scorer: ReIQAScorer, paths: Sequence[str]) -> np.ndarray:
+    """The scores of photos, NaN for those that cannot be read."""
+    features, _ = feature_table(scorer, paths)  # NaN for those, too
+    return np.asarray(keras.ops.convert_to_numpy(scorer.fitted_head()(features)))
 
 
 def _step(path: pathlib.Path) -> int:

@@ -19,8 +19,9 @@ from reiqa_tf.training.checkpoints import CheckpointFolder
 from reiqa_tf.training.history import read_history
 from reiqa_tf.training.objective import TrainingError
 from reiqa_tf.tuning.config import AdamW, Checkpoints, Schedule, TuneConfig
+from reiqa_tf.tuning.material import split_off, split_pairs
 from reiqa_tf.tuning.objective import rate_factors
-from reiqa_tf.tuning.tune import mean_of, split_off
+from reiqa_tf.tuning.tune import mean_of
 from tests.small_models import small_scorer
 
 CONFIG = TuneConfig(
@@ -139,6 +140,55 @@ def test_a_scorer_of_two_experts_scores_the_mean_of_theirs(photo):
     expected = np.mean([one(images) for one in alone])
     np.testing.assert_allclose(mean(images)[0], expected, rtol=1e-5)
     assert mean.working_size == 64
+
+
+@pytest.mark.slow
+def test_pairs_alone_teach_their_order_and_leave_intervals_unknown(scores, tmp_path):
+    scored = read_scored_photos(scores)
+    order = np.argsort(scored.scores)
+    pairs = [
+        (scored.paths[b], scored.paths[a]) for a, b in zip(order[:30], order[30:], strict=True)
+    ]
+    pairs += [
+        (scored.paths[b], scored.paths[a]) for a, b in zip(order[:24], order[36:], strict=True)
+    ]
+    lines = ["better,worse", *(f"{better},{worse}" for better, worse in pairs)]
+    (tmp_path / "pairs.csv").write_text("\n".join(lines) + "\n")
+    config = dataclasses.replace(CONFIG, schedule=Schedule(8, 1, 1e-5, 0.1), patience=8)
+    run = reiqa_tf.tune(
+        None, tmp_path / "run", small_scorer(), config, pairs=tmp_path / "pairs.csv"
+    )
+    assert (run.photos, run.pairs, run.held_out, run.agreement) == (0, 27, 27, None)
+    for expert in run.experts.values():
+        assert expert.step == 8 * (27 // 4)
+        assert all(np.isnan(row.srcc) for row in expert.validations)
+        assert expert.best.in_order > max(0.6, expert.validations[0].in_order)
+    history = read_history(run.folder / "content" / "history.csv")
+    assert (history["huber"] == 0).all()
+    assert (history["plcc"] == 0).all()
+    score = reiqa_tf.load_preset(run.folder / "preset").score(scored.paths[0])
+    assert score.familiar is None
+
+
+def test_pairs_that_share_photos_stay_together_and_tournaments_are_parted():
+    pairs = [(f"{i}a", f"{i}b") for i in range(20)] + [(f"{i}b", f"{i}c") for i in range(20)]
+    learned, held_out = split_pairs(pairs, 0.25, seed=1)
+    assert (len(learned), len(held_out)) == (30, 10)
+    photos = [{photo for pair in part for photo in pair} for part in (learned, held_out)]
+    assert not photos[0] & photos[1]
+    tournament = [(f"{i}", f"{(i + j) % 9}") for i in range(9) for j in (1, 2)]
+    learned, held_out = split_pairs(tournament, 0.25, seed=1)
+    assert sorted(learned + held_out) == sorted(tournament)
+    assert len(held_out) == 5
+
+
+def test_neither_scores_nor_pairs_and_too_few_pairs_are_refused(tmp_path, scores):
+    with pytest.raises(TrainingError, match="Received: neither"):
+        reiqa_tf.tune(None, tmp_path / "run", small_scorer(), CONFIG)
+    path = read_scored_photos(scores).paths[0]
+    (tmp_path / "pairs.csv").write_text(f"better,worse\n{path},{path}\n")
+    with pytest.raises(TrainingError, match="at least 20 pairs"):
+        reiqa_tf.tune(None, tmp_path / "run", small_scorer(), CONFIG, pairs=tmp_path / "pairs.csv")
 
 
 def test_early_stages_learn_slowly_and_the_head_does_not():
