@@ -67,10 +67,11 @@ def require_tensorflow(needed_by: str = "this part of reiqa_tf") -> None:
         )
 
 
-def import_tensorflow(needed_by: str) -> None:
-    """Imports TensorFlow without the lines about its build that it writes past Python.
+def import_tensorflow(needed_by: str = "this part of reiqa_tf") -> None:
+    """Imports TensorFlow without the lines about its build and devices that it writes past Python.
 
-    If it fails, they are shown: then they are what one needs. What it says later is left alone.
+    If it fails, they are shown: then they are what one needs. What fails later, fails in Python.
+    Who wants to read what TensorFlow says sets `TF_CPP_MIN_LOG_LEVEL`, or imports it first.
 
     Args:
         needed_by: what needs TensorFlow, for the message.
@@ -81,6 +82,7 @@ def import_tensorflow(needed_by: str) -> None:
     """
     require_tensorflow(needed_by)
     if "tensorflow" not in sys.modules:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read once, when it is loaded
         with silenced():
             importlib.import_module("tensorflow")
 

@@ -1,11 +1,10 @@
 """Start TensorFlow and other runtimes without their remarks about themselves."""
 
-import os
 import sys
 from collections.abc import Callable
 from typing import TypeVar
 
-from reiqa_tf.backend import require_tensorflow, silenced
+from reiqa_tf.backend import import_tensorflow, require_tensorflow, silenced
 
 _Prepared = TypeVar("_Prepared")
 
@@ -31,7 +30,7 @@ def start_tensorflow(prepare: Callable[[], _Prepared] | None = None) -> _Prepare
     require_tensorflow()
     if "tensorflow" in sys.modules:
         return prepare() if prepare else None
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what fails, fails in Python
+    import_tensorflow()
     with silenced():
         import tensorflow as tf
 

@@ -142,3 +142,9 @@ def test_a_public_name_brings_tensorflow_without_its_remarks(name):
     code = f"import reiqa_tf, sys\nreiqa_tf.{name}\nassert 'tensorflow' in sys.modules"
     result = python(code, TF_CPP_MIN_LOG_LEVEL="0")
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+def test_the_first_use_of_a_device_brings_no_remarks(monkeypatch):
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    result = python("import reiqa_tf\nreiqa_tf.load_preset\nimport tensorflow\ntensorflow.zeros(1)")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
