@@ -22,7 +22,7 @@ PHOTOS = pathlib.Path(__file__).parent / "photos"
 
 @pytest.fixture(scope="session", autouse=True)
 def _few_strange_pictures():
-    """Heads of tests learn from four pictures of a kind: twelve would cost a fit ten seconds."""
+    """Heads of tests learn from four pictures of a kind, drawn once: fits took ten seconds more."""
     if importlib.util.find_spec("scipy") is None:  # scoring alone is installed: nothing is fitted
         yield
         return
@@ -30,7 +30,22 @@ def _few_strange_pictures():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(strange_pictures, "PER_KIND", 4)
+        for kind, draw in strange_pictures.DRAWN.items():
+            patch.setitem(strange_pictures.DRAWN, kind, _drawn_once(draw))
         yield
+
+
+def _drawn_once(draw):
+    """A function that draws, and knows what it drew with the same random numbers."""
+    known = {}
+
+    def drawn(random):
+        begin = random.bit_generator.state["state"]["state"]
+        if begin not in known:
+            known[begin] = draw(random)
+        return known[begin]
+
+    return drawn
 
 
 @pytest.fixture(scope="session")

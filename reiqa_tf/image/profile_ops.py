@@ -50,6 +50,16 @@ def fate(profile: tf.Tensor, channels: tf.Tensor) -> tf.Tensor:
     return tf.cond(profile == b"", lambda: IGNORED, lambda: _Profile(profile).fate(channels))
 
 
+# One function of a graph, wherever it is called: tracing it takes seconds, and four kinds of
+# pictures call it.
+@tf.function(
+    input_signature=[
+        tf.TensorSpec((None, None, 3), tf.uint8),
+        tf.TensorSpec((), tf.string),
+        tf.TensorSpec((), tf.int32),
+    ],
+    autograph=False,
+)
 def to_srgb(image: tf.Tensor, profile: tf.Tensor, channels: tf.Tensor) -> tf.Tensor:
     """Brings a picture to sRGB.
 
