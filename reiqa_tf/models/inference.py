@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import keras
@@ -48,6 +49,29 @@ def compiled(scorer: _WithFeatures) -> ComputeFeatures:
         with keras.StatelessScope(state_mapping=constants):
             return scorer.features(images, training=False)
 
+    return _over_arrays(graph)
+
+
+def following(scorer: _WithFeatures) -> ComputeFeatures:
+    """Compiles `scorer.features` like `compiled`, with the weights as they are at each call.
+
+    For a scorer that learns meanwhile: its graph is made once.
+
+    Args:
+        scorer: a built `ReIQAScorer`.
+
+    Returns:
+        as `compiled`.
+    """
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8)])
+    def graph(images: tf.Tensor) -> tf.Tensor:
+        return scorer.features(images, training=False)
+
+    return _over_arrays(graph)
+
+
+def _over_arrays(graph: Callable[[tf.Tensor], tf.Tensor]) -> ComputeFeatures:
     def compute(images: np.ndarray) -> np.ndarray:
         require_batch(images)
         rows: np.ndarray = graph(tf.convert_to_tensor(images, tf.uint8)).numpy()

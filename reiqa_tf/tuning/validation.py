@@ -15,6 +15,7 @@ from reiqa_tf.data.scored_photos import ScoredPhotos
 from reiqa_tf.errors import ReiqaError
 from reiqa_tf.files import written_whole
 from reiqa_tf.metrics import plcc, srcc
+from reiqa_tf.models.inference import following
 from reiqa_tf.models.scorer import ReIQAScorer
 from reiqa_tf.scoring.features import feature_table
 from reiqa_tf.training.callbacks import Probe
@@ -75,7 +76,8 @@ class Validation(Probe[Validated]):
         writes: bool = True,
     ) -> None:
         super().__init__(epochs)
-        self.start = start
+        self._scorer = copy_of(start)  # takes the weights that are measured
+        self._compute = following(self._scorer)
         self.held_out = held_out
         self.folder = pathlib.Path(folder)
         self.patience = patience
@@ -95,15 +97,15 @@ class Validation(Probe[Validated]):
     def measure(self, step: int) -> Validated:
         """Scores the held-out photos."""
         values = self.model.averages.values()
-        scorer = with_encoder_weights(self.start, values)
+        assign_encoder_weights(self._scorer, values)
         if isinstance(self.held_out, ScoredPhotos):
-            predicted = _predicted(scorer, self.held_out.paths)
+            predicted = self._predicted(self.held_out.paths)
             seen = np.isfinite(predicted)
             both = predicted[seen], self.held_out.scores[seen]
             row = Validated(step, float(srcc(*both)), float(plcc(*both)))
         else:
             photos = [photo for pair in self.held_out for photo in pair]
-            predicted = _predicted(scorer, photos).reshape(-1, 2)
+            predicted = self._predicted(photos).reshape(-1, 2)
             predicted = predicted[np.isfinite(predicted).all(axis=1)]
             row = Validated(step, in_order=float((predicted[:, 0] > predicted[:, 1]).mean()))
         former = [known for known in self.read() if known.step < step]
@@ -140,6 +142,11 @@ class Validation(Probe[Validated]):
         for path in (self.folder / "best").glob("step-*.npz"):
             if needed is not None and _step(path) < needed.step:
                 path.unlink()
+
+    def _predicted(self, paths: Sequence[str]) -> np.ndarray:
+        """The scores of photos, NaN for those that cannot be read."""
+        features, _ = feature_table(self._scorer, paths, compute=self._compute)
+        return np.asarray(keras.ops.convert_to_numpy(self._scorer.fitted_head()(features)))
 
     def _stop_if_done(self) -> None:
         rows = self.read()
@@ -191,9 +198,19 @@ def with_encoder_weights(start: ReIQAScorer, values: list[np.ndarray]) -> ReIQAS
         `ReIQAScorer` in float32.
     """
     scorer = copy_of(start)
+    assign_encoder_weights(scorer, values)
+    return scorer
+
+
+def assign_encoder_weights(scorer: ReIQAScorer, values: Sequence[np.ndarray]) -> None:
+    """Gives the encoders of a scorer other weights.
+
+    Args:
+        scorer: a built `ReIQAScorer`.
+        values: arrays in the order of `encoder_variables`.
+    """
     for variable, value in zip(encoder_variables(scorer), values, strict=True):
         variable.assign(value)
-    return scorer
 
 
 def read_validation(path: PathLike) -> list[Validated]:
@@ -213,12 +230,6 @@ def read_validation(path: PathLike) -> list[Validated]:
             Validated(int(row.pop("step")), **{name: float(value) for name, value in row.items()})
             for row in csv.DictReader(file)
         ]
-
-
-def _predicted(scorer: ReIQAScorer, paths: Sequence[str]) -> np.ndarray:
-    """The scores of photos, NaN for those that cannot be read."""
-    features, _ = feature_table(scorer, paths)  # NaN for those, too
-    return np.asarray(keras.ops.convert_to_numpy(scorer.fitted_head()(features)))
 
 
 def _step(path: pathlib.Path) -> int:

@@ -11,7 +11,9 @@ from PIL import Image
 
 import reiqa_tf
 from reiqa_tf.data.scored_photos import read_scored_photos
+from reiqa_tf.models.encoder import ReIQAEncoder
 from reiqa_tf.models.head import LinearHead
+from reiqa_tf.models.resnet import ResNetBackbone
 from reiqa_tf.models.scorer import ReIQAScorer
 from reiqa_tf.presets.folders import read_metadata
 from reiqa_tf.scoring.calibration import Calibration
@@ -50,25 +52,9 @@ class _Stops(keras.callbacks.Callback):
 
 
 @pytest.fixture(scope="module")
-def scores(photo, tmp_path_factory):
-    """Crops of two sizes, the darker the lower their score."""
-    folder = tmp_path_factory.mktemp("scored")
-    generator = np.random.default_rng(0)
-    lines = ["image,mos"]
-    for i in range(60):
-        y, x, light = generator.integers(400), generator.integers(600), generator.uniform(0.1, 1)
-        height, width = ((40, 48), (48, 40))[i % 2]
-        crop = photo[y : y + height, x : x + width] * light
-        Image.fromarray(crop.astype(np.uint8)).save(folder / f"{i}.png")
-        lines.append(f"{i}.png,{light:.4f}")
-    (folder / "scores.csv").write_text("\n".join(lines) + "\n")
-    return folder / "scores.csv"
-
-
-@pytest.fixture(scope="module")
-def run(scores, tmp_path_factory):
+def run(scored_crops, tmp_path_factory):
     """A run that nobody interrupted."""
-    return reiqa_tf.tune(scores, tmp_path_factory.mktemp("run"), small_scorer(), CONFIG)
+    return reiqa_tf.tune(scored_crops, tmp_path_factory.mktemp("run"), small_scorer(), CONFIG)
 
 
 @pytest.mark.slow
@@ -108,11 +94,13 @@ def test_the_losses_fall_and_held_out_photos_are_scored_better(run):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("after", "expert"), [(3, "content"), (21, "quality")])
-def test_a_run_that_was_stopped_goes_on_to_the_same_weights(run, scores, tmp_path, after, expert):
-    first = reiqa_tf.tune(scores, tmp_path, small_scorer(), CONFIG, callbacks=[_Stops(after)])
+def test_a_run_that_was_stopped_goes_on_to_the_same_weights(
+    run, scored_crops, tmp_path, after, expert
+):
+    first = reiqa_tf.tune(scored_crops, tmp_path, small_scorer(), CONFIG, callbacks=[_Stops(after)])
     assert (first.interrupted, first.step, list(first.experts)[-1]) == (True, after, expert)
     assert first.agreement is None
-    again = reiqa_tf.tune(scores, tmp_path, small_scorer(), CONFIG)
+    again = reiqa_tf.tune(scored_crops, tmp_path, small_scorer(), CONFIG)
     assert again.agreement == run.agreement
     for name in run.experts:
         assert again.experts[name].validations == run.experts[name].validations
@@ -143,8 +131,8 @@ def test_a_scorer_of_two_experts_scores_the_mean_of_theirs(photo):
 
 
 @pytest.mark.slow
-def test_pairs_alone_teach_their_order_and_leave_intervals_unknown(scores, tmp_path):
-    scored = read_scored_photos(scores)
+def test_pairs_alone_teach_their_order_and_leave_intervals_unknown(scored_crops, tmp_path):
+    scored = read_scored_photos(scored_crops)
     order = np.argsort(scored.scores)
     pairs = [
         (scored.paths[b], scored.paths[a]) for a, b in zip(order[:30], order[30:], strict=True)
@@ -182,10 +170,10 @@ def test_pairs_that_share_photos_stay_together_and_tournaments_are_parted():
     assert len(held_out) == 5
 
 
-def test_neither_scores_nor_pairs_and_too_few_pairs_are_refused(tmp_path, scores):
+def test_neither_scores_nor_pairs_and_too_few_pairs_are_refused(tmp_path, scored_crops):
     with pytest.raises(TrainingError, match="Received: neither"):
         reiqa_tf.tune(None, tmp_path / "run", small_scorer(), CONFIG)
-    path = read_scored_photos(scores).paths[0]
+    path = read_scored_photos(scored_crops).paths[0]
     (tmp_path / "pairs.csv").write_text(f"better,worse\n{path},{path}\n")
     with pytest.raises(TrainingError, match="at least 20 pairs"):
         reiqa_tf.tune(None, tmp_path / "run", small_scorer(), CONFIG, pairs=tmp_path / "pairs.csv")
@@ -201,16 +189,16 @@ def test_early_stages_learn_slowly_and_the_head_does_not():
     assert {by_path[v.path] for b in quality.stages[-1] for v in b.trainable_variables} == {1.0}
 
 
-def test_a_group_is_learned_from_or_held_out(scores):
-    scored = read_scored_photos(scores)
+def test_a_group_is_learned_from_or_held_out(scored_crops):
+    scored = read_scored_photos(scored_crops)
     scored = dataclasses.replace(scored, groups=np.arange(60) // 3)
     learned, held = split_off(scored, 0.3, seed=0)
     assert not set(learned.groups) & set(held.groups)
     assert len(learned) + len(held) == 60
 
 
-def test_too_few_photos_are_refused_before_anything_is_done(scores, tmp_path):
-    scored = read_scored_photos(scores).rows(slice(30))
+def test_too_few_photos_are_refused_before_anything_is_done(scored_crops, tmp_path):
+    scored = read_scored_photos(scored_crops).rows(slice(30))
     with pytest.raises(TrainingError, match="at least 20 scored photos"):
         reiqa_tf.tune(scored, tmp_path / "run", small_scorer(), CONFIG)
     assert not (tmp_path / "run").exists()
@@ -221,9 +209,9 @@ def _scores(scorer, paths):
     return [found[index] for index in range(len(paths))]
 
 
-def test_recalibration_brings_scores_to_another_scale_and_keeps_their_order(scores):
+def test_recalibration_brings_scores_to_another_scale_and_keeps_their_order(scored_crops):
     scorer = small_scorer()
-    scored = read_scored_photos(scores)
+    scored = read_scored_photos(scored_crops)
     plain = _scores(scorer, scored.paths)
     wanted = dataclasses.replace(
         scored, scores=10 * np.array(plain) + 3, score_range=(-1000.0, 1000.0)
@@ -233,3 +221,45 @@ def test_recalibration_brings_scores_to_another_scale_and_keeps_their_order(scor
     np.testing.assert_allclose(found, wanted.scores, rtol=1e-3, atol=1e-2)
     for outcome in new.score_many(scored.paths):
         assert outcome.score.high - outcome.score.low < 0.2
+
+
+@pytest.mark.slow
+def test_sixteen_bits_learn_nearly_the_same_with_weights_of_32(scored_crops, tmp_path):
+    alone = small_scorer(content=None)
+    losses = {}
+    for precision in ("float32", "bfloat16"):
+        config = dataclasses.replace(CONFIG, precision=precision, schedule=Schedule(1, 0, 1e-5, 1))
+        folder = tmp_path / precision
+        run = reiqa_tf.tune(scored_crops, folder, alone, config)
+        losses[precision] = read_history(folder / "quality" / "history.csv")["loss"]
+        assert all(weight.dtype == "float32" for weight in run.scorer.weights)
+    np.testing.assert_allclose(losses["bfloat16"], losses["float32"], rtol=0.05)
+    assert (losses["bfloat16"] != losses["float32"]).any()
+
+
+@pytest.mark.slow
+def test_a_pair_of_resnet50_is_tuned_on_two_hundred_photos(photo, tmp_path):
+    generator = np.random.default_rng(1)
+    lines = ["image,mos"]
+    for i in range(200):
+        y, x, light = generator.integers(400), generator.integers(600), generator.uniform(0.1, 1)
+        crop = (photo[y : y + 48, x : x + 48] * light).astype(np.uint8)
+        Image.fromarray(crop).save(tmp_path / f"{i}.png")
+        lines.append(f"{i}.png,{light:.4f}")
+    (tmp_path / "scores.csv").write_text("\n".join(lines) + "\n")
+    experts = {name: ReIQAEncoder(ResNetBackbone(), name=name) for name in ("content", "quality")}
+    pair = small_scorer(working_size=None, **experts)
+    config = dataclasses.replace(
+        CONFIG,
+        optimizer=AdamW(1e-4, 8, 0.0),
+        schedule=Schedule(epochs=1, warmup_epochs=0, warmup_from=1e-5, final_share=0.1),
+        held_out=0.2,
+    )
+    run = reiqa_tf.tune(tmp_path / "scores.csv", tmp_path / "run", pair, config)
+    assert {name: expert.step for name, expert in run.experts.items()} == dict.fromkeys(
+        ("content", "quality"), 20
+    )
+    for name, expert in run.experts.items():
+        loss = read_history(run.folder / name / "history.csv")["loss"]
+        assert loss[-5:].mean() < loss[:5].mean()
+        assert expert.best.srcc >= expert.validations[0].srcc
