@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from reiqa_tf.distortions.bank import LEVELS, distort
-from reiqa_tf.fitting.faults import FAULTS
+from reiqa_tf.fitting.degradations import DEGRADATIONS
 from reiqa_tf.fitting.ladders import ordered_names
 from reiqa_tf.image.reading import ImageError, read_image
 from reiqa_tf.image.scaling import to_levels
@@ -24,8 +24,8 @@ from reiqa_tf.typing import Tensor
 SMALLEST_SIDE = 32
 """Smallest side in pixels of a photo that is tuned on: what a distortion needs."""
 
-FAULT_SHARE = 0.4
-"""Share of the ladders that are of `FAULTS`; the others are of the bank. Ours."""
+DEGRADATION_SHARE = 0.4
+"""Share of the ladders that are of `DEGRADATIONS`; the others are of the bank. Ours."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -169,7 +169,7 @@ class TuningBatches:
         share = self.batch_size // self.workers
         ladders = self.ladders // self.workers
         pairs = self.pairs // self.workers
-        image, score, weight, pair, pair_weight, row, kind, level, faulty = tf.numpy_function(
+        image, score, weight, pair, pair_weight, row, kind, level, degraded = tf.numpy_function(
             self._crops,
             [step],
             [
@@ -178,17 +178,17 @@ class TuningBatches:
             ],
         )
         image = tf.ensure_shape(image, (share, None, None, 3))
-        faulty = tf.ensure_shape(faulty, (ladders, self.ladder_levels, None, None, 3))
+        degraded = tf.ensure_shape(degraded, (ladders, self.ladder_levels, None, None, 3))
         chosen = range(0, share, share // ladders) if ladders else ()
         shown = [
-            self._ladder(image[place], kind[i], level[i], faulty[i], step, place)
+            self._ladder(image[place], kind[i], level[i], degraded[i], step, place)
             for i, place in enumerate(chosen)
         ]
         return {
             "image": image,
             "score": tf.ensure_shape(score, (share,)),
             "weight": tf.ensure_shape(weight, (share,)),
-            "ladder": tf.stack(shown) if ladders else faulty,
+            "ladder": tf.stack(shown) if ladders else degraded,
             "ladder_weight": tf.gather(weight, list(chosen)) if ladders else weight[:0],
             "pair": tf.ensure_shape(pair, (pairs, 2, None, None, 3)),
             "pair_weight": tf.ensure_shape(pair_weight, (pairs,)),
@@ -196,9 +196,15 @@ class TuningBatches:
         }
 
     def _ladder(
-        self, image: Tensor, kind: Tensor, levels: Tensor, faulty: Tensor, step: Tensor, place: int
+        self,
+        image: Tensor,
+        kind: Tensor,
+        levels: Tensor,
+        degraded: Tensor,
+        step: Tensor,
+        place: int,
     ) -> Tensor:
-        """Levels of a crop, uint8 `(levels, h, w, 3)`; `faulty` where they are made already."""
+        """Levels of a crop, uint8 `(levels, h, w, 3)`; `degraded` where they are made already."""
         seed = tf.random.fold_in(
             tf.random.fold_in(tf.constant([self.seed, 2]), tf.cast(step % 2**31, tf.int32)),
             self.worker * self.batch_size + place,
@@ -212,31 +218,31 @@ class TuningBatches:
             )
 
         branches = [functools.partial(distorted, name) for name in ordered_names()]
-        return tf.switch_case(kind, [*branches, lambda: faulty])
+        return tf.switch_case(kind, [*branches, lambda: degraded])
 
-    def _faulty(
+    def _degraded(
         self, crops: np.ndarray, generator: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What is shown of the ladders of this worker.
 
         Returns:
-            the kind of each ladder, a place in `ordered_names` or their number for a fault; its
-            rising levels from 0 to 4; and its pictures, grey where they are yet to be made.
+            the kind of each ladder, a place in `ordered_names` or their number for another degradation;
+            its rising levels from 0 to 4; and its pictures, grey where they are yet to be made.
         """
         names, ladders = ordered_names(), self.ladders // self.workers
         kinds = generator.integers(len(names), size=ladders)
-        kinds[generator.random(ladders) < FAULT_SHARE] = len(names)
+        kinds[generator.random(ladders) < DEGRADATION_SHARE] = len(names)
         levels = [
             np.sort(generator.choice(LEVELS, self.ladder_levels, replace=False))
             for _ in range(ladders)
         ]
         pictures = np.full((ladders, self.ladder_levels, *crops.shape[1:]), 127, np.uint8)
         for i in np.flatnonzero(kinds == len(names)):
-            fault = list(FAULTS.values())[generator.integers(len(FAULTS))]
+            degradation = list(DEGRADATIONS.values())[generator.integers(len(DEGRADATIONS))]
             seed = int(generator.integers(2**32))
             crop = crops[i * (len(crops) // ladders)]
             for j, level in enumerate(levels[i]):
-                pictures[i, j] = fault(crop, int(level), np.random.default_rng(seed))
+                pictures[i, j] = degradation(crop, int(level), np.random.default_rng(seed))
         levels_shown = np.array(levels, np.int32).reshape(ladders, self.ladder_levels)
         return kinds.astype(np.int32), levels_shown, pictures
 
@@ -266,7 +272,7 @@ class TuningBatches:
             np.array(pictures, np.uint8).reshape(-1, 2, *grey.shape),
             np.array([all(pair) for pair in whole], np.float32),
             rows.astype(np.int64),
-            *self._faulty(shown, generator),
+            *self._degraded(shown, generator),
         )
 
     def _crop(self, path: str, drawn: Drawn, generator: np.random.Generator) -> np.ndarray | None:

@@ -5,7 +5,7 @@ All that such a module needs can be imported from here. Nothing here needs Tenso
 
 import dataclasses
 
-from reiqa_tf.fitting.faults import LEVELS
+from reiqa_tf.fitting.degradations import LEVELS
 from reiqa_tf.training.config_files import load_config_of
 from reiqa_tf.training.recipes import AdamW, Checkpoints, Lars, OptimizerRecipe, Schedule, Sgd
 from reiqa_tf.training.settings import ConfigError, override
@@ -56,7 +56,7 @@ class TuneConfig:
             they are scored; False crops them at native resolution.
         losses: `LossWeights`.
         ladders: photos of each step that are also shown distorted, by one of the bank's ordered
-            distortions or by one of `reiqa_tf.fitting.faults`; a divisor of `batch_size`, or 0.
+            distortions or as in `reiqa_tf.fitting.degradations`; a divisor of `batch_size`, or 0.
         ladder_levels: how many of the five levels of the distortion are shown, each a further
             picture.
         rotates: whether crops are also turned by 90, 180 and 270 degrees. It makes scores depend

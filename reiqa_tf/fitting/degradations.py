@@ -1,4 +1,4 @@
-"""Faults of cameras and of broken files that no distortion of the bank makes, in NumPy.
+"""What cameras and broken files do to photos and no distortion of the bank does, in NumPy.
 
 Each is a ladder: a photo at five rising levels, every level worse than the one before it and the
 mildest one worse than the photo. They teach an order where people's scores are few: a photo that is
@@ -8,14 +8,15 @@ burnt, sharpened until it has halos, or in parts missing.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
 LEVELS = 5
-"""Levels of a fault, as many as the bank's distortions have."""
+"""Levels of a degradation, as many as the bank's distortions have."""
 
-Ladder = Callable[[np.ndarray, int, np.random.Generator], np.ndarray]
+Degradation: TypeAlias = Callable[[np.ndarray, int, np.random.Generator], np.ndarray]
 """From a photo uint8 `(H, W, 3)`, a level 0 to 4 and what draws to the picture, likewise."""
 
 _STOPS_OVER = (0.6, 1.0, 1.5, 2.0, 2.75)
@@ -93,11 +94,11 @@ def missing_part(photo: np.ndarray, level: int, random: np.random.Generator) -> 
     return np.ascontiguousarray(np.rot90(turned, -turns))
 
 
-FAULTS: dict[str, Ladder] = {
-    fault.__name__: fault
-    for fault in (overexposed, underexposed, halos, sensor_noise, lost_blocks, missing_part)
+DEGRADATIONS: dict[str, Degradation] = {
+    degradation.__name__: degradation
+    for degradation in (overexposed, underexposed, halos, sensor_noise, lost_blocks, missing_part)
 }
-"""The faults by name."""
+"""The degradations by name."""
 
 
 def _linear(photo: np.ndarray) -> np.ndarray:

@@ -1,32 +1,40 @@
-"""Faults: ladders that get worse step by step, by figures that a book on optics would give."""
+"""Degradations get worse level by level, by figures that a book on optics would give."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from reiqa_tf.distortions.bank import LEVELS as LEVELS_OF_THE_BANK
-from reiqa_tf.fitting.faults import FAULTS, LEVELS, lost_blocks, missing_part, overexposed
+from reiqa_tf.fitting.degradations import (
+    DEGRADATIONS,
+    LEVELS,
+    lost_blocks,
+    missing_part,
+    overexposed,
+)
 
 PHOTO = np.asarray(Image.open("tests/photos/kodim23.png").convert("RGB"))[100:290, 200:420]
 
 
 def _levels(name, seed=1):
-    return [FAULTS[name](PHOTO, level, np.random.default_rng(seed)) for level in range(LEVELS)]
+    return [
+        DEGRADATIONS[name](PHOTO, level, np.random.default_rng(seed)) for level in range(LEVELS)
+    ]
 
 
-def test_faults_have_as_many_levels_as_distortions():
+def test_degradations_have_as_many_levels_as_distortions():
     assert LEVELS == LEVELS_OF_THE_BANK
 
 
-@pytest.mark.parametrize("name", FAULTS)
+@pytest.mark.parametrize("name", DEGRADATIONS)
 def test_each_level_is_farther_from_the_photo_than_the_one_before(name):
     errors = [np.abs(level.astype(int) - PHOTO).mean() for level in _levels(name)]
     assert errors[0] > 0
     assert np.all(np.diff(errors) > 0), errors
 
 
-@pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_leaves_its_photo_alone_and_is_the_same_for_the_same_seed(name):
+@pytest.mark.parametrize("name", DEGRADATIONS)
+def test_a_degradation_leaves_its_photo_alone_and_is_the_same_for_the_same_seed(name):
     before = PHOTO.copy()
     for level, again in zip(_levels(name), _levels(name), strict=True):
         assert level.shape == PHOTO.shape
