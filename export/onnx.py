@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reiqa_tf.errors import ReiqaError
+from reiqa_tf.explanation.diagnosis import Probe
 from reiqa_tf.export.quiet import quiet
-from reiqa_tf.export.serving import all_outputs, folded_function
+from reiqa_tf.export.serving import explaining, folded_function
 from reiqa_tf.models.scorer import ReIQAScorer
 from reiqa_tf.runtimes.contract import FEATURES, IMAGES, Contract
+from reiqa_tf.runtimes.explained import EXPLAINING
 
 if TYPE_CHECKING:
     import onnx
@@ -30,7 +32,9 @@ class ONNXError(ReiqaError):
     """A scorer that cannot be converted as asked for. The message says why, and the way out."""
 
 
-def convert_onnx(scorer: ReIQAScorer, precision: str, contract: Contract) -> bytes:
+def convert_onnx(
+    scorer: ReIQAScorer, precision: str, contract: Contract, probe: Probe | None = None
+) -> bytes:
     """Converts a scorer to an ONNX file.
 
     Args:
@@ -42,11 +46,14 @@ def convert_onnx(scorer: ReIQAScorer, precision: str, contract: Contract) -> byt
             are stored as such either way, and nothing is lost; see `half_kernels`.
         contract: what the file says about itself. It becomes the file's `metadata_props`, its
             values as JSON, beside the `Image.` entries that ONNX defines for pictures.
+        probe: the diagnosis of the preset, for a file that explains scores as well, or None. The
+            contract then says what its outputs are.
 
     Returns:
         bytes of the file: input `images`, uint8 `[N, H, W, 3]`, outputs as the contract says, and
         `features` `[N, F]` behind them. A runtime computes the outputs that it is asked for, and
-        the features are computed on the way to a score: they cost nothing.
+        the features are computed on the way to a score: they cost nothing. What explains scores
+        stands behind them.
 
     Raises:
         ONNXError: if there is no such precision, the weights do not fit into it, or the converter
@@ -68,8 +75,9 @@ def convert_onnx(scorer: ReIQAScorer, precision: str, contract: Contract) -> byt
         raise ONNXError(
             f"precision: expected one of {', '.join(PRECISIONS)}. Received: {precision!r}"
         )
-    model = _convert(scorer)
-    _name_dimensions(model.graph, tuple(dict.fromkeys((*contract.outputs, FEATURES))))
+    model = _convert(scorer, probe)
+    outputs = dict.fromkeys((*contract.outputs, FEATURES, *(EXPLAINING if probe else ())))
+    _name_dimensions(model.graph, tuple(outputs))
     store_kernels_as_halves(model, scorer)
     PRECISIONS[precision](model.graph)
     foreign = {node.domain for node in model.graph.node} - _STANDARD_DOMAINS
@@ -95,11 +103,11 @@ def convert_onnx(scorer: ReIQAScorer, precision: str, contract: Contract) -> byt
     return contents
 
 
-def _convert(scorer: ReIQAScorer) -> onnx.ModelProto:
+def _convert(scorer: ReIQAScorer, probe: Probe | None) -> onnx.ModelProto:
     """The scorer as an `onnx.ModelProto` in float32."""
     import tf2onnx
 
-    function = folded_function(scorer, compute=all_outputs)
+    function = folded_function(scorer, compute=explaining(probe))
     with quiet():
         model, _ = tf2onnx.convert.from_function(function, function.input_signature, opset=OPSET)
     return model

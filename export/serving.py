@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import keras
 import tensorflow as tf
 
+from reiqa_tf.explanation.diagnosis import Probe
+from reiqa_tf.explanation.graph import explained_outputs
 from reiqa_tf.image.scaling import fit_into, to_unit_range
 from reiqa_tf.image.served_decoding import decode_served_photo
 from reiqa_tf.models.scorer import ReIQAScorer
@@ -64,6 +67,20 @@ def all_outputs(scorer: ReIQAScorer, images: Tensor) -> Outputs:
     return known
 
 
+def explaining(probe: Probe | None) -> Callable[[ReIQAScorer, Tensor], Outputs]:
+    """What computes all outputs of an artifact that explains scores, if there is a diagnosis.
+
+    Args:
+        probe: the diagnosis of the scorer's preset, or None.
+
+    Returns:
+        function as `all_outputs`, which is what it is without a diagnosis.
+    """
+    if probe is None:
+        return all_outputs
+    return functools.partial(explained_outputs, probe=probe)
+
+
 def folded_function(
     scorer: ReIQAScorer,
     size: Size | None = None,
@@ -79,7 +96,7 @@ def folded_function(
         scorer: a built `ReIQAScorer`.
         size: `(height, width)` in pixels, or None for any size.
         batch_size: number of pictures, or None for any.
-        compute: `contract_outputs` or `all_outputs`.
+        compute: `contract_outputs`, `all_outputs` or what `explaining` returned.
 
     Returns:
         `tf.function` with one signature, from `images`, uint8 `(batch_size, *size, 3)`, to what

@@ -7,7 +7,7 @@ import datetime
 import functools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast
 
 import numpy as np
 from PIL import Image
@@ -25,8 +25,25 @@ from reiqa_tf.scoring.score import Score
 from reiqa_tf.scoring.scorer import PhotoSource, Scorer
 from reiqa_tf.typing import PathLike
 
+if TYPE_CHECKING:
+    from reiqa_tf.explanation.diagnosis import Diagnosis
+    from reiqa_tf.explanation.explainer import Explainer
+
 Order: TypeAlias = Literal["best", "worst", "name"]
 """The best photo first, the worst first, or by name."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Why:
+    """What is kept of an `Explanation`.
+
+    Attributes:
+        diagnosis: what is wrong with the photo.
+        map: points of the score that each place adds, float32 `(32, 32)`.
+    """
+
+    diagnosis: Diagnosis
+    map: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -41,6 +58,7 @@ class AlbumPhoto:
         look: its perceptual hash, 64 bits.
         thumbnail: a small copy, or None if none was asked for.
         features: float32 array `(F,)`, or None if they were not asked for.
+        why: what is wrong with it and where, or None if that was not asked for.
     """
 
     name: str
@@ -50,6 +68,7 @@ class AlbumPhoto:
     look: np.uint64
     thumbnail: Thumbnail | None = None
     features: np.ndarray | None = None
+    why: Why | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +93,9 @@ class AlbumAbout:
     working_size: int | None
 
     @classmethod
-    def of(cls, scorer: Scorer, preset: PathLike, native_size: bool = False) -> AlbumAbout:
+    def of(
+        cls, scorer: Scorer | Explainer, preset: PathLike, native_size: bool = False
+    ) -> AlbumAbout:
         """What a scorer says of itself.
 
         Args:
@@ -328,6 +349,7 @@ def score_album(
     progress: Progress = silent,
     *,
     thumbnails: bool = True,
+    why: bool = False,
     max_pixels: int = MAX_PIXELS,
 ) -> Album:
     """Scores photos and puts them into an album.
@@ -340,6 +362,7 @@ def score_album(
         progress: shows how far the work is.
         thumbnails: whether small copies are kept, which a page needs: 7 to 16 KB a photo, less the
             more photos there are.
+        why: whether scores are explained: what is wrong with each photo, and where.
         max_pixels: most pixels that a photo's file may have; see `read_image`.
 
     Returns:
@@ -363,14 +386,20 @@ def score_album(
         found = search_photos(photos)
         left_out = left_out_line([found])
         photos = found.photos
-    scorer = open_scorer(preset, runtime)
+    scorer = _open_explainer(preset, runtime) if why else open_scorer(preset, runtime)
     side = thumbnail_side(len(photos)) if thumbnails else None
     entries = score_for_album(scorer, photos, progress, thumbnail_side=side, max_pixels=max_pixels)
     return Album.of_entries(AlbumAbout.of(scorer, preset), dict(entries), left_out=left_out)
 
 
+def _open_explainer(preset: PathLike, runtime: str) -> Explainer:
+    from reiqa_tf.explanation.explainer import open_explainer
+
+    return open_explainer(preset, runtime)
+
+
 def score_for_album(
-    scorer: Scorer,
+    scorer: Scorer | Explainer,
     photos: Sequence[PhotoSource],
     progress: Progress = silent,
     *,
@@ -386,7 +415,7 @@ def score_for_album(
     to be scored, in the threads that read.
 
     Args:
-        scorer: with a head.
+        scorer: with a head; or an `Explainer`, for photos with `AlbumPhoto.why`.
         photos: as `read_image` takes them.
         progress: shows how far the work is.
         names: what to call the photos; their paths, if None.
@@ -409,6 +438,10 @@ def score_for_album(
         thumbnail_side,
         max_pixels,
     )
+    if not hasattr(scorer, "score_many"):
+        yield from _explained(scorer, watched, progress, max_pixels)
+        return
+    scorer = cast(Scorer, scorer)
     options: dict[str, Any] = {"max_pixels": max_pixels}
     if native_size:
         options["native_size"] = True
@@ -422,6 +455,20 @@ def score_for_album(
             features = outcome.features if with_features else None
             name = watched.names[outcome.index]
             yield outcome.index, AlbumPhoto(name, outcome.score, *seen, features)
+
+
+def _explained(
+    explainer: Explainer, watched: _Watched, progress: Progress, max_pixels: int
+) -> Iterator[tuple[int, AlbumPhoto | ReiqaError]]:
+    for found in explainer.explain_many(watched, progress, max_pixels=max_pixels):
+        seen = watched.seen.pop(found.index, None)
+        explanation = found.explanation
+        if explanation is None or seen is None:
+            yield found.index, cast(ReiqaError, found.problem)
+        else:
+            why = Why(explanation.diagnosis, explanation.map())
+            name = watched.names[found.index]
+            yield found.index, AlbumPhoto(name, explanation.score, *seen, why=why)
 
 
 class _Seen(NamedTuple):

@@ -45,6 +45,7 @@
     if (photo.word !== undefined) said.push(words[photo.word]);
     if (photo.percentile !== undefined) said.push(`better than ${percent(photo.percentile)}`);
     if (photo.unfamiliar) said.push("unfamiliar");
+    if (photo.faults !== undefined) said.push(photo.faults);
     if (photo.group !== undefined) {
       const size = groups.get(photo.group).length;
       said.push(photo.place === 0 ? `best of ${size} alike` : `${photo.place + 1} of ${size} alike`);
@@ -256,6 +257,7 @@
     const first = make("span");
     first.append(make("span", "number", number(photo.score)), meter(photo.word));
     const second = make("span", "small", words[photo.word] ?? "");
+    if (photo.fault) second.append(make("span", "fault", photo.fault));
     if (photo.unfamiliar) second.append(make("span", "faint", "unfamiliar"));
     const third = make("span", "faint name");
     third.append(make("bdi", "", photo.path)); // cut at its beginning
@@ -332,6 +334,8 @@
     const place = shown.indexOf(photo);
     element("view-path").textContent = photo.path;
     element("view-image").src = photo.image ?? "";
+    element("view-why").hidden = !photo.map || !photo.image;
+    if (element("why").checked) showMap(photo);
     element("view-image").alt = photo.image ? photo.path : "";
     element("place").textContent = `${place + 1} of ${shown.length}`;
     element("previous").disabled = place <= 0;
@@ -347,6 +351,33 @@
     element("group").replaceChildren(...alike(photo));
   }
 
+  /** Shows the photo of the larger view in grey, with its map over it. */
+  async function showMap(photo) {
+    if (!photo.map || !photo.image) return;
+    const [picture, map] = [new Image(), new Image()];
+    picture.src = photo.image;
+    map.src = photo.map;
+    await Promise.all([picture.decode(), map.decode()]);
+    const canvas = make("canvas");
+    [canvas.width, canvas.height] = [2 * picture.naturalWidth, 2 * picture.naturalHeight];
+    const context = canvas.getContext("2d");
+    context.filter = "grayscale(1) contrast(0.7) brightness(1.12)";
+    context.drawImage(picture, 0, 0, canvas.width, canvas.height);
+    context.filter = "none";
+    context.imageSmoothingQuality = "high";
+    context.drawImage(map, 0, 0, canvas.width, canvas.height);
+    if (viewed !== photo || !element("why").checked) return; // somebody was faster
+    element("view-image").src = canvas.toDataURL("image/jpeg", 0.9);
+    element("view-image").alt = `${photo.path}, with the places that raise or lower its score`;
+  }
+
+  element("why").addEventListener("change", () => show(viewed));
+  element("view-image").addEventListener("click", () => {
+    if (element("view-why").hidden) return;
+    element("why").checked = !element("why").checked;
+    show(viewed);
+  });
+
   function facts(photo) {
     const coverage = percent(100 * data.coverage);
     const rows = [
@@ -358,6 +389,7 @@
       rows.push(["Better than", `${share} of the photos that the preset knows`]);
     }
     rows.push(["Familiar", photo.unfamiliar ? "no: do not trust this score" : "yes"]);
+    if (photo.faults !== undefined) rows.push(["Diagnosis", photo.faults]);
     if (photo.taken) rows.push(["Taken", photo.taken]);
     return rows;
   }

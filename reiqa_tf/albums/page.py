@@ -8,6 +8,8 @@ import os
 import urllib.parse
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from reiqa_tf.albums.sidecars import STARS
 from reiqa_tf.data.near_duplicates import BURST_SECONDS
 from reiqa_tf.files import check_new_file, written_whole
@@ -32,6 +34,7 @@ def save_page(album: Album, path: PathLike, *, title: str = "", overwrite: bool 
     check_new_file(path, overwrite)
     about = album.about
     template = page_template("reiqa_tf.albums")
+    data = _data(album, path)
     text = template.render(
         title=_printable(title),
         about=about,
@@ -40,7 +43,8 @@ def save_page(album: Album, path: PathLike, *, title: str = "", overwrite: bool 
         burst_seconds=f"{BURST_SECONDS:g}",
         problems=[_printable(str(problem)) for problem in album.problems],
         left_out=_printable(album.left_out),
-        data=_for_script(_data(album, path)),
+        limit=f"{data['limit']:g}",
+        data=_for_script(data),
     )
     with written_whole(path) as scratch:
         scratch.write_text(text, encoding="utf-8")
@@ -49,16 +53,28 @@ def save_page(album: Album, path: PathLike, *, title: str = "", overwrite: bool 
 def _data(album: Album, path: PathLike) -> dict[str, Any]:
     """What the script of the page reads; see `page.js`."""
     folder = os.path.dirname(os.path.abspath(path))
+    limit = _map_limit(album)
     return {
+        "limit": limit,
         "range": list(album.about.score_range),
         "decimals": album.about.decimals,
         "coverage": album.about.coverage,
         "words": list(_WORDS),
-        "photos": [_entry(album, photo, folder) for photo in album.sorted("best")],
+        "photos": [_entry(album, photo, folder, limit) for photo in album.sorted("best")],
     }
 
 
-def _entry(album: Album, photo: AlbumPhoto, folder: str) -> dict[str, Any]:
+def _map_limit(album: Album) -> float:
+    """Where the colours of all maps end; 0 where there is no map."""
+    maps = [photo.why.map for photo in album.photos if photo.why is not None]
+    if not maps:
+        return 0.0
+    from reiqa_tf.explanation.drawing import color_limit, if_everywhere
+
+    return color_limit(if_everywhere(np.stack(maps)))
+
+
+def _entry(album: Album, photo: AlbumPhoto, folder: str, limit: float) -> dict[str, Any]:
     score = photo.score
     group, place = album.places.get(photo, (None, 0))
     entry: dict[str, Any] = {
@@ -78,6 +94,13 @@ def _entry(album: Album, photo: AlbumPhoto, folder: str) -> dict[str, Any]:
         entry["taken"] = photo.taken.isoformat(" ", "seconds")
     if photo.path is not None:
         entry["link"] = _link(photo.path, folder)
+    if photo.why is not None:
+        from reiqa_tf.explanation.saving import map_image
+
+        diagnosis = photo.why.diagnosis
+        entry["fault"] = "" if diagnosis.main is None else diagnosis.main.family
+        entry["faults"] = diagnosis.text
+        entry["map"] = map_image(photo.why.map, limit)
     if photo.thumbnail is not None:
         encoded = base64.b64encode(photo.thumbnail.contents).decode()
         entry["image"] = f"data:{photo.thumbnail.kind};base64,{encoded}"

@@ -7,7 +7,7 @@ import io
 import json
 import pathlib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from reiqa_tf.files import check_new_file, written_whole
 from reiqa_tf.typing import PathLike
@@ -18,6 +18,24 @@ if TYPE_CHECKING:
 _DIGITS = 4
 """Digits behind the point in CSV, for a scale from 0 to 1: a tenth of what the last one of a table
 tells apart."""
+
+
+class TableFault(TypedDict):
+    """A fault that was found in a photo.
+
+    Attributes:
+        family: its name, out of `reiqa_tf.explanation.faults`.
+        probability: that the photo has it.
+        amount: how much of it.
+        unit: of the amount.
+        text: it in words.
+    """
+
+    family: str
+    probability: float
+    amount: float
+    unit: str
+    text: str
 
 
 class TableRow(TypedDict):
@@ -34,6 +52,8 @@ class TableRow(TypedDict):
         group: number of its group of near-duplicates or burst, from 1; None if it has none.
         best_of_group: whether it is the best of its group; also where it has none.
         taken: when it was taken, in the manner of ISO 8601; None if its file does not say.
+        fault: its surest fault in words; empty if nothing was found. There if it was asked for.
+        faults: all faults that were found, the surest first; likewise, and not in CSV.
     """
 
     photo: str
@@ -46,6 +66,8 @@ class TableRow(TypedDict):
     group: int | None
     best_of_group: bool
     taken: str | None
+    fault: NotRequired[str]
+    faults: NotRequired[list[TableFault]]
 
 
 def table_rows(album: Album, photos: Sequence[AlbumPhoto] | None = None) -> list[TableRow]:
@@ -61,27 +83,42 @@ def table_rows(album: Album, photos: Sequence[AlbumPhoto] | None = None) -> list
     rows: list[TableRow] = []
     for photo in album.photos if photos is None else photos:
         group, place = album.places.get(photo, (None, 0))
-        rows.append(
-            {
-                "photo": photo.name,
-                "score": float(photo.score),
-                "low": photo.score.low,
-                "high": photo.score.high,
-                "word": photo.score.word,
-                "percentile": photo.score.percentile,
-                "familiar": photo.score.familiar,
-                "group": None if group is None else group + 1,
-                "best_of_group": place == 0,
-                "taken": None if photo.taken is None else photo.taken.isoformat(),
-            }
-        )
+        row: TableRow = {
+            "photo": photo.name,
+            "score": float(photo.score),
+            "low": photo.score.low,
+            "high": photo.score.high,
+            "word": photo.score.word,
+            "percentile": photo.score.percentile,
+            "familiar": photo.score.familiar,
+            "group": None if group is None else group + 1,
+            "best_of_group": place == 0,
+            "taken": None if photo.taken is None else photo.taken.isoformat(),
+        }
+        if photo.why is not None:
+            main = photo.why.diagnosis.main
+            row["fault"] = "" if main is None else main.text
+            row["faults"] = [
+                {
+                    "family": fault.family,
+                    "probability": fault.probability,
+                    "amount": fault.amount,
+                    "unit": fault.unit,
+                    "text": fault.text,
+                }
+                for fault in photo.why.diagnosis.found
+            ]
+        rows.append(row)
     return rows
 
 
 def _as_csv(album: Album, rows: list[TableRow]) -> str:
     digits = album.about.decimals + _DIGITS - 3
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(TableRow.__annotations__), lineterminator="\n")
+    names = [name for name in TableRow.__annotations__ if name not in ("fault", "faults")]
+    if any("fault" in row for row in rows):
+        names.append("fault")
+    writer = csv.DictWriter(text, names, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     for row in rows:
         writer.writerow(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from reiqa_tf.albums.album import Album, AlbumPhoto, Order
+    from reiqa_tf.explanation.explainer import Explainer
     from reiqa_tf.models.scorer import ReIQAScorer
     from reiqa_tf.runtimes.onnx_scorer import OnnxScorer
     from reiqa_tf.scoring.scorer import Outcome, Scorer
@@ -33,6 +34,7 @@ _EXAMPLES = """\
   reiqa score holiday/ 'more/**/*.png' --sort worst        the worst first
   reiqa score holiday/ --top 20 --best-of-bursts           the best, and one of each burst
   reiqa score holiday/ --out scores.csv                    or .json, .jsonl
+  reiqa score holiday/ --why                               what is wrong with each photo
   reiqa score holiday/ --xmp                               stars for darktable, digiKam and others
   reiqa score upload.jpg --below 0.4                       exit code 3 if it scores less
   reiqa score photo.jpg --native-size                      fine detail of a large photo counts
@@ -124,6 +126,12 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
         "the network for nothing",
     )
     parser.add_argument(
+        "--why",
+        action="store_true",
+        help="say the main fault of each photo, and show on a page which places raise or lower its "
+        "score; see `reiqa explain`",
+    )
+    parser.add_argument(
         "--xmp",
         action="store_true",
         help="write 1 to 5 stars (bad to excellent) to photo.jpg.xmp beside photo.jpg; the photo "
@@ -192,6 +200,12 @@ def run(arguments: argparse.Namespace) -> int:
         return 1
     if arguments.xmp:
         score_outputs.check_sidecars(found.photos)
+    if arguments.why:
+        from reiqa_tf.explanation.explainer import open_explainer
+
+        with silenced():
+            explainer = open_explainer(arguments.preset, arguments.runtime)
+        return _score(explainer, found, arguments)
     scorer = _open(arguments)
     if scorer.has_head:
         return _score(scorer, found, arguments)
@@ -200,7 +214,7 @@ def run(arguments: argparse.Namespace) -> int:
     return _write_features_alone(scorer, found, arguments)
 
 
-def _score(scorer: Scorer, found: FoundInputs, arguments: argparse.Namespace) -> int:
+def _score(scorer: Scorer | Explainer, found: FoundInputs, arguments: argparse.Namespace) -> int:
     from reiqa_tf.albums.album import Album, AlbumAbout, score_for_album
     from reiqa_tf.albums.thumbnails import thumbnail_side
 
@@ -302,6 +316,11 @@ def _refuse_what_no_runtime_does(arguments: argparse.Namespace) -> None:
         raise NeedsKerasError(
             f"--runtime {runtime} scores photos at the working size alone. For --native-size take "
             "--runtime keras, or none"
+        )
+    if arguments.why and (arguments.native_size or arguments.features or runtime == "tflite"):
+        raise NeedsKerasError(
+            "--why goes with --runtime onnx, keras or none, and neither with --native-size nor "
+            "with --features"
         )
     if arguments.features and runtime == "tflite":
         raise NeedsKerasError(

@@ -185,6 +185,7 @@ def _print_table(album: Album, listed: Sequence[AlbumPhoto], limit: float | None
         if limit is not None:
             print(captions[1])
         return
+    is_explained = any(photo.why is not None for photo in listed)
     columns: list[tuple[str, terminal.Justify]] = [
         ("photo", "left"),
         ("score", "right"),
@@ -193,6 +194,8 @@ def _print_table(album: Album, listed: Sequence[AlbumPhoto], limit: float | None
         (f"{about.coverage:.0%} interval", "right"),
         ("", "left"),
     ]
+    if is_explained:
+        columns.insert(-1, ("main fault", "left"))
     digits = about.decimals
     rows = [
         (
@@ -201,11 +204,17 @@ def _print_table(album: Album, listed: Sequence[AlbumPhoto], limit: float | None
             photo.score.word or "",
             "" if photo.score.percentile is None else f"{photo.score.percentile:.0f}",
             f"{photo.score.low:.{digits}f} to {photo.score.high:.{digits}f}",
+            *([_main_fault(photo)] if is_explained else []),
             _remark(album, photo),
         )
         for photo in listed
     ]
     terminal.print_table(None, columns, rows, "\n".join(captions))
+
+
+def _main_fault(photo: AlbumPhoto) -> str:
+    main = None if photo.why is None else photo.why.diagnosis.main
+    return "" if main is None else main.text
 
 
 def _remark(album: Album, photo: AlbumPhoto) -> str:

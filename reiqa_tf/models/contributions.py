@@ -107,11 +107,12 @@ def contributions(
                 weights = [kernel[blocks[name]] for name in names]
                 averages = [reference[blocks[name]] for name in names]
                 pooled, cells = _spread(stage_maps, weights, averages)
-                for name, *found in zip(names, weights, averages, pooled, cells, strict=True):
+                on_grid = tf.unstack(_on_grid(tf.stack(cells, 1)), axis=1)
+                for name, *found in zip(names, weights, averages, pooled, on_grid, strict=True):
                     weight, average_rows, rows, places = found
                     features.append(rows)
                     parts.append(tf.linalg.matvec(rows - average_rows, weight))
-                    maps.setdefault(name.of_map, []).append(_on_grid(places))
+                    maps.setdefault(name.of_map, []).append(places)
     return Contributions(
         tf.concat(features, -1),
         tf.stack(parts, 1),
@@ -153,8 +154,8 @@ def _spread(
     bases = [tf.reduce_sum(weight * row) for weight, row in zip(weights, averages, strict=True)]
     mean = tf.reduce_mean(maps, axis=(1, 2), keepdims=True)
     pooled = [mean[:, 0, 0]]
-    # All that is linear in the maps is one product.
-    linear = tf.linalg.matmul(maps, tf.stack([weights[0], *weights[2:]], 1))
+    # All that is linear in the maps is one convolution: converters have it in their own layout.
+    linear = tf.nn.conv2d(maps, tf.stack([weights[0], *weights[2:]], 1)[None, None], 1, "VALID")
     cells = [(linear[..., 0] - bases[0]) / count]
     if weights[1:]:
         # As `tf.nn.moments` has it, so that converters compute it once for features and map.
@@ -162,7 +163,7 @@ def _spread(
         deviation = tf.sqrt(tf.reduce_mean(squares, axis=(1, 2)) + VARIANCE_FLOOR)
         pooled.append(deviation)
         share = weights[1] / deviation
-        spread = tf.linalg.matmul(squares, share[:, None, :, None])[..., 0]
+        spread = _weighted_sum(squares, share)
         even = VARIANCE_FLOOR * tf.reduce_sum(share, -1) - bases[1]
         cells.append((spread + even[:, None, None]) / count)
     if weights[2:]:
@@ -174,9 +175,19 @@ def _spread(
     return pooled, cells
 
 
+def _weighted_sum(maps: Tensor, weights: Tensor) -> Tensor:
+    """Sums of maps `(N, h, w, C)` over channels with weights `(N, C)`.
+
+    Channels come first, as ONNX has its maps: there this is a product without a transposition.
+    """
+    count, height, width, channels = tf.unstack(tf.shape(maps))
+    rows = tf.reshape(tf.transpose(maps, (0, 3, 1, 2)), (count, channels, height * width))
+    return tf.reshape(tf.linalg.matmul(weights[:, None], rows), (count, height, width))
+
+
 def _on_grid(cells: Tensor) -> Tensor:
-    """Brings places `(N, h, w)` to the grid: what one holds is shared out by area, and kept."""
-    height, width = tf.shape(cells)[1], tf.shape(cells)[2]
+    """Brings places `(..., h, w)` to the grid: what one holds is shared out by area, and kept."""
+    height, width = tf.shape(cells)[-2], tf.shape(cells)[-1]
     down = tf.linalg.matmul(_shares(height), cells)
     return tf.linalg.matmul(down, _shares(width), transpose_b=True)
 
