@@ -102,8 +102,11 @@ class TrainingStep:
         if stage not in self._compiled:
             # A partial and no lambda: TensorFlow counts retracing by code, and would take the
             # stages for one function that is traced again and again. Not compiled with XLA, which
-            # on a CPU makes the ResNet-50 step cost 1.6 times as much.
-            self._compiled[stage] = tf.function(functools.partial(self._on_all_replicas, stage))
+            # on a CPU makes the ResNet-50 step cost 1.6 times as much. There is no control flow to
+            # convert, and reading all of Keras for some takes seconds.
+            self._compiled[stage] = tf.function(
+                functools.partial(self._on_all_replicas, stage), autograph=False
+            )
         return self._compiled[stage](*arguments)
 
     def _on_all_replicas(self, stage: Callable[..., Any], *arguments: Any) -> Any:
