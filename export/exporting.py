@@ -6,7 +6,8 @@ import pathlib
 from collections.abc import Sequence
 
 from reiqa_tf.data.scored_photos import ScoredPhotos
-from reiqa_tf.export import measuring, parity
+from reiqa_tf.explanation.graph import about_outputs
+from reiqa_tf.export import explanations, measuring, parity
 from reiqa_tf.export.comparison import ComparedArtifact, Comparison
 from reiqa_tf.export.digests import describe_artifact
 from reiqa_tf.export.formats import Order
@@ -37,6 +38,7 @@ def export(
     calibration: PathLike | Sequence[PathLike] | None = None,
     model_version: int = 1,
     progress: Progress = silent,
+    explain: bool = False,
 ) -> Comparison:
     """Exports a preset for servers, phones and browsers, and compares what was made with Keras.
 
@@ -64,6 +66,8 @@ def export(
             that the package ships.
         model_version: version of the model on a server, from 1 up.
         progress: shows how far the work is.
+        explain: whether artifacts explain their scores as well: a map of the places that raise or
+            lower them, and a diagnosis. The preset must have one; see `reiqa fit-diagnosis`.
 
     Returns:
         `Comparison`: what was made, how far it is from Keras, and whether that is near enough.
@@ -76,6 +80,7 @@ def export(
         OutputError: if the folder is in the way or cannot be written.
         ImageError: if no photo to compare on can be read.
         ScoredPhotosError: if `scores` or `split` cannot be used.
+        DiagnosisError: if scores are to be explained and the preset has no diagnosis.
         ReiqaError: if a conversion fails.
 
     Example:
@@ -99,6 +104,7 @@ def export(
             split,
             calibration,
             model_version,
+            explain,
         ),
         progress,
     )
@@ -120,7 +126,13 @@ def carry_out(plan: ExportPlan, progress: Progress = silent) -> Comparison:
     folder, chosen, listed, scored = plan.folder, plan.chosen, plan.photos, plan.scored
     scorer = load_preset(plan.preset)
     name = pathlib.Path(plan.preset).resolve().name
-    contract = Contract.of(scorer, name, plan.metadata["sha256"][WEIGHTS_FILE], plan.metadata)
+    contract = Contract.of(
+        scorer,
+        name,
+        plan.metadata["sha256"][WEIGHTS_FILE],
+        plan.metadata,
+        None if plan.probe is None else about_outputs(scorer, plan.probe),
+    )
     order = Order(
         scorer=scorer,
         contract=contract,
@@ -128,6 +140,7 @@ def carry_out(plan: ExportPlan, progress: Progress = silent) -> Comparison:
         model_version=plan.model_version,
         photos=_warm_up_photos(listed, scorer.working_size),
         calibration=plan.calibration,
+        probe=plan.probe,
     )
     reference = measuring.Reference(
         listed, scorer.working_size, scorer, scored=scored, progress=progress
@@ -136,6 +149,7 @@ def carry_out(plan: ExportPlan, progress: Progress = silent) -> Comparison:
         reference.pictures(size)  # photos that cannot be read are better known before converting
     entries: dict[str, ArtifactEntry] = {}
     measured: dict[str, Measurements] = {}
+    unlike: dict[str, list[str]] = {}
     with folder_written_whole(folder, mark=MANIFEST_FILE) as scratch:
         for number, (row, size) in enumerate(chosen, 1):
             artifact = row.path_for(size)
@@ -159,12 +173,16 @@ def carry_out(plan: ExportPlan, progress: Progress = silent) -> Comparison:
             measured[artifact] = measuring.measure(
                 row, scratch / artifact, size, contract, reference
             )
+            if plan.probe is not None:
+                unlike[artifact] = explanations.compare(
+                    row.explain(scratch / artifact), scorer, plan.probe, reference.pictures(size)
+                )
             entries[artifact] = {**entries[artifact], **measured[artifact].entries()}
         write_manifest(scratch, name, reference.entries(), entries)
     compared = []
     for row, size in chosen:
         artifact = row.path_for(size)
-        complaints = row.complaints(measured[artifact])
+        complaints = [*row.complaints(measured[artifact]), *unlike.get(artifact, [])]
         compared.append(
             ComparedArtifact(
                 path=folder / artifact,

@@ -13,7 +13,8 @@ from tensorflow.core.protobuf import config_pb2, meta_graph_pb2, rewriter_config
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 from tensorflow.python.grappler import tf_optimizer
 
-from reiqa_tf.export.serving import GraphFunction, Outputs, all_outputs
+from reiqa_tf.explanation.diagnosis import Probe
+from reiqa_tf.export.serving import GraphFunction, Outputs, explaining
 from reiqa_tf.models.scorer import ReIQAScorer
 from reiqa_tf.runtimes.contract import IMAGES
 from reiqa_tf.typing import Tensor
@@ -31,6 +32,7 @@ class FoldedScorer(tf.Module):
 
     Args:
         scorer: a built `ReIQAScorer`. Later changes of its weights do not reach this copy.
+        probe: the diagnosis of its preset, to explain scores as well, or None.
 
     Attributes:
         compute: graph function from pictures `(N, H, W, 3)`, floats in [0, 1], to a dictionary as
@@ -47,9 +49,9 @@ class FoldedScorer(tf.Module):
     ```
     """
 
-    def __init__(self, scorer: ReIQAScorer) -> None:
+    def __init__(self, scorer: ReIQAScorer, probe: Probe | None = None) -> None:
         super().__init__(name="scorer")
-        concrete = _constant_function(scorer).get_concrete_function()
+        concrete = _constant_function(scorer, probe).get_concrete_function()
         frozen = convert_variables_to_constants_v2(concrete, lower_control_flow=False)
         graph = _fold(frozen)
         self.weights, lifted = _lift(graph)
@@ -71,14 +73,14 @@ class FoldedScorer(tf.Module):
 _PICTURES = tf.TensorSpec((None, None, None, 3), tf.float32, name=IMAGES)
 
 
-def _constant_function(scorer: ReIQAScorer) -> GraphFunction:
+def _constant_function(scorer: ReIQAScorer, probe: Probe | None) -> GraphFunction:
     weights = [(variable, keras.ops.convert_to_numpy(variable)) for variable in scorer.variables]
 
     @tf.function(input_signature=[_PICTURES], autograph=False)
     def compute(images: Tensor) -> Outputs:
         constants = [(variable, tf.constant(array)) for variable, array in weights]
         with keras.StatelessScope(state_mapping=constants):
-            return all_outputs(scorer, images)
+            return explaining(probe)(scorer, images)
 
     return compute
 

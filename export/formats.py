@@ -21,10 +21,12 @@ from reiqa_tf.export.quiet import quiet
 from reiqa_tf.image.reading import MINIMUM_SIDE
 from reiqa_tf.runtimes.contract import IMAGE_BYTES, Contract
 from reiqa_tf.runtimes.errors import ArtifactError
+from reiqa_tf.runtimes.explained import EXPLAIN, EXPLAINED
 from reiqa_tf.runtimes.manifest import ToleranceEntry
 from reiqa_tf.typing import PathLike, Size
 
 if TYPE_CHECKING:
+    from reiqa_tf.explanation.diagnosis import Probe
     from reiqa_tf.models.scorer import ReIQAScorer
 
 RunPicture: TypeAlias = Callable[[Picture], dict[str, np.ndarray]]
@@ -46,6 +48,7 @@ class Order:
         model_version: version of the model on a server.
         photos: the bytes of some real photos, JPEG or PNG, for warm-up requests.
         calibration: paths of the real photos that full-integer weights are calibrated on.
+        probe: the diagnosis of the preset, if artifacts explain scores; None otherwise.
         float_models: what the TFLite converter made so far, by size: all precisions begin with it.
     """
 
@@ -55,6 +58,7 @@ class Order:
     model_version: int
     photos: Sequence[bytes]
     calibration: Sequence[PathLike]
+    probe: Probe | None = None
     float_models: dict[Size | None, bytes] = dataclasses.field(default_factory=dict)
 
 
@@ -97,6 +101,17 @@ class ExportFormat:
         """How far from Keras an artifact may be, as a manifest has it."""
         return {"score": self.tolerance, "srcc": self.srcc_tolerance}
 
+    def explain(self, path: PathLike) -> RunPicture:
+        """Opens what an artifact of this format says about why pictures have their scores.
+
+        Args:
+            path: of the artifact.
+
+        Returns:
+            `RunPicture` with `map` and `diagnosis` beside `score`.
+        """
+        return _EXPLAINED[self.name](path)
+
     def complaints(self, measured: Measurements) -> list[str]:
         """What of an artifact's measurements is not as near Keras as this format should be.
 
@@ -132,7 +147,9 @@ def size_text(size: Size | None) -> str:
 def _write_saved_model(order: Order, path: pathlib.Path, _size: Size | None) -> None:
     from reiqa_tf.export.saved_model import write_saved_model
 
-    write_saved_model(order.scorer, path, order.model_name, order.photos, order.model_version)
+    write_saved_model(
+        order.scorer, path, order.model_name, order.photos, order.model_version, order.probe
+    )
 
 
 class _ServedModel:
@@ -179,13 +196,48 @@ def _open_tflite(path: PathLike, threads: int | None) -> RunPicture:
     return lambda picture: scorer.run(picture.image[np.newaxis])
 
 
+def _explained_saved_model(path: PathLike) -> RunPicture:
+    import tensorflow as tf
+
+    (model,) = pathlib.Path(path).glob("*/*/saved_model.pb")
+    loaded = tf.saved_model.load(model.parent)
+
+    def run(picture: Picture) -> dict[str, np.ndarray]:
+        outputs = loaded.signatures[EXPLAIN](tf.constant(picture.image[np.newaxis]))
+        return {name: value.numpy() for name, value in outputs.items()}
+
+    return run
+
+
+def _explained_onnx(path: PathLike) -> RunPicture:
+    from reiqa_tf.runtimes.onnx_scorer import OnnxScorer
+
+    scorer = OnnxScorer(path)
+    return lambda picture: scorer.run_for(picture.image[np.newaxis], EXPLAINED)
+
+
+def _explained_tflite(path: PathLike) -> RunPicture:
+    from reiqa_tf.runtimes.litert_scorer import LiteRTScorer
+
+    with quiet():
+        scorer = LiteRTScorer(path)
+    return lambda picture: scorer.run_for(picture.image[np.newaxis], EXPLAINED)
+
+
+_EXPLAINED: dict[str, Callable[[PathLike], RunPicture]] = {
+    "saved_model": _explained_saved_model,
+    "onnx": _explained_onnx,
+    "tflite": _explained_tflite,
+}
+
+
 def _onnx(precision: str, tolerance: float, srcc_tolerance: float) -> ExportFormat:
     """The row of ONNX in one precision."""
 
     def write(order: Order, path: pathlib.Path, _size: Size | None) -> None:
         from reiqa_tf.export.onnx import convert_onnx
 
-        path.write_bytes(convert_onnx(order.scorer, precision, order.contract))
+        path.write_bytes(convert_onnx(order.scorer, precision, order.contract, order.probe))
 
     return ExportFormat(
         "onnx",
@@ -211,7 +263,7 @@ def _tflite(
             pictures = cut_pictures(order.calibration, size=size)
             calibration = [picture.image for picture in pictures]
         if size not in order.float_models:
-            order.float_models[size] = float_model(order.scorer, size)
+            order.float_models[size] = float_model(order.scorer, size, order.probe)
         path.write_bytes(
             convert_tflite(
                 order.scorer,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from reiqa_tf.data.scored_photos import ScoredPhotos, read_scored_photos
+from reiqa_tf.explanation.diagnosis import Probe, load_probe
 from reiqa_tf.export import parity
 from reiqa_tf.export.formats import ExportFormat, FormatError, choose_formats
 from reiqa_tf.export.packages import require_packages
@@ -31,6 +32,7 @@ class ExportPlan:
         photos: paths of the photos to compare on.
         scored: photos that people scored, or None.
         calibration: paths of the photos for full-integer weights.
+        probe: the diagnosis of the preset, if artifacts are to explain scores; None otherwise.
     """
 
     preset: PathLike
@@ -41,6 +43,7 @@ class ExportPlan:
     photos: list[str]
     scored: ScoredPhotos | None
     calibration: list[str]
+    probe: Probe | None = None
 
 
 def plan_export(
@@ -54,6 +57,7 @@ def plan_export(
     split: str | None,
     calibration: PathLike | Sequence[PathLike] | None,
     model_version: int,
+    explain: bool = False,
 ) -> ExportPlan:
     """Checks the arguments of `reiqa_tf.export.exporting.export`, which are those of this function.
 
@@ -67,6 +71,7 @@ def plan_export(
         OutputError: if the folder is in the way.
         ImageError: if there are no photos.
         ScoredPhotosError: if `scores` or `split` cannot be used.
+        DiagnosisError: if scores are to be explained and the preset has no diagnosis.
     """
     if out is None and not pathlib.Path(preset).is_dir():
         raise FormatError(f"{preset} is a shipped preset. Say where its exports go: --out DIR")
@@ -74,6 +79,7 @@ def plan_export(
     if model_version < 1:
         raise FormatError(f"model version: expected 1 or more. Received: {model_version}")
     metadata = read_metadata(preset)
+    probe = load_probe(preset) if explain else None
     chosen = choose_formats(formats, precisions, sizes, metadata.get("working_size"))
     for row, _ in chosen:
         require_packages(row.name)
@@ -83,7 +89,7 @@ def plan_export(
         parity.shipped_photos() if calibration is None else parity.listed_photos(calibration)
     )
     return ExportPlan(
-        preset, folder, metadata, chosen, model_version, listed, scored, calibrated_on
+        preset, folder, metadata, chosen, model_version, listed, scored, calibrated_on, probe
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 import tensorflow as tf
 
 from reiqa_tf.errors import ReiqaError
+from reiqa_tf.explanation.diagnosis import Probe
 from reiqa_tf.export.folding import FoldedScorer
 from reiqa_tf.export.quiet import quiet
 from reiqa_tf.export.serving import Outputs, bytes_function
@@ -15,6 +16,7 @@ from reiqa_tf.image.reading import read_image
 from reiqa_tf.image.scaling import to_unit_range
 from reiqa_tf.models.scorer import ReIQAScorer
 from reiqa_tf.runtimes.contract import FEATURES, IMAGE_BYTES, IMAGES, output_names
+from reiqa_tf.runtimes.explained import EXPLAIN, EXPLAINED
 from reiqa_tf.typing import PathLike, Tensor
 
 SIGNATURES = ("serving_default", "images", "features")
@@ -51,6 +53,7 @@ def write_saved_model(
     name: str,
     photos: Sequence[bytes],
     version: int = 1,
+    probe: Probe | None = None,
 ) -> None:
     """Writes a SavedModel for TensorFlow Serving and the files that go with it.
 
@@ -61,6 +64,8 @@ def write_saved_model(
       than the scorer's working size are shrunk to it, as `reiqa score` does.
     - `images`: `images`, uint8 RGB `(N, H, W, 3)`, scored at the size they have.
     - `features`: `images` -> `features`, float32 `(N, feature_count)`.
+    - `explain`, with a diagnosis: `images` -> `score`, `map` `(N, 32, 32)` and `diagnosis`
+      `(N, 9, 2)`; see `reiqa_tf.runtimes.explained`.
 
     Args:
         scorer: a built `ReIQAScorer`.
@@ -69,6 +74,7 @@ def write_saved_model(
         photos: the bytes of some JPEG or PNG photos, one or more, which become the warm-up
             requests.
         version: version of the model, from 1 up.
+        probe: the diagnosis of the preset, for a model that explains scores, or None.
 
     Raises:
         ServingError: if there are no photos, the extra `export` is not installed, or the files
@@ -86,7 +92,7 @@ def write_saved_model(
             "Give others (--photos)."
         )
     warm_up = list(_warm_up_requests(name, photos))
-    folded = FoldedScorer(scorer)
+    folded = FoldedScorer(scorer, probe)
     first, *_ = output_names(scorer)
     pictures = tf.TensorSpec((None, None, None, 3), tf.uint8, name=IMAGES)
 
@@ -96,6 +102,10 @@ def write_saved_model(
     def features(images: Tensor) -> Outputs:
         return {FEATURES: folded.compute(to_unit_range(images))[FEATURES]}
 
+    def explained(images: Tensor) -> Outputs:
+        outputs = folded.compute(to_unit_range(images))
+        return {name: outputs[name] for name in EXPLAINED}
+
     endpoints = (
         bytes_function(scorer, folded.compute),
         tf.function(from_images, input_signature=[pictures], autograph=False),
@@ -103,6 +113,8 @@ def write_saved_model(
     )
     target = pathlib.Path(folder) / name / str(version)
     signatures = dict(zip(SIGNATURES, endpoints, strict=True))
+    if probe is not None:
+        signatures[EXPLAIN] = tf.function(explained, input_signature=[pictures], autograph=False)
     try:
         with quiet():
             tf.saved_model.save(folded, target, signatures=signatures)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
@@ -13,15 +13,18 @@ import tensorflow as tf
 
 from reiqa_tf.errors import ReiqaError
 from reiqa_tf.export.quiet import quiet
-from reiqa_tf.export.serving import folded_function
+from reiqa_tf.export.serving import Outputs, contract_outputs, explaining, folded_function
 from reiqa_tf.export.tflite_metadata import with_metadata
 from reiqa_tf.image.reading import MINIMUM_SIDE
 from reiqa_tf.models.scorer import ReIQAScorer
-from reiqa_tf.runtimes.contract import IMAGES, Contract
-from reiqa_tf.typing import Size
+from reiqa_tf.runtimes.contract import IMAGES, Contract, output_names
+from reiqa_tf.runtimes.explained import EXPLAINED
+from reiqa_tf.typing import Size, Tensor
 
 if TYPE_CHECKING:
     from ai_edge_quantizer.quantizer import Quantizer
+
+    from reiqa_tf.explanation.diagnosis import Probe
 
 SMALLEST_HALVED = 4096
 """Smallest kernel, in numbers, that is stored in float16."""
@@ -264,19 +267,21 @@ def _names_of_backbones(scorer: ReIQAScorer) -> list[str]:
     ]
 
 
-def float_model(scorer: ReIQAScorer, size: Size | None) -> bytes:
+def float_model(scorer: ReIQAScorer, size: Size | None, probe: Probe | None = None) -> bytes:
     """The scorer as TensorFlow converts it: in float32, without metadata.
 
     Args:
         scorer: a built `ReIQAScorer`.
         size: as in `convert_tflite`.
+        probe: the diagnosis of the preset, for a file that explains scores as well, or None.
 
     Returns:
         bytes of a TFLite file, of which `convert_tflite` makes all precisions.
     """
     # A module, because the converter saves it first and takes the signature's names from there.
     module = tf.Module()
-    module.function = folded_function(scorer, size, batch_size=1)
+    compute = contract_outputs if probe is None else _explained(probe)
+    module.function = folded_function(scorer, size, batch_size=1, compute=compute)
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
         [module.function.get_concrete_function()], module
     )
@@ -284,6 +289,16 @@ def float_model(scorer: ReIQAScorer, size: Size | None) -> bytes:
     with quiet():
         model: bytes = converter.convert()
     return model
+
+
+def _explained(probe: Probe) -> Callable[[ReIQAScorer, Tensor], Outputs]:
+    """The outputs of the contract, the map and the diagnosis: LiteRT computes all that there is."""
+
+    def compute(scorer: ReIQAScorer, images: Tensor) -> Outputs:
+        known = explaining(probe)(scorer, images)
+        return {name: known[name] for name in dict.fromkeys((*output_names(scorer), *EXPLAINED))}
+
+    return compute
 
 
 def _require_builtin_operators(model: bytes) -> None:

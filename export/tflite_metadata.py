@@ -20,6 +20,7 @@ from reiqa_tf.runtimes.contract import (
     SPREAD,
     Contract,
 )
+from reiqa_tf.runtimes.explained import DIAGNOSIS, MAP
 from reiqa_tf.version import __version__
 
 METADATA_NAME = "TFLITE_METADATA"
@@ -70,6 +71,9 @@ _DESCRIPTIONS_OF = {
     DISTANCE: "How far the picture is from photos, towards drawings and damaged photos; above "
     "distance_limit of contract.json the score should not be trusted.",
     FEATURES: "What the encoders see in the picture, for a regressor of your own.",
+    MAP: "Points of the score that each place of the picture adds to that of the average photo, in "
+    "32 rows from the top.",
+    DIAGNOSIS: "Probability and amount of each fault that families of contract.json names.",
 }
 
 

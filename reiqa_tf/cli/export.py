@@ -67,6 +67,11 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
     )
     add_comparison_flags(parser)
     parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="artifacts explain scores as well: a map and a diagnosis (after reiqa fit-diagnosis)",
+    )
+    parser.add_argument(
         "--calibration",
         metavar="DIR",
         help="photos that full_integer is calibrated on (default: some of Kodak's)",
@@ -115,6 +120,7 @@ def run(arguments: argparse.Namespace) -> int:
         scores=arguments.scores,
         split=arguments.split,
         calibration=arguments.calibration,
+        explain=arguments.explain,
         model_version=arguments.model_version,
     )
     start_tensorflow()

@@ -24,6 +24,13 @@ EXPLAINING = (PARTS, MAPS, MAP, DIAGNOSIS)
 """Names of all outputs that explain scores."""
 
 
+EXPLAINED = ("score", MAP, DIAGNOSIS)
+"""Names of what is returned where a score and its explanation are asked for together."""
+
+EXPLAIN = "explain"
+"""Name of the signature of a SavedModel that returns `EXPLAINED`, from `images`."""
+
+
 @dataclasses.dataclass(frozen=True)
 class ExplainedOutputs:
     """What one needs to read the outputs that explain scores.

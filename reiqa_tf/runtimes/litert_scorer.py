@@ -6,15 +6,17 @@ import io
 import json
 import os
 import zipfile
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from reiqa_tf.extras import install_line
 from reiqa_tf.image.reading import MINIMUM_SIDE
-from reiqa_tf.runtimes.artifact_scorer import ArtifactScorer
+from reiqa_tf.runtimes.artifact_scorer import ArtifactScorer, as_levels
 from reiqa_tf.runtimes.contract import CONTRACT_FILE, IMAGES, Contract
 from reiqa_tf.runtimes.errors import ArtifactError, MissingRuntimeError
+from reiqa_tf.runtimes.explained import EXPLAINING
 from reiqa_tf.runtimes.manifest import read_artifact
 from reiqa_tf.typing import PathLike
 
@@ -68,7 +70,8 @@ class LiteRTScorer(ArtifactScorer):
             raise ArtifactError(
                 f"{self.path}: not a model that LiteRT can load ({' '.join(str(error).split())})."
             ) from None
-        known = {IMAGES} == set(inputs) and set(contract.outputs) == set(outputs)
+        may_be = {*contract.outputs, *EXPLAINING}
+        known = {IMAGES} == set(inputs) and set(contract.outputs) <= set(outputs) <= may_be
         if not known or inputs[IMAGES]["dtype"] != np.uint8:
             raise ArtifactError(
                 f"{self.path}: expected the input images, uint8 (1, H, W, 3), and the outputs "
@@ -77,7 +80,26 @@ class LiteRTScorer(ArtifactScorer):
         self._shape = [int(size) for size in inputs[IMAGES]["shape_signature"]]
         return contract
 
+    def run_for(self, images: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """As `run`, for some of the outputs that the file has beside those of the contract.
+
+        Args:
+            images: uint8 array `(N, H, W, 3)`, RGB.
+            names: of outputs.
+
+        Returns:
+            dictionary from these names to arrays.
+
+        Raises:
+            ValueError: if the images are something else.
+            ArtifactError: as `run`.
+        """
+        return self._compute(as_levels(images), names)
+
     def _run(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        return self._compute(images, self.contract.outputs)
+
+    def _compute(self, images: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
         _, *size, _ = self._shape
         if any(
             fixed not in (-1, received)
@@ -95,7 +117,7 @@ class LiteRTScorer(ArtifactScorer):
                 f"{self.path}: fails for pictures of the shape {images.shape} "
                 f"({' '.join(str(error).split())})."
             ) from None
-        return {name: np.concatenate([row[name] for row in rows]) for name in self.contract.outputs}
+        return {name: np.concatenate([row[name] for row in rows]) for name in names}
 
 
 def _packed_contract(contents: bytes, path: PathLike) -> dict[str, Any]:
