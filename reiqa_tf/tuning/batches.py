@@ -226,8 +226,9 @@ class TuningBatches:
         """What is shown of the ladders of this worker.
 
         Returns:
-            the kind of each ladder, a place in `ordered_names` or their number for another degradation;
-            its rising levels from 0 to 4; and its pictures, grey where they are yet to be made.
+            the kind of each ladder, a place in `ordered_names`, or their number for another
+            degradation; its rising levels from 0 to 4; and its pictures, grey where they are yet to
+            be made.
         """
         names, ladders = ordered_names(), self.ladders // self.workers
         kinds = generator.integers(len(names), size=ladders)
