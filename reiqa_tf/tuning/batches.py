@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -140,18 +140,9 @@ class TuningBatches:
             `tf.data.Dataset` of dictionaries: `image` uint8 `(B, h, w, 3)`, `score` and `weight`
             float32 `(B,)`; `ladder` uint8 `(L, levels, h, w, 3)`, the mildest level first, and
             `ladder_weight`; `pair` uint8 `(P, 2, h, w, 3)`, the better first, and `pair_weight`;
-            `row` int64 `(B,)`.
+            `row` int64 `(B,)`. What there is none of is left out.
         """
-
-        def steps() -> Iterator[int]:
-            step = first_step
-            while True:
-                yield step
-                step += 1
-
-        numbers = tf.data.Dataset.from_generator(
-            steps, output_signature=tf.TensorSpec((), tf.int64)
-        )
+        numbers = tf.data.Dataset.counter(first_step)
         made = numbers.map(self._batch, num_parallel_calls=2, deterministic=True)
         return made.prefetch(2)
 
@@ -161,6 +152,8 @@ class TuningBatches:
         Args:
             batch: of `dataset`.
         """
+        if "row" not in batch:
+            return
         for row in batch["row"].numpy()[batch["weight"].numpy() == 0]:
             path = self.paths[int(row)]
             self.skipped.setdefault(path, f"{path}: could not be read while tuning.")
@@ -184,16 +177,20 @@ class TuningBatches:
             self._ladder(image[place], kind[i], level[i], degraded[i], step, place)
             for i, place in enumerate(chosen)
         ]
-        return {
-            "image": image,
-            "score": tf.ensure_shape(score, (share,)),
-            "weight": tf.ensure_shape(weight, (share,)),
-            "ladder": tf.stack(shown) if ladders else degraded,
-            "ladder_weight": tf.gather(weight, list(chosen)) if ladders else weight[:0],
-            "pair": tf.ensure_shape(pair, (pairs, 2, None, None, 3)),
-            "pair_weight": tf.ensure_shape(pair_weight, (pairs,)),
-            "row": tf.ensure_shape(row, (share,)),
-        }
+        batch = {}
+        # Columns of nothing are left out: TensorFlow 2.21 crashes when it shares them.
+        if share:
+            batch["image"] = image
+            batch["score"] = tf.ensure_shape(score, (share,))
+            batch["weight"] = tf.ensure_shape(weight, (share,))
+            batch["row"] = tf.ensure_shape(row, (share,))
+        if ladders:
+            batch["ladder"] = tf.stack(shown)
+            batch["ladder_weight"] = tf.gather(weight, list(chosen))
+        if pairs:
+            batch["pair"] = tf.ensure_shape(pair, (pairs, 2, None, None, 3))
+            batch["pair_weight"] = tf.ensure_shape(pair_weight, (pairs,))
+        return batch
 
     def _ladder(
         self,
@@ -207,7 +204,7 @@ class TuningBatches:
         """Levels of a crop, uint8 `(levels, h, w, 3)`; `degraded` where they are made already."""
         seed = tf.random.fold_in(
             tf.random.fold_in(tf.constant([self.seed, 2]), tf.cast(step % 2**31, tf.int32)),
-            self.worker * self.batch_size + place,
+            self.worker * (self.batch_size // self.workers) + place,
         )
 
         def distorted(name: str) -> Tensor:
@@ -220,9 +217,7 @@ class TuningBatches:
         branches = [functools.partial(distorted, name) for name in ordered_names()]
         return tf.switch_case(kind, [*branches, lambda: degraded])
 
-    def _degraded(
-        self, crops: np.ndarray, generator: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _degraded(self, crops: np.ndarray, step: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What is shown of the ladders of this worker.
 
         Returns:
@@ -230,22 +225,22 @@ class TuningBatches:
             degradation; its rising levels from 0 to 4; and its pictures, grey where they are yet to
             be made.
         """
-        names, ladders = ordered_names(), self.ladders // self.workers
-        kinds = generator.integers(len(names), size=ladders)
-        kinds[generator.random(ladders) < DEGRADATION_SHARE] = len(names)
-        levels = [
-            np.sort(generator.choice(LEVELS, self.ladder_levels, replace=False))
-            for _ in range(ladders)
-        ]
-        pictures = np.full((ladders, self.ladder_levels, *crops.shape[1:]), 127, np.uint8)
-        for i in np.flatnonzero(kinds == len(names)):
+        bank, count = len(ordered_names()), self.ladders // self.workers
+        kinds = np.full(count, bank, np.int32)
+        levels = np.zeros((count, self.ladder_levels), np.int32)
+        pictures = np.full((count, self.ladder_levels, *crops.shape[1:]), 127, np.uint8)
+        for i in range(count):
+            generator = np.random.default_rng([self.seed, 4, step, self.worker * count + i])
+            levels[i] = np.sort(generator.choice(LEVELS, self.ladder_levels, replace=False))
+            if generator.random() >= DEGRADATION_SHARE:
+                kinds[i] = generator.integers(bank)
+                continue
             degradation = list(DEGRADATIONS.values())[generator.integers(len(DEGRADATIONS))]
             seed = int(generator.integers(2**32))
-            crop = crops[i * (len(crops) // ladders)]
+            crop = crops[i * (len(crops) // count)]
             for j, level in enumerate(levels[i]):
                 pictures[i, j] = degradation(crop, int(level), np.random.default_rng(seed))
-        levels_shown = np.array(levels, np.int32).reshape(ladders, self.ladder_levels)
-        return kinds.astype(np.int32), levels_shown, pictures
+        return kinds, levels, pictures
 
     def _crops(self, step: np.ndarray) -> tuple[np.ndarray, ...]:
         """Reads and crops this worker's photos of a step."""
@@ -257,10 +252,20 @@ class TuningBatches:
         first, first_pair = self.worker * share, self.worker * pair_share
         rows = drawn.rows[first : first + share]
         pairs = drawn.pairs[first_pair : first_pair + pair_share]
-        generator = np.random.default_rng([self.seed, 3, int(step), self.worker])
-        cut = functools.partial(self._crop, drawn=drawn, generator=generator)
-        cuts = [cut(self.paths[row]) for row in rows]
-        halves = [[cut(path) for path in self.pair_paths[pair]] for pair in pairs]
+        # By place in the whole batch: with another number of workers a crop is the same.
+        cut = functools.partial(self._crop, drawn=drawn)
+        seed = self.seed, 3, int(step)
+        cuts = [
+            cut(self.paths[row], generator=np.random.default_rng([*seed, 0, first + i]))
+            for i, row in enumerate(rows)
+        ]
+        halves = [
+            [
+                cut(path, generator=np.random.default_rng([*seed, 1, first_pair + i, half]))
+                for half, path in enumerate(self.pair_paths[pair])
+            ]
+            for i, pair in enumerate(pairs)
+        ]
         grey = np.full((drawn.height, drawn.width, 3), 127, np.uint8)
         whole = [[half is not None for half in pair] for pair in halves]
         pictures = [[grey if half is None else half for half in pair] for pair in halves]
@@ -273,7 +278,7 @@ class TuningBatches:
             np.array(pictures, np.uint8).reshape(-1, 2, *grey.shape),
             np.array([all(pair) for pair in whole], np.float32),
             rows.astype(np.int64),
-            *self._degraded(shown, generator),
+            *self._degraded(shown, int(step)),
         )
 
     def _crop(self, path: str, drawn: Drawn, generator: np.random.Generator) -> np.ndarray | None:

@@ -41,14 +41,12 @@ def plcc(predicted: Tensor, scores: Tensor, weights: Tensor) -> Tensor:
         weights: likewise.
 
     Returns:
-        float32 scalar from 0 to 2; 1 where all scores or all predictions are equal, 0 where none
-        counts.
+        float32 scalar from 0 to 2; 1 where all scores or all predictions are equal.
     """
     x = predicted - _mean(predicted, weights)
     y = scores - _mean(scores, weights)
     squares = _mean(x * x, weights) * _mean(y * y, weights)
-    counts = tf.cast(tf.reduce_any(weights > 0), tf.float32)
-    return counts - _mean(x * y, weights) / tf.sqrt(squares + _SMALL**2)
+    return 1 - _mean(x * y, weights) / tf.sqrt(squares + _SMALL**2)
 
 
 def rank(better: Tensor, worse: Tensor, weights: Tensor) -> Tensor:

@@ -113,37 +113,46 @@ class TuningStep:
 
     def _losses(self, batch: Batch) -> Tensor:
         """The weighted sum of the losses, then each of them, `(4,)`."""
-        size = tf.shape(batch["image"])[1:]
-        pictures = [
-            batch["image"],
-            *(tf.reshape(batch[name], tf.concat([[-1], size], 0)) for name in ("ladder", "pair")),
-        ]
-        scores = self.model(tf.concat(pictures, 0), training=not self.config.freezes_normalization)
-        predicted = (scores - self.center) / self.scale
-        own, ladders, pairs = tf.split(predicted, [tf.shape(part)[0] for part in pictures])
-        wanted = (batch["score"] - self.center) / self.scale
-        undistorted = own[:: self.config.batch_size // max(1, self.config.ladders)]
-        ladders = tf.reshape(ladders, (-1, self.config.ladder_levels))
-        ladders = tf.concat([undistorted[: tf.shape(ladders)[0], None], ladders], 1)
-        pairs = tf.reshape(pairs, (-1, 2))
-        parts = [
-            losses.huber(own, wanted, batch["weight"]),
-            losses.plcc(own, wanted, batch["weight"]),
-            losses.rank(
-                tf.concat([tf.reshape(ladders[:, :-1], [-1]), pairs[:, 0]], 0),
-                tf.concat([tf.reshape(ladders[:, 1:], [-1]), pairs[:, 1]], 0),
-                tf.concat(
-                    [
-                        tf.repeat(batch["ladder_weight"], self.config.ladder_levels),
-                        batch["pair_weight"],
-                    ],
-                    0,
-                ),
-            ),
-        ]
+        pictures = {
+            name: tf.reshape(batch[name], tf.concat([[-1], tf.shape(batch[name])[-3:]], 0))
+            for name in ("image", "ladder", "pair")
+            if name in batch
+        }
+        scores = self.model(
+            tf.concat(list(pictures.values()), 0),
+            training=not self.config.freezes_normalization,
+        )
+        counts = [tf.shape(part)[0] for part in pictures.values()]
+        predicted = dict(zip(pictures, tf.split(self._standard(scores), counts), strict=True))
+        huber = plcc = tf.constant(0.0)
+        better, worse, order_weights = [], [], []
+        if "image" in batch:
+            own, wanted = predicted["image"], self._standard(batch["score"])
+            huber = losses.huber(own, wanted, batch["weight"])
+            plcc = losses.plcc(own, wanted, batch["weight"])
+        if "ladder" in batch:
+            undistorted = own[:: self.config.batch_size // self.config.ladders]
+            levels = tf.reshape(predicted["ladder"], (-1, self.config.ladder_levels))
+            ladders = tf.concat([undistorted[:, None], levels], 1)
+            better.append(tf.reshape(ladders[:, :-1], [-1]))
+            worse.append(tf.reshape(ladders[:, 1:], [-1]))
+            order_weights.append(tf.repeat(batch["ladder_weight"], self.config.ladder_levels))
+        if "pair" in batch:
+            pairs = tf.reshape(predicted["pair"], (-1, 2))
+            better.append(pairs[:, 0])
+            worse.append(pairs[:, 1])
+            order_weights.append(batch["pair_weight"])
+        rank = tf.constant(0.0)
+        if better:
+            rank = losses.rank(*(tf.concat(part, 0) for part in (better, worse, order_weights)))
+        parts = [huber, plcc, rank]
         weights = self.config.losses
         total = weights.huber * parts[0] + weights.plcc * parts[1] + weights.rank * parts[2]
         return tf.stack([total, *parts])
+
+    def _standard(self, scores: Tensor) -> Tensor:
+        """Scores in standard deviations of the training scores."""
+        return (scores - self.center) / self.scale
 
 
 class TuneObjective:

@@ -135,7 +135,9 @@ class Validation(Probe[Validated]):
             return
         path = self.folder / "validation.csv"
         with written_whole(path) as scratch, open(scratch, "w", newline="") as file:
-            csv.writer(file).writerows([Validated._fields, *rows])
+            writer = csv.DictWriter(file, Validated._fields, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(row.known() for row in rows)
         # A killed run goes on from its newest checkpoint, and takes the best one before that.
         saved = max(map(_step, (self.folder / "checkpoints").glob("step-*.npz")), default=0)
         needed = best_of([row for row in rows if row.step <= saved])
@@ -227,7 +229,9 @@ def read_validation(path: PathLike) -> list[Validated]:
         return []
     with open(path, newline="") as file:
         return [
-            Validated(int(row.pop("step")), **{name: float(value) for name, value in row.items()})
+            Validated(
+                int(row.pop("step")), **{name: float(value) for name, value in row.items() if value}
+            )
             for row in csv.DictReader(file)
         ]
 

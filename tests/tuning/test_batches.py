@@ -96,6 +96,7 @@ def test_crops_are_also_turned_every_way_that_their_shape_allows(batches):
         assert set(np.unique(np.diff(green, axis=0))) <= {3, -3}
 
 
+@pytest.mark.slow  # the graph of all distortions
 def test_ladders_are_distorted_more_and_more_and_belong_to_evenly_spaced_photos(batches, photos):
     shown = dataclasses.replace(
         batches, paths=photos, scores=np.zeros(4), sizes=np.full((4, 2), 96), batch_size=4,
