@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from reiqa_tf.cli import cache_flags, terminal
 from reiqa_tf.cli.startup import start_tensorflow
+from reiqa_tf.errors import ReiqaError
 
 if TYPE_CHECKING:
     from reiqa_tf.fitting.diagnosis_report import DiagnosisReport
@@ -59,7 +60,13 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Learns, measures, stores and returns the exit code."""
     from reiqa_tf.files import check_new_file, written_whole
+    from reiqa_tf.presets.folders import read_metadata, shipped_presets
 
+    read_metadata(arguments.preset)
+    if arguments.preset in shipped_presets():
+        raise ReiqaError(
+            f"--preset {arguments.preset}: is a shipped preset, which stays as it is. Name a folder"
+        )
     if arguments.report:
         check_new_file(arguments.report, arguments.overwrite)
     start_tensorflow()

@@ -91,7 +91,7 @@ def fit_diagnosis(
         `FittedDiagnosis`.
 
     Raises:
-        FitDiagnosisError: if there are too few photos, or the preset is a shipped one.
+        FitDiagnosisError: if there are too few photos.
         ReiqaError: if photos or preset cannot be used.
 
     Example:

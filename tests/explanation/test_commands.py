@@ -96,3 +96,8 @@ def test_a_page_shows_diagnosis_and_map(small_preset, holiday, tmp_path):
 def test_what_cannot_be_explained_is_refused(run, small_preset, holiday):
     for options in (["--runtime", "tflite"], ["--native-size"]):
         assert run("score", holiday, "--preset", small_preset, "--why", *options)[0] == 1
+
+
+def test_a_shipped_preset_is_not_taught(run, holiday):
+    assert run("fit-diagnosis", holiday, "--preset", "reiqa_lite0_biq2021")[0] == 1
+    assert run("fit-diagnosis", holiday, "--preset", "nowhere")[0] == 1
