@@ -9,7 +9,7 @@ from reiqa_tf.distortions.distortion import LEVELS, WHOLE_PHOTO, Distortion, Ten
 from reiqa_tf.distortions.engine import coarse_blur, color_spaces
 from reiqa_tf.distortions.engine.programs import fused, in_chunks
 from reiqa_tf.distortions.engine.resampling import fill_windows
-from reiqa_tf.distortions.engine.windows import RIM, Photo, Windows, around, extend
+from reiqa_tf.distortions.engine.windows import RIM, Field, Photo, Windows, around, extend
 from reiqa_tf.image.scaling import to_unit_range
 
 _filled = fused(fill_windows)
@@ -33,11 +33,12 @@ class ColorDiffusion(Distortion):
     def draw(self, seed: tf.Tensor, value: tf.Tensor, photo: Photo) -> Tensors:
         start = tf.maximum(photo.first_row - self._REACH, 0)
         stop = tf.minimum(photo.first_row + photo.rows + self._REACH, photo.height)
-        colors = in_chunks(
-            lambda pixels: color_spaces.differences_from_rgb(pixels[:, tf.newaxis])[:, 0],
-            photo.planes[:, start:stop],
-            2,
-        )
+
+        def differences(pixels: tf.Tensor) -> tf.Tensor:
+            roots = color_spaces.roots_from_rgb(pixels[:, tf.newaxis])
+            return color_spaces.differences(roots)[:, 0]
+
+        colors = in_chunks(differences, photo.planes[:, start:stop], 2)
         return coarse_blur.blur_coarsely(colors, start, 1.5 * value + 2.0, self._RADIUS)
 
     def prepare(self, windows: Windows, value: tf.Tensor, drawn: Tensors) -> Tensors:
@@ -69,9 +70,9 @@ class ColorShift(Distortion):
     def prepare(self, windows: Windows, value: tf.Tensor, drawn: Tensors) -> Tensors:
         down, right, edges = drawn
         margin = self.levels[-1] + RIM
-        green = extend(windows.photo.planes[1], (margin,) * 4, "mirror")
-        moved = windows.cut(green, down - margin, right - margin, axes=(0, 1))
-        return moved[:, tf.newaxis], *coarse_blur.enlarge_columns(edges, windows)
+        green = extend(windows.photo.planes[1:2], (margin,) * 4, "mirror", axes=(1, 2))
+        moved = windows.cut(Field(green, down - margin, right - margin))
+        return moved, *coarse_blur.enlarge_columns(edges, windows)
 
     def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
         moved, lines, weights = prepared
@@ -86,14 +87,14 @@ _LUMA = np.array([[0.2989, 0.5870, 0.1140]])
 _EDGE_SIGMA, _EDGE_RADIUS = 4.0, 12
 
 
-def edge_map(photo: Photo) -> coarse_blur.CoarseGrid:
+def edge_map(photo: Photo) -> Field:
     """Where a photo has edges: blurred gradient magnitude of its luma, stretched to [0, 1].
 
     Args:
         photo: the `Photo`.
 
     Returns:
-        the `CoarseGrid` of the map, one channel in [0, 1].
+        the map on the grid of `coarse_blur`, one channel in [0, 1].
     """
     luma = color_spaces.mix(to_unit_range(photo.planes), _LUMA)
     replicated = extend(luma, (1,) * 4, "edge", axes=(1, 2))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from reiqa_tf.distortions.distortion import Distortion, Tensors
-from reiqa_tf.distortions.engine.filters import COLUMNS, ROWS, shifted
+from reiqa_tf.distortions.engine.filters import shifted_both
 from reiqa_tf.distortions.engine.programs import fused
 from reiqa_tf.distortions.engine.random_fields import LARGEST_NORMAL, NORMAL_STEP, normal_field
 from reiqa_tf.distortions.engine.windows import RIM, Photo, Windows
@@ -45,14 +45,10 @@ class Jitter(Distortion):
         return normal_field(seed, photo, 2 * _ROUNDS, self.neighbourhood[-1])
 
     def prepare(self, windows: Windows, value: tf.Tensor, drawn: Tensors) -> Tensors:
-        photo, reach = windows.photo, self.size
-        margin = _ROUNDS * reach
-        beyond = photo.beyond(margin + RIM, "mirror")
-        image = to_unit_range(windows.cut(beyond, -margin - RIM, -margin - RIM, margin=margin))
+        reach, margin = self.size, _ROUNDS * self.size
+        image = to_unit_range(windows.cut(windows.photo.beyond(margin + RIM, "mirror"), margin))
         # The first round displaces all pixels but the outermost, the next ones less and less.
-        outer = self.neighbourhood[-1]
-        first = photo.first_row - outer, -RIM - outer
-        steps = windows.cut(drawn, *first, axes=(0, 2), margin=margin - reach)
+        steps = windows.cut(drawn, margin - reach)
         for number in range(_ROUNDS):
             inner = slice(number * reach, -number * reach or None)
             of_round = steps[:, inner, 2 * number : 2 * number + 2, inner]
@@ -84,10 +80,9 @@ def _displace_by(reach: int) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.T
     def displace(image: tf.Tensor, steps: tf.Tensor, deviation: tf.Tensor) -> tf.Tensor:
         displacements = NORMAL_STEP * deviation * tf.cast(steps, tf.float32)[:, tf.newaxis]
         down, right = (_weights(part, reach) for part in tf.unstack(displacements, axis=3))
-        lines = [shifted(part, COLUMNS, len(right)) for part in shifted(image, ROWS, len(down))]
         return sum(
             weight * sum(map(operator.mul, right, line))
-            for weight, line in zip(down, lines, strict=True)
+            for weight, line in zip(down, shifted_both(image, len(down)), strict=True)
         )
 
     return displace

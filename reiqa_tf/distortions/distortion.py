@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import tensorflow as tf
 
 from reiqa_tf.distortions.engine.programs import fused, kept_whole
-from reiqa_tf.distortions.engine.windows import Photo, Windows
+from reiqa_tf.distortions.engine.windows import Field, Photo, Windows
 
 LEVELS = 5
 """Levels of each distortion: 0 (mildest) to 4 in code, 1 to 5 in commands, pictures and reports."""
@@ -95,6 +95,8 @@ class Distortion:
     def prepare(self, windows: Windows, value: tf.Tensor, drawn: Tensors) -> Tensors:
         """Makes what `apply` needs beside the pixels.
 
+        Where it is not written, that is what was drawn: of a `Field`, what windows show of it.
+
         Args:
             windows: the `Windows`.
             value: the level's physical value, a float32 scalar.
@@ -103,7 +105,7 @@ class Distortion:
         Returns:
             whatever `apply` takes as `prepared`.
         """
-        return ()
+        return windows.cut(drawn) if isinstance(drawn, Field) else drawn
 
     def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
         """Distorts pixels. Pure, for it is compiled.
@@ -136,12 +138,13 @@ class Distortion:
         if self.sizes is None:
             return self._three_steps(groups, value, seed)
         sizes = sorted(set(self.sizes))
-        branches: list[Callable[[], list[tf.Tensor]]] = [
-            functools.partial(self._of_size(size)._three_steps, groups, value, seed)
+        branches = [
+            kept_whole(functools.partial(self._of_size(size)._three_steps, groups, value, seed))
             for size in sizes
         ]
-        which = tf.gather([sizes.index(size) for size in self.sizes], level)
-        return tf.switch_case(which, [kept_whole(branch) for branch in branches])
+        return tf.switch_case(
+            tf.gather([sizes.index(size) for size in self.sizes], level), branches
+        )
 
     def _of_size(self, size: int) -> Distortion:
         return self._of_sizes.setdefault(size, type(self)(size))
@@ -151,7 +154,7 @@ class Distortion:
     ) -> list[tf.Tensor]:
         photo = groups[0].photo.with_rows_of(groups)
         drawn = self.draw(seed, value, photo)
-        prepared = [self.prepare(windows.of(photo), value, drawn) for windows in groups]
+        prepared = [self.prepare(windows, value, drawn) for windows in groups]
         return self._program([windows.pixels for windows in groups], value, prepared)
 
     def _apply_to_groups(

@@ -12,7 +12,7 @@ from reiqa_tf.distortions.engine.random_fields import (
     uniform_field,
     uniform_quantile,
 )
-from reiqa_tf.distortions.engine.windows import RIM, Photo, Windows, around
+from reiqa_tf.distortions.engine.windows import Photo, Windows, around
 
 
 class _WithNoise(Distortion):
@@ -23,9 +23,6 @@ class _WithNoise(Distortion):
 
     def draw(self, seed: tf.Tensor, value: tf.Tensor, photo: Photo) -> Tensors:
         return normal_field(seed, photo, channels=3)
-
-    def prepare(self, windows: Windows, value: tf.Tensor, drawn: Tensors) -> Tensors:
-        return windows.cut(drawn, windows.photo.first_row, -RIM, axes=(0, 2))
 
 
 def _noise(variance: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
@@ -73,10 +70,7 @@ class ImpulseNoise(Distortion):
     random = True
 
     def draw(self, seed: tf.Tensor, value: tf.Tensor, photo: Photo) -> Tensors:
-        return uniform_field(seed, photo.first_row, photo.rows, photo.width + 2 * RIM)
-
-    def prepare(self, windows: Windows, value: tf.Tensor, drawn: Tensors) -> Tensors:
-        return windows.cut(drawn, windows.photo.first_row, -RIM, axes=(0, 1))[:, tf.newaxis]
+        return uniform_field(seed, photo)
 
     def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
         kept = tf.where(prepared < uniform_quantile(value), 0.0, around(pixels))
@@ -94,13 +88,11 @@ class MultiplicativeNoise(_WithNoise):
         return tf.clip_by_value(image + image * _noise(value, prepared), 0.0, 1.0)
 
 
-class Denoise(Distortion):
+class Denoise(_WithNoise):
     """White noise, 8 bits, then a blur: a Gaussian of 3 px or a box of 5 px, by a fair coin."""
 
     name = "denoise"
     levels = (0.001, 0.002, 0.003, 0.005, 0.01)
-    unit = "variance"
-    random = True
 
     _RADIUS = 9  # three standard deviations of the Gaussian
     neighbourhood = (_RADIUS,) * LEVELS
@@ -114,9 +106,7 @@ class Denoise(Distortion):
 
     def prepare(self, windows: Windows, value: tf.Tensor, drawn: Tensors) -> Tensors:
         noise, kernel = drawn
-        first_row = windows.photo.first_row - self._RADIUS
-        first = first_row, -RIM - self._RADIUS
-        return windows.cut(noise, *first, axes=(0, 2), margin=self._RADIUS), kernel
+        return windows.cut(noise, self._RADIUS), kernel
 
     def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
         steps, kernel = prepared

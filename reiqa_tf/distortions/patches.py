@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from reiqa_tf.distortions.distortion import WHOLE_PHOTO, Distortion, Tensors
 from reiqa_tf.distortions.engine.programs import fused
-from reiqa_tf.distortions.engine.windows import RIM, Photo, Size, Windows, around, extend
+from reiqa_tf.distortions.engine.windows import RIM, Field, Photo, Size, Windows, around, extend
 from reiqa_tf.image.scaling import to_unit_range
 
 
@@ -63,14 +63,10 @@ class NonEccentricity(Distortion):
         copies = self.copies(seed, photo.height, photo.width)
         painted, shown = _painted(copies, value, photo.width)
         pixels = tf.reshape(photo.image, (-1, 3))
-        pixels = tf.tensor_scatter_nd_update(
-            pixels, painted[:, tf.newaxis], tf.gather(pixels, shown)
-        )
+        new = tf.gather(pixels, shown)
+        pixels = tf.tensor_scatter_nd_update(pixels, painted[:, tf.newaxis], new)
         image = tf.reshape(pixels, (photo.height, photo.width, 3))
-        return extend(image, (RIM,) * 4, "edge")
-
-    def prepare(self, windows: Windows, value: tf.Tensor, drawn: Tensors) -> Tensors:
-        return windows.cut(drawn, -RIM, -RIM, axes=(0, 1))
+        return Field(extend(image, (RIM,) * 4, "edge"), -RIM, -RIM, axes=(0, 1))
 
     def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
         return to_unit_range(tf.transpose(prepared, (0, 3, 1, 2)))
@@ -121,15 +117,13 @@ def _painted(
         would paint, pixels show themselves.
     """
     from_rows, from_columns, to_rows, to_columns = copies
-    side = tf.range(NonEccentricity.SIDE)
-    row = to_rows[:, tf.newaxis, tf.newaxis] + side[:, tf.newaxis]
-    column = to_columns[:, tf.newaxis, tf.newaxis] + side
+    side = NonEccentricity.SIDE
+    row = to_rows[:, tf.newaxis, tf.newaxis] + tf.range(side)[:, tf.newaxis]
+    column = to_columns[:, tf.newaxis, tf.newaxis] + tf.range(side)
     painted = tf.reshape(row * width + column, (-1,))
     for i in reversed(range(from_rows.shape[0])):
         down, right = row - to_rows[i], column - to_columns[i]
-        is_inside = (tf.minimum(down, right) >= 0) & (
-            tf.maximum(down, right) < NonEccentricity.SIDE
-        )
+        is_inside = (tf.minimum(down, right) >= 0) & (tf.maximum(down, right) < side)
         is_painted = is_inside & (i < count)
         row = tf.where(is_painted, from_rows[i] + down, row)
         column = tf.where(is_painted, from_columns[i] + right, column)

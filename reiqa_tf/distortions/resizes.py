@@ -55,13 +55,6 @@ class ResizeLanczos(_Resize):
 class _Nearest(Distortion):
     """What operators share that leave pixels out, and repeat those that stay."""
 
-    def small_side(self, side: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
-        """Of a side of the photo, a float32 scalar, that of the small photo: rounded down later."""
-        raise NotImplementedError
-
-    def prepare(self, windows: Windows, value: tf.Tensor, drawn: Tensors) -> Tensors:
-        return nearest_sources(windows, lambda side: self.small_side(side, value))
-
     def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
         rows, columns = prepared
         found = [
@@ -79,8 +72,8 @@ class ResizeNearest(_Nearest):
     unit = "times smaller"
     neighbourhood = WHOLE_PHOTO
 
-    def small_side(self, side: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
-        return side / value
+    def prepare(self, windows: Windows, value: tf.Tensor, drawn: Tensors) -> Tensors:
+        return nearest_sources(windows, lambda side: side / value)
 
 
 class Pixelate(_Nearest):
@@ -91,5 +84,5 @@ class Pixelate(_Nearest):
     unit = "strength"
     neighbourhood = (4,) * LEVELS
 
-    def small_side(self, side: tf.Tensor, value: tf.Tensor) -> tf.Tensor:
-        return (0.95 - tf.pow(value, 0.6)) * side
+    def prepare(self, windows: Windows, value: tf.Tensor, drawn: Tensors) -> Tensors:
+        return nearest_sources(windows, lambda side: (0.95 - tf.pow(value, 0.6)) * side)

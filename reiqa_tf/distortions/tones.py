@@ -7,7 +7,7 @@ from reiqa_tf.distortions.distortion import LEVELS, Distortion, Tensors
 from reiqa_tf.distortions.engine.color_spaces import rgb_from_roots, roots_from_rgb
 from reiqa_tf.distortions.engine.filters import COLUMNS, ROWS, shifted
 from reiqa_tf.distortions.engine.programs import fused
-from reiqa_tf.distortions.engine.windows import Size, Windows, around, trimmed
+from reiqa_tf.distortions.engine.windows import Side, Windows, around, trimmed
 
 
 def _parabola(x: tf.Tensor, bend: tf.Tensor) -> tf.Tensor:
@@ -93,14 +93,7 @@ class Sharpen(Distortion):
 
     def prepare(self, windows: Windows, value: tf.Tensor, drawn: Tensors) -> Tensors:
         roots = roots_from_rgb(windows.inside(_REACH))
-        rows = tf.stack([top + tf.range(windows.rows) for top in windows.tops])
-        columns = tf.stack([left + tf.range(windows.columns) for left in windows.lefts])
-        change = _sharpening(
-            roots,
-            value,
-            _second_difference_weights(rows, windows.photo.height),
-            _second_difference_weights(columns, windows.photo.width),
-        )
+        change = _sharpening(roots, value, *map(_second_difference_weights, windows.sides))
         return trimmed(roots, _REACH), change
 
     def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
@@ -133,8 +126,9 @@ central differences: at the first pixel of a photo, the second, in between, the 
 last. At the border they are one-sided."""
 
 
-def _second_difference_weights(positions: tf.Tensor, size: Size) -> tf.Tensor:
-    """Of int32 positions `(T, N)` along an axis of a photo, the weights `(T, N, 5)`."""
+def _second_difference_weights(side: Side) -> tf.Tensor:
+    """For each pixel along one side of windows, the weights `(T, N, 5)`."""
+    positions = tf.stack(side.starts)[:, tf.newaxis] + tf.range(side.length)
     before = tf.clip_by_value(positions, 0, 2)
-    after = tf.clip_by_value(size - 1 - positions, 0, 2)
+    after = tf.clip_by_value(side.size - 1 - positions, 0, 2)
     return tf.gather(_SECOND_DIFFERENCES, before - after + 2)

@@ -28,9 +28,21 @@ def drawn(name, level, image, seed):
 
 def normal_steps(seed, first_row, rows, columns, channels):
     """The noise of some rows of a photo, in steps."""
+    field = normal_field(seed, photo_of(first_row, rows, columns), channels)
+    return field.values.numpy()[..., RIM : RIM + columns]
+
+
+def uniform_numbers(seed, first_row, rows, columns):
+    """A uniform field, a number a pixel."""
+    (numbers,) = uniform_field(seed, photo_of(first_row, rows, columns)).values.numpy()
+    return numbers[:, RIM : RIM + columns]
+
+
+def photo_of(first_row, rows, columns):
+    """A photo of which these rows are wanted."""
     photo = Photo(tf.zeros((rows, columns, 3)))
     photo.first_row = first_row
-    return normal_field(seed, photo, channels).numpy()[..., RIM : RIM + columns]
+    return photo
 
 
 def normal_numbers(*arguments):
@@ -101,7 +113,7 @@ def test_rows_of_a_field_do_not_depend_on_where_drawing_begins():
     seed = tf.constant([3, 4])
     for draw in (
         lambda first, rows: normal_steps(seed, first, rows, 37, 3),
-        lambda first, rows: uniform_field(seed, first, rows, 37),
+        lambda first, rows: uniform_numbers(seed, first, rows, 37),
     ):
         np.testing.assert_array_equal(draw(0, 40)[13:33], draw(13, 20))
 
@@ -111,7 +123,7 @@ def test_a_quantile_of_uniform_numbers_has_its_part_of_them_below():
     for probability in (0.0005, 0.001, 0.0125, 0.03, 0.5):
         below = (numbers < uniform_quantile(tf.constant(probability)).numpy()).mean()
         assert abs(below - probability) <= 0.5 / 2**16, probability
-    field = uniform_field(tf.constant([5, 6]), 0, 300, 401).numpy()
+    field = uniform_numbers(tf.constant([5, 6]), 0, 300, 401)
     assert field.shape == (300, 401)
     for probability in (0.03, 0.5):
         below = (field < uniform_quantile(tf.constant(probability)).numpy()).mean()
@@ -166,7 +178,7 @@ def test_denoise_blurs_its_noise_with_one_of_two_kernels_by_a_fair_coin():
 def test_denoise_is_noise_eight_bits_and_a_blur(photo, seed):
     image = photo[:80, :90] / np.float32(255)
     noise_drawn, kernel = drawn("denoise", 3, image, seed)
-    noise = NORMAL_STEP * noise_drawn.numpy()[..., RIM : RIM + 90 + 18]
+    noise = NORMAL_STEP * noise_drawn.values.numpy()[..., RIM : RIM + 90 + 18]
     noise = 0.005**0.5 * np.moveaxis(noise, 1, -1)
     padded = np.pad(image, ((9, 9), (9, 9), (0, 0)), mode="edge")
     noisy = np.floor(np.clip(255 * (padded + noise) + 0.5, 0, 255)) / 255
@@ -250,7 +262,7 @@ def test_non_eccentricity_copies_from_anywhere_to_anywhere_near():
 def test_jitter_displaces_by_white_noise_of_its_deviation(level):
     deviation = distortion_named("jitter").levels[level]
     image = np.zeros((128, 160, 3), np.float32)
-    field = np.moveaxis(drawn("jitter", level, image, (level, 6)).numpy(), 1, -1)
+    field = np.moveaxis(drawn("jitter", level, image, (level, 6)).values.numpy(), 1, -1)
     field = deviation * NORMAL_STEP * field
     np.testing.assert_allclose(field.var(axis=(0, 1)), deviation**2, rtol=0.04)
     assert np.abs(np.corrcoef(field.reshape(-1, 10).T) - np.eye(10)).max() < 0.03
@@ -262,7 +274,7 @@ def test_jitter_displaces_by_white_noise_of_its_deviation(level):
 def test_jitter_is_five_rounds_of_cubic_lookup(photo, level):
     image = photo[40:117, 300:401] / np.float32(255)
     deviation = distortion_named("jitter").levels[level]
-    field = drawn("jitter", level, image, (level, 0)).numpy()
+    field = drawn("jitter", level, image, (level, 0)).values.numpy()
     outer = distortion_named("jitter").neighbourhood[-1]
     reach = outer // 5
     field = deviation * NORMAL_STEP * field[..., RIM : RIM + 101 + 2 * outer]

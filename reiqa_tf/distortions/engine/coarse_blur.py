@@ -4,15 +4,13 @@ A Gaussian of 3.5 px and more leaves so little detail that every fourth pixel sa
 is that of the photo, so that windows of it agree with the whole.
 """
 
-import typing
 from collections.abc import Sequence
 
 import tensorflow as tf
 
-from reiqa_tf.distortions.engine.filters import COLUMNS, enlarge, gaussian_kernel, multiply_both
-from reiqa_tf.distortions.engine.programs import fused
-from reiqa_tf.distortions.engine.resampling import cubic
-from reiqa_tf.distortions.engine.windows import Size, Windows, edge_index
+from reiqa_tf.distortions.engine.filters import gaussian_kernel, multiply_both
+from reiqa_tf.distortions.engine.resampling import cubic, enlarged_columns
+from reiqa_tf.distortions.engine.windows import Field, Size, Windows, edge_index
 
 _STEP = 4
 _AROUND = 3
@@ -22,21 +20,7 @@ GRID_REACH = _AROUND * _STEP
 """Pixels beyond the blur's radius that the value at a pixel depends on."""
 
 
-class CoarseGrid(typing.NamedTuple):
-    """Values at every fourth row and column of a photo.
-
-    Attributes:
-        values: float32 tensor `(C, h, w)`.
-        first_row: row of the photo that the first row of values stands for; may lie above it.
-        first_column: column, likewise.
-    """
-
-    values: tf.Tensor
-    first_row: tf.Tensor
-    first_column: tf.Tensor
-
-
-def blur_coarsely(planes: tf.Tensor, first_row: Size, sigma: tf.Tensor, radius: int) -> CoarseGrid:
+def blur_coarsely(planes: tf.Tensor, first_row: Size, sigma: tf.Tensor, radius: int) -> Field:
     """Blurs planes of a photo with a Gaussian, edges replicated.
 
     Args:
@@ -46,12 +30,13 @@ def blur_coarsely(planes: tf.Tensor, first_row: Size, sigma: tf.Tensor, radius: 
         radius: where the Gaussian is cut off, at least 3 sigma.
 
     Returns:
-        the `CoarseGrid`, right wherever `radius` px around are in `planes` or beyond the photo.
+        `Field` of float32 values `(C, h, w)` for every fourth row and column of the photo, right
+        wherever `radius` px around are in `planes` or beyond the photo.
     """
     kernel = gaussian_kernel(sigma, radius)
     top, rows = _sampling(kernel, first_row, tf.shape(planes)[1])
     left, columns = _sampling(kernel, 0, tf.shape(planes)[2])
-    return CoarseGrid(multiply_both(planes, rows, columns), top, left)
+    return Field(multiply_both(planes, rows, columns), top, left)
 
 
 def _sampling(kernel: tf.Tensor, first: Size, size: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -68,11 +53,11 @@ def _sampling(kernel: tf.Tensor, first: Size, size: tf.Tensor) -> tuple[tf.Tenso
     return start, tf.reshape(matrix, (count, size))
 
 
-def enlarge_columns(grid: CoarseGrid, windows: Windows) -> tuple[tf.Tensor, tf.Tensor]:
+def enlarge_columns(grid: Field, windows: Windows) -> tuple[tf.Tensor, tf.Tensor]:
     """Interpolates windows of a grid by cubic convolution: columns here, rows by `fill_windows`.
 
     Args:
-        grid: the `CoarseGrid`.
+        grid: of `blur_coarsely`.
         windows: the `Windows`.
 
     Returns:
@@ -87,10 +72,8 @@ def enlarge_columns(grid: CoarseGrid, windows: Windows) -> tuple[tf.Tensor, tf.T
         tf.slice(grid.values, (0, first_lines[i], first_columns[i]), size)
         for i in range(len(windows.tops))
     ]
-    return _enlarged_columns(tf.stack(parts), column_weights), row_weights
+    return enlarged_columns(tf.stack(parts), column_weights), row_weights
 
-
-_enlarged_columns = fused(lambda parts, weights: enlarge(parts, weights, COLUMNS))
 
 _TAPS = 5
 

@@ -48,10 +48,6 @@ def _polynomial(coefficients: list[float], x: tf.Tensor) -> tf.Tensor:
     return value
 
 
-def _fourth_root(x: tf.Tensor) -> tf.Tensor:
-    return tf.sqrt(tf.sqrt(x))
-
-
 # Programs of their own: XLA for CPUs computes what several results read for each of them again.
 
 
@@ -63,13 +59,14 @@ def _linear(planes: tf.Tensor) -> tf.Tensor:
 
 def _roots(linear: tf.Tensor, matrix: np.ndarray) -> tf.Tensor:
     relative = mix(linear, matrix)
-    root = _polynomial(_CUBE_ROOT, _fourth_root(relative))
+    root = _polynomial(_CUBE_ROOT, tf.sqrt(tf.sqrt(relative)))
     return tf.where(relative > 0.008856, root, 7.787 * relative + 16 / 116)
 
 
 _all_roots = fused(lambda linear: _roots(linear, _RELATIVE_FROM_RGB))
 _lightness = fused(lambda linear: _roots(linear, _RELATIVE_FROM_RGB[1:2]))
-_differences = fused(lambda roots: mix(roots, np.array([[1, -1, 0], [0, -1, 1]])))
+differences = fused(lambda roots: mix(roots, np.array([[1, -1, 0], [0, -1, 1]])))
+"""Of what `roots_from_rgb` returns, f(X) - f(Y) and f(Z) - f(Y): a / 500 and -b / 200."""
 
 
 def roots_from_rgb(planes: tf.Tensor) -> tf.Tensor:
@@ -89,18 +86,6 @@ def lightness_from_rgb(planes: tf.Tensor) -> tf.Tensor:
     return _lightness(_linear(planes))
 
 
-def differences_from_rgb(planes: tf.Tensor) -> tf.Tensor:
-    """Of `roots_from_rgb`, f(X) - f(Y) and f(Z) - f(Y), which are a / 500 and -b / 200.
-
-    Args:
-        planes: tensor `(..., 3, H, W)`, as of `roots_from_rgb`.
-
-    Returns:
-        float32 tensor `(..., 2, H, W)`.
-    """
-    return _differences(roots_from_rgb(planes))
-
-
 def rgb_from_roots(roots: tf.Tensor) -> tf.Tensor:
     """The way back from `roots_from_rgb`, clipped to [0, 1].
 
@@ -113,7 +98,7 @@ def rgb_from_roots(roots: tf.Tensor) -> tf.Tensor:
     roots = tf.maximum(roots, _LOWEST_ROOTS)
     relative = tf.where(roots > 0.2068966, roots * roots * roots, (roots - 16 / 116) * (1 / 7.787))
     linear = tf.clip_by_value(mix(relative, _RGB_FROM_RELATIVE), 0.0, 1.0)
-    power = _polynomial(_ENCODED, _fourth_root(linear))
+    power = _polynomial(_ENCODED, tf.sqrt(tf.sqrt(linear)))
     encoded = tf.where(linear > 0.0031308, power, 12.92 * linear)
     return tf.clip_by_value(encoded, 0.0, 1.0)
 

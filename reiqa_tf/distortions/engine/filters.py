@@ -44,6 +44,11 @@ def shifted(planes: tf.Tensor, axis: int, count: int, step: int = 1) -> list[tf.
     return [planes[..., part, :] if axis == ROWS else planes[..., part] for part in parts]
 
 
+def shifted_both(planes: tf.Tensor, count: int) -> list[list[tf.Tensor]]:
+    """The same for `count` rows of `count` weights each."""
+    return [shifted(line, COLUMNS, count) for line in shifted(planes, ROWS, count)]
+
+
 def correlate(planes: tf.Tensor, kernel: tf.Tensor, axis: int) -> tf.Tensor:
     """Correlates along an axis, without padding.
 
@@ -103,9 +108,7 @@ def reduce(planes: tf.Tensor, weights: tf.Tensor, step: int, axis: int) -> tf.Te
     Returns:
         float32 tensor, N along the axis.
     """
-    weights = weights[:, :, tf.newaxis, tf.newaxis]
-    if axis == ROWS:
-        weights = tf.transpose(weights, (0, 1, 2, 4, 3))
+    weights = tf.expand_dims(weights[:, :, tf.newaxis], -1 if axis == ROWS else -2)
     parts = shifted(tf.cast(planes, tf.float32), axis, weights.shape[0], step)
     return tf.add_n(
         [weight * part for weight, part in zip(tf.unstack(weights), parts, strict=True)]

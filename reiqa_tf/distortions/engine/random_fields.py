@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from scipy import special
 
-from reiqa_tf.distortions.engine.windows import RIM, Photo, Size
+from reiqa_tf.distortions.engine.windows import RIM, Field, Photo, Size
 
 _PHILOX = 1
 _WORDS = 4
@@ -39,30 +39,28 @@ def random_words(seed: tf.Tensor, first_row: Size, rows: Size, words: Size) -> t
     key, counter = tf.raw_ops.StatelessRandomGetKeyCounter(seed=seed)
     start = tf.cast(first_row + _ROWS_ABOVE, tf.int64) * tf.cast(blocks, tf.int64)
     counter = tf.stack([tf.cast(start, tf.uint64), counter[1]])
-    drawn = tf.raw_ops.StatelessRandomUniformFullIntV2(
-        shape=tf.stack([rows * blocks * _WORDS]),
+    return tf.raw_ops.StatelessRandomUniformFullIntV2(
+        shape=tf.stack([rows, blocks * _WORDS]),
         key=key,
         counter=counter,
         alg=_PHILOX,
         dtype=tf.uint32,
     )
-    return tf.reshape(drawn, (rows, blocks * _WORDS))
 
 
-def uniform_field(seed: tf.Tensor, first_row: Size, rows: Size, columns: Size) -> tf.Tensor:
+def uniform_field(seed: tf.Tensor, photo: Photo) -> Field:
     """White noise, one number a pixel, all int16 numbers equally often.
 
     Args:
         seed: int32 tensor `(2,)`.
-        first_row: first row of the photo to draw.
-        rows: number of rows.
-        columns: width of the photo.
+        photo: the `Photo`, whose wanted rows are drawn.
 
     Returns:
-        int16 tensor `(rows, columns)`.
+        the `Field`, values `(1, rows, W + 2 RIM or more)`, int16.
     """
-    words = random_words(seed, first_row, rows, -(-columns // 2))
-    return tf.reshape(tf.bitcast(words, tf.int16), (rows, -1))[:, :columns]
+    words = random_words(seed, photo.first_row, photo.rows, -(-photo.width // 2) + RIM)
+    numbers = tf.reshape(tf.bitcast(words, tf.int16), (1, photo.rows, -1))
+    return Field(numbers, photo.first_row, -RIM)
 
 
 def uniform_quantile(probability: tf.Tensor) -> tf.Tensor:
@@ -119,7 +117,7 @@ def codebook() -> np.ndarray:
     return np.rint(columns @ whitening / NORMAL_STEP).astype(np.int8)
 
 
-def normal_field(seed: tf.Tensor, photo: Photo, channels: int, margin: int = 0) -> tf.Tensor:
+def normal_field(seed: tf.Tensor, photo: Photo, channels: int, margin: int = 0) -> Field:
     """White Gaussian noise for the wanted rows of a photo and what is around them.
 
     Args:
@@ -129,13 +127,15 @@ def normal_field(seed: tf.Tensor, photo: Photo, channels: int, margin: int = 0) 
         margin: pixels by which the noise goes on around the wanted rows, and beyond the `RIM`.
 
     Returns:
-        int8 tensor `(rows + 2 margin, channels, W + 2 (RIM + margin) or more)`: times
-        `NORMAL_STEP`, numbers of variance 1.
+        the `Field`, int8 values `(rows + 2 margin, channels, W + 2 (RIM + margin) or more)`: times
+        `NORMAL_STEP`, numbers of variance 1. A row of all channels is drawn at a time.
     """
-    rows, columns = photo.rows + 2 * margin, photo.width + 2 * (RIM + margin)
-    groups = -(-columns // GROUP) + 1
+    first_row, rows = photo.first_row - margin, photo.rows + 2 * margin
+    groups = -(-(photo.width + 2 * (RIM + margin)) // GROUP) + 1
     count = channels * groups
-    words = random_words(seed, photo.first_row - margin, rows, -(-count // 2))
+    words = random_words(seed, first_row, rows, -(-count // 2))
     codes = tf.bitwise.right_shift(tf.bitcast(words, tf.uint16), np.uint16(16 - _CODE_BITS))
     codes = tf.cast(tf.reshape(codes, (rows, -1))[:, :count], tf.int32)
-    return tf.reshape(tf.gather(tf.constant(codebook()), codes), (rows, channels, groups * GROUP))
+    numbers = tf.gather(tf.constant(codebook()), codes)
+    numbers = tf.reshape(numbers, (rows, channels, groups * GROUP))
+    return Field(numbers, first_row, -RIM - margin, axes=(0, 2))

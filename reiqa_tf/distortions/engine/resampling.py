@@ -11,7 +11,7 @@ up; and a pixel of the enlarged photo likewise. Sums over fixed places run in ve
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -22,6 +22,7 @@ from reiqa_tf.distortions.engine.windows import (
     MARGIN,
     RIM,
     SMALLEST_SIDE,
+    Side,
     Size,
     Windows,
     edge_index,
@@ -81,23 +82,16 @@ def shrink(windows: Windows, kernel: Kernel, factor: int) -> tuple[tf.Tensor, tf
         float32 tensors `(T, 3, smalls, at least columns)`, the small photo in [0, 1], its columns
         enlarged, and `(T, blocks, factor, taps)`, as `fill_windows` takes them.
     """
-    photo = windows.photo
-    length, smallest = windows.longer_side, SMALLEST_SIDE
-    if isinstance(length, int):
-        smallest = max(smallest, length - 2 * RIM)
-    first_rows, rows, row_weights = _weights(
-        kernel, factor, windows.tops, photo.height, length, smallest
-    )
-    first_columns, columns, column_weights = _weights(
-        kernel, factor, windows.lefts, photo.width, length, smallest
-    )
+    of_rows, of_columns = (_weights(kernel, factor, side) for side in windows.sides)
+    first_rows, rows, row_weights = of_rows
+    first_columns, columns, column_weights = of_columns
     # As many pixels wherever a window lies and however large its photo: one program serves all.
-    side = factor * ((rows.shape[1] or tf.shape(rows)[1]) - 1) + rows.shape[2]
-    parts = [
-        _cut(photo.planes, firsts, side)
-        for firsts in zip(tf.unstack(first_rows), tf.unstack(first_columns), strict=True)
+    size = [
+        factor * ((part.shape[1] or tf.shape(part)[1]) - 1) + part.shape[2]
+        for part in (rows, columns)
     ]
-    sources = tf.stack(parts)
+    firsts = tf.unstack(tf.stack([first_rows, first_columns], axis=1))
+    sources = tf.stack([_cut(windows.photo.planes, first, size) for first in firsts])
     rows *= to_unit_range(tf.ones((), sources.dtype))  # levels become [0, 1] where numbers are few
     if factor > _LARGEST_SUMMED:
         rows, columns = (_band_matrix(part, factor)[:, tf.newaxis] for part in (rows, columns))
@@ -105,7 +99,7 @@ def shrink(windows: Windows, kernel: Kernel, factor: int) -> tuple[tf.Tensor, tf
     else:
         rows, columns = (tf.transpose(part, (2, 0, 1)) for part in (rows, columns))
         small = _reduced(factor, COLUMNS)(_reduced(factor, ROWS)(sources, rows), columns)
-    return _enlarged_columns(tf.clip_by_value(small, 0.0, 1.0), column_weights), row_weights
+    return enlarged_columns(tf.clip_by_value(small, 0.0, 1.0), column_weights), row_weights
 
 
 _LARGEST_SUMMED = 4
@@ -118,7 +112,8 @@ def _reduced(factor: int, axis: int) -> Callable[[tf.Tensor, tf.Tensor], tf.Tens
     return fused(lambda planes, weights: reduce(planes, weights, factor, axis))
 
 
-_enlarged_columns = fused(lambda planes, weights: enlarge(planes, weights, COLUMNS))
+enlarged_columns = fused(lambda planes, weights: enlarge(planes, weights, COLUMNS))
+"""A compiled `enlarge` of columns, before `fill_windows` enlarges the rows."""
 
 
 def _band_matrix(weights: tf.Tensor, step: int) -> tf.Tensor:
@@ -146,38 +141,34 @@ def fill_windows(pixels: tf.Tensor, planes: tf.Tensor, weights: tf.Tensor) -> tf
     return enlarge(planes, weights, ROWS)[:, :, :rows, :columns]
 
 
-def _weights(
-    kernel: Kernel, factor: int, starts: tuple[Size, ...], size: Size, length: Size, smallest: int
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+def _weights(kernel: Kernel, factor: int, side: Side) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """What pixels weigh in a smaller photo, and its pixels in the photo brought back to its size.
 
     Args:
         kernel: the `Kernel`.
         factor: how many times smaller.
-        starts: first pixels of T windows along an axis.
-        size: pixels of the photo along this axis.
-        length: pixels of the windows.
-        smallest: pixels that every photo has, at least.
+        side: of T windows.
 
     Returns:
         int32 tensor `(T,)`, first pixels to read; weights `(T, smalls, taps)` of the smaller
         photo, and `(T, blocks, factor, taps)` of the photo brought back.
     """
     support = kernel.support
-    fewest = smallest // factor
+    known_length = side.length if isinstance(side.length, int) else 0
+    fewest = max(SMALLEST_SIDE, known_length - 2 * RIM) // factor
     # Pixels to a small pixel, at most; beyond `factor`, they add up to `factor` - 1 in a photo.
     step = (factor * fewest + factor - 1) / fewest
     taps_down = math.ceil(2 * support * step) + factor - 1
     # Small pixels begin one later within a block, and up to two earlier over all of them.
     taps_up = 2 * support + 3
-    blocks = -(-length // factor)
+    blocks = -(-side.length // factor)
 
     def first_tap(place: tf.Tensor, size: Size, new_size: Size) -> tf.Tensor:
         """The first of `size` pixels that weighs something in one of `new_size` pixels."""
         reach = 2 * support * tf.maximum(size, new_size)
         return ((2 * place + 1) * size - reach + new_size) // (2 * new_size)
 
-    start = tf.stack(starts)[:, tf.newaxis, tf.newaxis]
+    start, size = tf.stack(side.starts)[:, tf.newaxis, tf.newaxis], side.size
     small_size = size // factor
     first_small = first_tap(start + factor * (blocks - 1), small_size, size) - (blocks - 1)
     inside = tf.maximum(first_small, 0)
@@ -188,7 +179,7 @@ def _weights(
     large = tf.range(factor * blocks)[:, tf.newaxis]
     sources = first_small + large // factor + tf.range(taps_up)
     up = _normalised(kernel, start + large, sources, small_size, size)
-    return first[:, 0, 0], down, tf.reshape(up, (len(starts), blocks, factor, taps_up))
+    return first[:, 0, 0], down, tf.reshape(up, (len(side.starts), blocks, factor, taps_up))
 
 
 def _normalised(
@@ -215,15 +206,14 @@ def _normalised(
     return tf.math.divide_no_nan(values, tf.reduce_sum(values, axis=-1, keepdims=True))
 
 
-def _cut(planes: tf.Tensor, firsts: tuple[tf.Tensor, tf.Tensor], side: Size) -> tf.Tensor:
-    """A square part of planes, zeros where it reaches beyond them."""
-    first, size = tf.stack(firsts), tf.shape(planes)[1:]
-    begin, end = tf.clip_by_value(first, 0, size), tf.clip_by_value(first + side, 0, size)
+def _cut(planes: tf.Tensor, first: tf.Tensor, size: Sequence[Size]) -> tf.Tensor:
+    """Rows and columns of planes from the first ones on, zeros where they reach beyond them."""
+    limit = tf.shape(planes)[1:]
+    begin, end = tf.clip_by_value(first, 0, limit), tf.clip_by_value(first + size, 0, limit)
     part = planes[:, begin[0] : end[0], begin[1] : end[1]]
-    paddings = tf.stack([begin - first, first + side - end], axis=1)
+    paddings = tf.stack([begin - first, first + size - end], axis=1)
     part = tf.pad(part, tf.concat([[[0, 0]], paddings], 0))
-    known = side if isinstance(side, int) else None
-    return tf.ensure_shape(part, (3, known, known))
+    return tf.ensure_shape(part, (3, *(side if isinstance(side, int) else None for side in size)))
 
 
 def nearest_sources(
@@ -240,18 +230,15 @@ def nearest_sources(
         int32 tensors `(T, rows)` and `(T, columns)`, places in `windows.pixels`.
     """
 
-    def sources(size: Size, starts: tuple[Size, ...], length: Size) -> tf.Tensor:
-        small = tf.maximum(1, tf.cast(small_side(tf.cast(size, tf.float32)), tf.int32))
-        there_and_back = tf.gather(_nearest(small, size), _nearest(size, small))
-        places = tf.stack(starts)[:, tf.newaxis]
-        seen = tf.gather(there_and_back, edge_index(places + tf.range(length), size))
+    def sources(side: Side) -> tf.Tensor:
+        small = tf.maximum(1, tf.cast(small_side(tf.cast(side.size, tf.float32)), tf.int32))
+        there_and_back = tf.gather(_nearest(small, side.size), _nearest(side.size, small))
+        places = tf.stack(side.starts)[:, tf.newaxis]
+        seen = tf.gather(there_and_back, edge_index(places + tf.range(side.length), side.size))
         return MARGIN - places + seen
 
-    photo = windows.photo
-    return (
-        sources(photo.height, windows.tops, windows.rows),
-        sources(photo.width, windows.lefts, windows.columns),
-    )
+    rows, columns = map(sources, windows.sides)
+    return rows, columns
 
 
 def _nearest(new_size: tf.Tensor, size: tf.Tensor) -> tf.Tensor:

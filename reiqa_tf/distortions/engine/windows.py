@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import tensorflow as tf
 
@@ -110,6 +110,36 @@ def around(pixels: tf.Tensor, margin: int = 0) -> tf.Tensor:
     return to_unit_range(trimmed(pixels, MARGIN - margin))
 
 
+class Field(NamedTuple):
+    """Numbers for the pixels of a photo and of what is around it.
+
+    Attributes:
+        values: tensor, two axes of which are rows and columns.
+        first_row: row of the photo that the first row of values stands for; may lie above it.
+        first_column: column, likewise.
+        axes: which axes are rows and columns.
+    """
+
+    values: tf.Tensor
+    first_row: Size
+    first_column: Size
+    axes: tuple[int, int] = (1, 2)
+
+
+class Side(NamedTuple):
+    """Where windows lie along the height of a photo, or along its width.
+
+    Attributes:
+        starts: first pixels of T windows.
+        length: pixels of each window.
+        size: pixels of the photo.
+    """
+
+    starts: tuple[Size, ...]
+    length: Size
+    size: Size
+
+
 class Photo:
     """A photo and the rows of it that are wanted.
 
@@ -118,7 +148,7 @@ class Photo:
         height: H, a `Size`.
         width: W, likewise.
         planes: tensor `(3, H, W)`, the same pixels.
-        canvas: the planes and `MARGIN` + `RIM` px around them, the edge replicated.
+        canvas: the `Field` of the planes and `MARGIN` + `RIM` px around, the edge replicated.
         first_row: first row for which random fields are drawn; may lie above the photo.
         rows: number of rows for which random fields are drawn; may reach below the photo.
 
@@ -136,7 +166,7 @@ class Photo:
         self.first_row: Size = 0
         self.rows = self.height
 
-    def beyond(self, margin: int, border: str) -> tf.Tensor:
+    def beyond(self, margin: int, border: str) -> Field:
         """The planes continued beyond the photo's border.
 
         Args:
@@ -144,9 +174,10 @@ class Photo:
             border: a name in `BORDERS`.
 
         Returns:
-            tensor `(3, H + 2 margin, W + 2 margin)`.
+            the `Field`, values `(3, H + 2 margin, W + 2 margin)`.
         """
-        return extend(self.planes, (margin,) * 4, border, axes=(1, 2))
+        extended = extend(self.planes, (margin,) * 4, border, axes=(1, 2))
+        return Field(extended, -margin, -margin)
 
     def with_rows_of(self, groups: Sequence[Windows]) -> Photo:
         """The same photo, with those rows wanted that windows show.
@@ -173,6 +204,7 @@ class Windows:
         lefts: first column of each window.
         rows: height of the windows in pixels.
         columns: width of the windows in pixels.
+        sides: the same as two `Side`s, along the height and along the width.
         pixels: tensor `(T, 3, rows + 2 MARGIN, columns + 2 MARGIN)`, levels or floats as the photo:
             the windows and what is around them, the photo's edge replicated.
     """
@@ -182,56 +214,35 @@ class Windows:
     ) -> None:
         self.photo, self.tops, self.lefts = photo, tuple(tops), tuple(lefts)
         self.rows, self.columns = rows, columns
-        self.pixels = self.cut(photo.canvas, -MARGIN - RIM, -MARGIN - RIM, margin=MARGIN)
+        self.sides = Side(self.tops, rows, photo.height), Side(self.lefts, columns, photo.width)
+        self.pixels = self.cut(photo.canvas, MARGIN)
 
     @classmethod
     def whole(cls, photo: Photo) -> Windows:
         """One window that is the whole photo."""
         return cls(photo, (0,), (0,), photo.height, photo.width)
 
-    @property
-    def longer_side(self) -> Size:
-        """The larger one of rows and columns."""
-        if isinstance(self.rows, int) and isinstance(self.columns, int):
-            return max(self.rows, self.columns)
-        return tf.maximum(self.rows, self.columns)
-
     def inside(self, margin: int = 0) -> tf.Tensor:
         """The pixels of the windows and `margin` px around, levels or floats as the photo."""
         return trimmed(self.pixels, MARGIN - margin)
 
-    def of(self, photo: Photo) -> Windows:
-        """The same windows of a photo that differs in the rows that are wanted alone."""
-        windows = copy.copy(self)
-        windows.photo = photo
-        return windows
-
-    def cut(
-        self,
-        picture: tf.Tensor,
-        first_row: Size,
-        first_column: Size,
-        axes: Sequence[int] = (1, 2),
-        margin: int = 0,
-    ) -> tf.Tensor:
-        """Cuts the windows out of a picture, or of whatever else has numbers for pixels.
+    def cut(self, field: Field, margin: int = 0) -> tf.Tensor:
+        """Cuts the windows out of numbers for pixels.
 
         Args:
-            picture: tensor, two axes of which are rows and columns of the photo.
-            first_row: row of the photo that its first row stands for.
-            first_column: column, likewise.
-            axes: which axes are rows and columns.
+            field: the `Field`.
             margin: pixels wanted on each side of the windows.
 
         Returns:
-            tensor with an axis for the windows before those of the picture.
+            tensor with an axis for the windows before those of the field's values.
         """
-        begin: list[Size] = [0] * len(picture.shape)
-        size = list(picture.shape)
-        size[axes[0]], size[axes[1]] = self.rows + 2 * margin, self.columns + 2 * margin
+        rows, columns = field.axes
+        begin: list[Size] = [0] * len(field.values.shape)
+        size = list(field.values.shape)
+        size[rows], size[columns] = self.rows + 2 * margin, self.columns + 2 * margin
         parts = []
         for top, left in zip(self.tops, self.lefts, strict=True):
-            begin[axes[0]] = top - first_row - margin
-            begin[axes[1]] = left - first_column - margin
-            parts.append(tf.slice(picture, begin, size))
+            begin[rows] = top - field.first_row - margin
+            begin[columns] = left - field.first_column - margin
+            parts.append(tf.slice(field.values, begin, size))
         return tf.stack(parts)
