@@ -16,8 +16,8 @@ from tests.newcomer import write_files
 ROOT = pathlib.Path(__file__).parents[1]
 SOURCES = {"reiqa_tf": "reiqa_tf", "configs": "reiqa_tf.configs", "export": "reiqa_tf.export"}
 
-# Examples of more than ten seconds, nearly all of which go into compiling.
-SLOW = {"reiqa_tf.models.scorer.ReIQAScorer"}  # fine-tunes EfficientNet-Lite0
+# Two minutes together, most of which go into compiling: `.ci/run docs` runs them.
+pytestmark = pytest.mark.slow
 
 
 def _documented(node, name):
@@ -39,8 +39,7 @@ def _examples():
                 for number, block in enumerate(blocks, start=1):
                     title = name if len(blocks) == 1 else f"{name}:{number}"
                     line = node.body[0].lineno + docstring[: block.start(1)].count("\n")
-                    slow = pytest.mark.slow if title in SLOW else ()
-                    yield pytest.param(path, line, block[1], id=title, marks=slow)
+                    yield pytest.param(path, line, block[1], id=title)
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +57,3 @@ def test_an_example_runs(path, line, example, files, tmp_path, monkeypatch):
     # Blank lines before it, so that what fails is shown where it stands.
     code = compile("\n" * (line - 1) + example, path, "exec")
     exec(code, {"__name__": "example"})  # noqa: S102
-
-
-def test_examples_that_are_named_as_slow_exist():
-    assert {parameter.id for parameter in _examples()} >= SLOW

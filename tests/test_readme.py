@@ -70,8 +70,9 @@ def test_the_commands_run_one_after_the_other(folder, monkeypatch, tmp_path, cap
     assert {"my_preset", "result.json", "scatter.png", "features.npz"} <= set(os.listdir(folder))
 
 
-# Examples that wait for a minute of compiling: all 26 distortions, and gradients of EfficientNet.
-COMPILED = ("QualityViews", "scorer.fit(")
+# Examples that wait for compiling, of all 26 distortions and of gradients of EfficientNet, or fit a
+# head: `.ci/run docs` runs them.
+COMPILED = ("QualityViews", "scorer.fit(", "reiqa_tf.fit(")
 
 
 @pytest.mark.parametrize(

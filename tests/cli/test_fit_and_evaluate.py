@@ -1,5 +1,6 @@
 """`reiqa fit` and `reiqa evaluate`: from photos with scores to a preset, and its judgement."""
 
+import argparse
 import json
 import shutil
 
@@ -248,11 +249,11 @@ def test_the_new_preset_gets_its_onnx_file_at_once(
 
 
 def test_without_the_extra_a_line_says_how_the_onnx_file_is_made(fitted, capsys, monkeypatch):
-    from reiqa_tf.cli import fit as command
+    from reiqa_tf.cli.export_flag import export_at_once
     from reiqa_tf.export import packages
 
     monkeypatch.setitem(packages.PACKAGES, "onnx", ("no-such-distribution",))
-    command._export(fitted)
+    export_at_once(argparse.Namespace(no_export=False), fitted)
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     assert "pip install 'reiqa_tf[export]'" in lines[0]

@@ -12,6 +12,7 @@ from reiqa_tf.runtimes.litert_scorer import LiteRTScorer
 from reiqa_tf.runtimes.onnx_scorer import OnnxScorer
 
 pytest.importorskip("tf2onnx")
+pytestmark = pytest.mark.slow  # converts to three formats, a minute and a half
 FORMATS = ("saved_model", "onnx", "tflite")
 
 

@@ -37,14 +37,14 @@ def scorer():
 @pytest.fixture(scope="module")
 def converted(scorer):
     """What the converter makes of the scorer, as bytes: converting takes seconds."""
-    return onnx_export._convert(scorer).SerializeToString()
+    return onnx_export._convert(scorer, None).SerializeToString()
 
 
 @pytest.fixture(scope="module")
 def models(scorer, converted):
     """The scorer's file in both precisions, of one conversion."""
 
-    def again(_):
+    def again(_scorer, _probe):
         return onnx.load_model_from_string(converted)
 
     with pytest.MonkeyPatch.context() as patch:

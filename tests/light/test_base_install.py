@@ -141,6 +141,7 @@ def test_the_help_of_every_command_is_there(command):
 # What is asked of commands that need an extra; none of the files exists, for none is looked at.
 ASKED = {
     "fit": "scores.csv --out preset",
+    "fit_diagnosis": "photos --preset preset",
     "evaluate": "scores.csv",
     "benchmark": "--database csv=scores.csv --out judged",
     "sensitivity": "photos --out fall",
