@@ -1,7 +1,6 @@
 """Blurs: Gaussian, of a lens out of focus, of motion."""
 
 import functools
-from collections.abc import Callable, Iterable
 
 import numpy as np
 import tensorflow as tf
@@ -9,9 +8,8 @@ import tensorflow as tf
 from reiqa_tf.distortions.distortion import Distortion, Tensors
 from reiqa_tf.distortions.engine import filters
 from reiqa_tf.distortions.engine.filters import COLUMNS, ROWS
-from reiqa_tf.distortions.engine.fours import four_columns, four_rows, in_fours
-from reiqa_tf.distortions.engine.programs import fused, kept_whole
-from reiqa_tf.distortions.engine.windows import MARGIN, Photo, Windows, around
+from reiqa_tf.distortions.engine.windows import MARGIN, Photo, around
+from reiqa_tf.image.scaling import to_unit_range
 
 
 class GaussianBlur(Distortion):
@@ -35,36 +33,15 @@ class LensBlur(Distortion):
     levels = sizes = neighbourhood = (1, 2, 4, 6, 8)
     unit = "px, radius"
 
-    _SMALLEST_IN_FOURS = 6
-
-    def prepare(self, windows: Windows, value: tf.Tensor, drawn: Tensors) -> Tensors:
-        if self.size < self._SMALLEST_IN_FOURS:
-            return ()
-        return four_columns(windows.inside(self.size))
-
     def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
         # Pixels of one weight are summed before they are weighed: the few weights then stay in
         # the processor's registers.
-        disk = disk_kernel(self.size)
-        places = {weight: np.argwhere(disk == weight) for weight in np.unique(disk[disk > 0])}
-        inside = max(places)
-        fours, ones = places[inside][:0], places.pop(inside)
-        if self.size >= self._SMALLEST_IN_FOURS:
-            fours, ones = in_fours(ones)
-        image = around(pixels, self.size)
-        whole = _sum_at(prepared, fours, self.size, 3) + _sum_at(image, ones, self.size)
-        rim = (weight * _sum_at(image, at, self.size) for weight, at in places.items())
-        return inside * whole + sum(rim)
-
-
-def _sum_at(
-    planes: tf.Tensor, places: Iterable[np.ndarray], radius: int, fewer: int = 0
-) -> tf.Tensor:
-    """Sums planes as read at rows and columns of a kernel, or at so many fewer columns."""
-    return sum(
-        planes[:, :, i : i - 2 * radius or None, j : j - 2 * radius + fewer or None]
-        for i, j in places
-    )
+        disk, image = disk_kernel(self.size), around(pixels, self.size)
+        shifted = filters.shifted_both(image, len(disk))
+        return sum(
+            weight * sum(shifted[i][j] for i, j in np.argwhere(disk == weight))
+            for weight in np.unique(disk[disk > 0])
+        )
 
 
 _SUBPIXELS = 16
@@ -100,28 +77,17 @@ class MotionBlur(Distortion):
     def draw(self, seed: tf.Tensor, value: tf.Tensor, photo: Photo) -> Tensors:
         return tf.random.stateless_uniform((), seed) < 0.5
 
-    def prepare(self, windows: Windows, value: tf.Tensor, drawn: Tensors) -> Tensors:
+    def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
         # An even length has one neighbour more before a pixel than after it.
         half = self.size // 2
         reach, inside = slice(MARGIN - half, half - 1 - MARGIN), slice(MARGIN, -MARGIN)
-        down, right = windows.pixels[:, :, reach, inside], windows.pixels[:, :, inside, reach]
+
+        def mean(part: tf.Tensor, axis: int) -> tf.Tensor:
+            total = sum(filters.shifted(to_unit_range(part), axis, self.size))
+            return tf.minimum(total * (1 / self.size), 1.0)
+
         return tf.cond(
-            drawn,
-            kept_whole(lambda: _mean_of_fours(self.size, ROWS)(four_rows(down))),
-            kept_whole(lambda: _mean_of_fours(self.size, COLUMNS)(four_columns(right))),
+            prepared,
+            lambda: mean(pixels[:, :, reach, inside], ROWS),
+            lambda: mean(pixels[:, :, inside, reach], COLUMNS),
         )
-
-    def apply(self, pixels: tf.Tensor, value: tf.Tensor, prepared: Tensors) -> tf.Tensor:
-        return prepared
-
-
-@functools.cache
-def _mean_of_fours(length: int, axis: int) -> Callable[[tf.Tensor], tf.Tensor]:
-    """A compiled mean of so many pixels in a line, of sums of four of them."""
-
-    @fused
-    def mean(fours: tf.Tensor) -> tf.Tensor:
-        total = sum(filters.shifted(fours, axis, length - 3)[::4])
-        return tf.minimum(total * (1 / length), 1.0)
-
-    return mean

@@ -11,6 +11,7 @@ from reiqa_tf.distortions.distortion import Distortion, Tensors
 from reiqa_tf.distortions.engine.filters import shifted_both
 from reiqa_tf.distortions.engine.programs import fused
 from reiqa_tf.distortions.engine.random_fields import LARGEST_NORMAL, NORMAL_STEP, normal_field
+from reiqa_tf.distortions.engine.resampling import cubic
 from reiqa_tf.distortions.engine.windows import RIM, Photo, Windows
 from reiqa_tf.image.scaling import to_unit_range
 
@@ -79,31 +80,13 @@ def _displace_by(reach: int) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.T
     @fused
     def displace(image: tf.Tensor, steps: tf.Tensor, deviation: tf.Tensor) -> tf.Tensor:
         displacements = NORMAL_STEP * deviation * tf.cast(steps, tf.float32)[:, tf.newaxis]
-        down, right = (_weights(part, reach) for part in tf.unstack(displacements, axis=3))
+        down, right = (
+            [cubic(part - place) for place in range(-reach, reach + 1)]
+            for part in tf.unstack(displacements, axis=3)
+        )
         return sum(
             weight * sum(map(operator.mul, right, line))
             for weight, line in zip(down, shifted_both(image, len(down)), strict=True)
         )
 
     return displace
-
-
-def _weights(displacement: tf.Tensor, reach: int) -> list[tf.Tensor]:
-    """Keys' weights (a = -0.5) of the pixels at -reach to reach."""
-    start = tf.floor(displacement)
-    t = displacement - start
-    # Of the four pixels around, the first lies one before the start.
-    of_four = (
-        t * (t * (1.0 - 0.5 * t) - 0.5),
-        (1.5 * t - 2.5) * t * t + 1.0,
-        t * (t * (2.0 - 1.5 * t) + 0.5),
-        (0.5 * t - 0.5) * t * t,
-    )
-    weights = []
-    for place in range(-reach, reach + 1):
-        weight = tf.zeros_like(t)
-        for i, one in enumerate(of_four):
-            if 1 - reach <= place + 1 - i < reach - 1:
-                weight = tf.where(start == float(place + 1 - i), one, weight)
-        weights.append(weight)
-    return weights
