@@ -15,7 +15,8 @@ they are drawn (11 of 26 a photo).
 
 Matrix products save nothing at factors of 8 and 16, but sums there would compile for a minute more.
 Gone are sums of four pixels in disks and lines and weights of jitter of their own (a pair takes
-1.59 ms with and without them, side by side on two cores), rounds of jitter with weights as even and odd functions (1 %), jitter window by window (it
-cost 1 %), squares of `color_block` as bits of a number (less than 1 %), and copied patches that are
-followed back by doubling steps (1 %, for 35 lines of code).
+1.59 ms with and without them, side by side on two cores), rounds of jitter with weights as even and
+odd functions (1 %), jitter window by window (it cost 1 %), squares of `color_block` as bits of a
+number (less than 1 %), and copied patches that are followed back by doubling steps (1 %, for 35
+lines of code).
 """
