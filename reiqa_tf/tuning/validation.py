@@ -151,7 +151,8 @@ class Validation(Probe[Validated]):
         return np.asarray(keras.ops.convert_to_numpy(self._scorer.fitted_head()(features)))
 
     def _stop_if_done(self) -> None:
-        rows = self.read()
+        # Without the frozen encoder: who learns robustness first loses what is gained later.
+        rows = [row for row in self.read() if row.step]
         best = best_of(rows)
         if best is not None and len(rows) - 1 - rows.index(best) >= self.patience:
             self.model.stop_training = True

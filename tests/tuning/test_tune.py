@@ -24,6 +24,7 @@ from reiqa_tf.tuning.config import AdamW, Checkpoints, LossWeights, Schedule, Tu
 from reiqa_tf.tuning.material import split_off, split_pairs
 from reiqa_tf.tuning.objective import rate_factors
 from reiqa_tf.tuning.tune import mean_of
+from reiqa_tf.tuning.validation import Validated, Validation
 from tests.small_models import small_scorer
 
 CONFIG = TuneConfig(
@@ -183,6 +184,23 @@ def test_neither_scores_nor_pairs_and_too_few_pairs_are_refused(tmp_path, scored
     (tmp_path / "pairs.csv").write_text(f"better,worse\n{path},{path}\n")
     with pytest.raises(TrainingError, match="at least 20 pairs"):
         reiqa_tf.tune(None, tmp_path / "run", small_scorer(), CONFIG, pairs=tmp_path / "pairs.csv")
+
+
+def test_patience_counts_epochs_since_the_best_one_and_not_the_frozen_encoder(
+    scored_crops, tmp_path
+):
+    scored = read_scored_photos(scored_crops)
+    validation = Validation(small_scorer(), scored, tmp_path, epochs=9, patience=2)
+    validation.set_model(keras.Model())
+    for values, stops in (
+        ((0.9, 0.5, 0.6, 0.7), False),
+        ((0.9, 0.7, 0.6), False),
+        ((0.9, 0.7, 0.6, 0.5), True),
+    ):
+        validation.model.stop_training = False
+        validation.write([Validated(step, value, value) for step, value in enumerate(values)])
+        validation._stop_if_done()
+        assert validation.model.stop_training == stops, values
 
 
 def test_early_stages_learn_slowly_and_the_head_does_not():
