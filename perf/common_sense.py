@@ -20,6 +20,7 @@ from PIL import Image, ImageEnhance, ImageFilter
 import reiqa_tf
 from reiqa_tf.cli.terminal import print_table, show_progress
 from reiqa_tf.data.photos import search_photos
+from reiqa_tf.fitting.degradations import exposed
 from reiqa_tf.image.reading import open_image
 from reiqa_tf.presets import DEFAULT
 
@@ -34,20 +35,11 @@ def variants(photo: Image.Image) -> dict[str, np.ndarray]:
     return {
         "photo": pixels,
         "sharpened": np.asarray(ImageEnhance.Sharpness(photo).enhance(3)),
-        "burnt": _burnt(pixels),
+        "burnt": exposed(pixels, 1),
         "blurred": np.asarray(photo.filter(ImageFilter.GaussianBlur(1))),
         "half grey": half,
         "turned": np.ascontiguousarray(np.rot90(pixels)),
     }
-
-
-def _burnt(pixels: np.ndarray) -> np.ndarray:
-    """One stop more in linear light (IEC 61966-2-1)."""
-    levels = pixels / 255
-    light = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
-    light = np.minimum(2 * light, 1)
-    encoded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
-    return np.round(255 * encoded).astype(np.uint8)
 
 
 def main() -> None:

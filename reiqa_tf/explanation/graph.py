@@ -11,6 +11,7 @@ import tensorflow as tf
 from reiqa_tf.explanation.diagnosis import Probe, as_learnt
 from reiqa_tf.explanation.faults import FAMILIES, FAMILY_NAMES
 from reiqa_tf.models.contributions import contributions, map_names, part_names
+from reiqa_tf.models.inference import graph_of_constants
 from reiqa_tf.models.scorer import ReIQAScorer
 from reiqa_tf.runtimes.contract import DISTANCE, FEATURES, SCORE, SPREAD
 from reiqa_tf.runtimes.explained import DIAGNOSIS, MAP, MAPS, PARTS, ExplainedOutputs
@@ -98,13 +99,7 @@ def compiled_outputs(
     Returns:
         function from uint8 `(N, H, W, 3)` to the outputs as arrays.
     """
-    weights = [(variable, keras.ops.convert_to_numpy(variable)) for variable in scorer.variables]
-
-    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8)], autograph=False)
-    def graph(images: Tensor) -> dict[str, Tensor]:
-        constants = [(variable, tf.constant(array)) for variable, array in weights]
-        with keras.StatelessScope(state_mapping=constants):
-            return explained_outputs(scorer, images, probe)
+    graph = graph_of_constants(scorer, lambda images: explained_outputs(scorer, images, probe))
 
     def compute(images: np.ndarray) -> dict[str, np.ndarray]:
         return {name: value.numpy() for name, value in graph(tf.constant(images)).items()}

@@ -28,14 +28,27 @@ _FULL_WELL = (4000.0, 1200.0, 400.0, 140.0, 50.0)
 _BLOCK = 16  # pixels; of the codecs H.262 to H.264
 
 
+def exposed(photo: np.ndarray, stops: float) -> np.ndarray:
+    """A photo that was exposed longer or shorter.
+
+    Args:
+        photo: uint8 `(H, W, 3)`, sRGB.
+        stops: each is twice the linear light; below 0 half of it.
+
+    Returns:
+        uint8 array, likewise; light beyond white is white.
+    """
+    return _encoded(_linear(photo) * 2**stops)
+
+
 def overexposed(photo: np.ndarray, level: int, _: np.random.Generator) -> np.ndarray:
     """Exposed 0.6, 1, 1.5, 2 or 2.75 stops too long: lights clip in linear light."""
-    return _encoded(_linear(photo) * 2 ** _STOPS_OVER[level])
+    return exposed(photo, _STOPS_OVER[level])
 
 
 def underexposed(photo: np.ndarray, level: int, _: np.random.Generator) -> np.ndarray:
     """Exposed 1, 1.75, 2.5, 3.25 or 4 stops too short: darks fall together in 8 bits."""
-    return _encoded(_linear(photo) / 2 ** _STOPS_UNDER[level])
+    return exposed(photo, -_STOPS_UNDER[level])
 
 
 def halos(photo: np.ndarray, level: int, random: np.random.Generator) -> np.ndarray:

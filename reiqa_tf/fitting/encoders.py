@@ -79,7 +79,7 @@ def choose_encoders(
     if content is None and quality is None:
         base, metadata = _opened(preset)
         size = base.working_size if working_size is None else working_size
-        scorer = _without_head(base.experts(), size)
+        scorer = without_head(base.experts(), size)
         is_same = size == base.working_size
         return Encoders(
             scorer,
@@ -99,11 +99,20 @@ def choose_encoders(
         known = (metadata.get("sources") or {}).get(expert)
         sources[expert] = known or {"pretraining": metadata.get("pretraining")}
         size = size or base.working_size
-    scorer = _without_head(experts, size if working_size is None else working_size)
+    scorer = without_head(experts, size if working_size is None else working_size)
     return Encoders(scorer, sources, scorer)
 
 
-def _without_head(experts: dict[str, ReIQAEncoder], working_size: int | None) -> ReIQAScorer:
+def without_head(experts: dict[str, ReIQAEncoder], working_size: int | None) -> ReIQAScorer:
+    """A scorer that waits for a head.
+
+    Args:
+        experts: built encoders by name.
+        working_size: as in `ReIQAScorer`.
+
+    Returns:
+        built `ReIQAScorer`, which shares the encoders.
+    """
     scorer = ReIQAScorer(**experts, working_size=working_size)
     scorer.build((None, None, None, 3))
     return scorer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import keras
 import numpy as np
@@ -11,6 +11,9 @@ import tensorflow as tf
 
 from reiqa_tf.image.shapes import require_batch
 from reiqa_tf.scoring.features import ComputeFeatures
+
+_IMAGES = tf.TensorSpec((None, None, None, 3), tf.uint8)
+_Outputs = TypeVar("_Outputs")
 
 
 class _WithFeatures(Protocol):
@@ -41,15 +44,32 @@ def compiled(scorer: _WithFeatures) -> ComputeFeatures:
     rows = features(np.zeros((1, 64, 64, 3), np.uint8))
     ```
     """
+    return _over_arrays(
+        graph_of_constants(scorer, lambda images: scorer.features(images, training=False))
+    )
+
+
+def graph_of_constants(
+    scorer: _WithFeatures, compute: Callable[[tf.Tensor], _Outputs]
+) -> Callable[[tf.Tensor], _Outputs]:
+    """One graph for every size, in which the weights are constants.
+
+    Args:
+        scorer: as in `compiled`.
+        compute: what the graph computes with the scorer, from uint8 `(N, H, W, 3)`.
+
+    Returns:
+        the compiled function.
+    """
     weights = [(variable, keras.ops.convert_to_numpy(variable)) for variable in scorer.variables]
 
-    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8)])
-    def graph(images: tf.Tensor) -> tf.Tensor:
+    @tf.function(input_signature=[_IMAGES], autograph=False)
+    def graph(images: tf.Tensor) -> _Outputs:
         constants = [(variable, tf.constant(array)) for variable, array in weights]
         with keras.StatelessScope(state_mapping=constants):
-            return scorer.features(images, training=False)
+            return compute(images)
 
-    return _over_arrays(graph)
+    return graph
 
 
 def following(scorer: _WithFeatures) -> ComputeFeatures:
@@ -64,7 +84,7 @@ def following(scorer: _WithFeatures) -> ComputeFeatures:
         as `compiled`.
     """
 
-    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.uint8)])
+    @tf.function(input_signature=[_IMAGES])
     def graph(images: tf.Tensor) -> tf.Tensor:
         return scorer.features(images, training=False)
 

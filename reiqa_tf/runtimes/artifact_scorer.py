@@ -83,7 +83,23 @@ class ArtifactScorer(abc.ABC):
             ValueError: if the images are something else.
             ArtifactError: if the file takes other sizes alone, or the runtime fails.
         """
-        return self._run(as_levels(images))
+        return self.run_for(images, self.contract.outputs)
+
+    def run_for(self, images: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """As `run`, for some of the outputs that the file has beside those of the contract.
+
+        Args:
+            images: as in `run`.
+            names: of outputs.
+
+        Returns:
+            dictionary from these names to arrays.
+
+        Raises:
+            ValueError: as `run`.
+            ArtifactError: likewise.
+        """
+        return self._compute(as_levels(images), names)
 
     def predict(self, images: np.ndarray) -> np.ndarray:
         """Scores a batch of pictures, as numbers alone.
@@ -202,8 +218,8 @@ class ArtifactScorer(abc.ABC):
         """Opens the file and returns its `Contract`."""
 
     @abc.abstractmethod
-    def _run(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        """What `run` returns, for images that were checked."""
+    def _compute(self, images: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """What `run_for` returns, for images that were checked."""
 
 
 def as_levels(images: np.ndarray) -> np.ndarray:

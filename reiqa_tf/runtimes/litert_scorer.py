@@ -13,7 +13,7 @@ import numpy as np
 
 from reiqa_tf.extras import install_line
 from reiqa_tf.image.reading import MINIMUM_SIDE
-from reiqa_tf.runtimes.artifact_scorer import ArtifactScorer, as_levels
+from reiqa_tf.runtimes.artifact_scorer import ArtifactScorer
 from reiqa_tf.runtimes.contract import CONTRACT_FILE, IMAGES, Contract
 from reiqa_tf.runtimes.errors import ArtifactError, MissingRuntimeError
 from reiqa_tf.runtimes.explained import EXPLAINING
@@ -79,25 +79,6 @@ class LiteRTScorer(ArtifactScorer):
             )
         self._shape = [int(size) for size in inputs[IMAGES]["shape_signature"]]
         return contract
-
-    def run_for(self, images: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
-        """As `run`, for some of the outputs that the file has beside those of the contract.
-
-        Args:
-            images: uint8 array `(N, H, W, 3)`, RGB.
-            names: of outputs.
-
-        Returns:
-            dictionary from these names to arrays.
-
-        Raises:
-            ValueError: if the images are something else.
-            ArtifactError: as `run`.
-        """
-        return self._compute(as_levels(images), names)
-
-    def _run(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        return self._compute(images, self.contract.outputs)
 
     def _compute(self, images: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
         _, *size, _ = self._shape

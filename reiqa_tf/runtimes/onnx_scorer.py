@@ -211,28 +211,9 @@ class OnnxScorer(ArtifactScorer):
         """
         return self._outputs.issuperset(names)
 
-    def run_for(self, images: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
-        """As `run`, for some of the outputs that the file has beside those of the contract.
-
-        Args:
-            images: uint8 array `(N, H, W, 3)`, RGB.
-            names: of outputs. What none of them needs is not computed.
-
-        Returns:
-            dictionary from these names to arrays.
-
-        Raises:
-            ValueError: if the images are something else.
-            ArtifactError: if the runtime fails.
-        """
-        return self._compute(as_levels(images), list(names))
-
-    def _run(self, images: np.ndarray) -> dict[str, np.ndarray]:
-        return self._compute(images, list(self.contract.outputs))
-
-    def _compute(self, images: np.ndarray, names: list[str]) -> dict[str, np.ndarray]:
+    def _compute(self, images: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
         try:
-            return dict(zip(names, self._session.run(names, {IMAGES: images}), strict=True))
+            return dict(zip(names, self._session.run(list(names), {IMAGES: images}), strict=True))
         except Exception as error:  # as above
             raise ArtifactError(
                 f"{self.path}: fails for pictures of the shape {images.shape} "

@@ -12,14 +12,13 @@ import tensorflow as tf
 
 from reiqa_tf.data.scored_photos import ScoredPhotos
 from reiqa_tf.errors import ReiqaError
-from reiqa_tf.fitting.encoders import Encoders, Preset, choose_encoders
-from reiqa_tf.fitting.fit_head import FEWEST_ROWS, fit_head
+from reiqa_tf.fitting.encoders import Encoders, Preset, choose_encoders, without_head
+from reiqa_tf.fitting.fit_head import FEWEST_ROWS, fit_head, with_head
 from reiqa_tf.fitting.recalibrate import recalibrated
 from reiqa_tf.fitting.scored_features import scored_features
 from reiqa_tf.fitting.strange_pictures import strange_features
 from reiqa_tf.image.reading import ImageError, read_image
 from reiqa_tf.metrics import Agreement, measure_agreement
-from reiqa_tf.models.encoder import ReIQAEncoder
 from reiqa_tf.models.head import LinearHead
 from reiqa_tf.models.scorer import ReIQAScorer, load_preset
 from reiqa_tf.presets import DEFAULT as DEFAULT_PRESET
@@ -269,8 +268,7 @@ def mean_of(scorers: Sequence[ReIQAScorer]) -> ReIQAScorer:
     experts = {name: encoder for one in scorers for name, encoder in one.experts().items()}
     heads = {next(iter(one.experts())): one.fitted_head() for one in scorers}
     head = LinearHead(Calibration.unknown(scorers[0].score_range))
-    mean = ReIQAScorer(**experts, head=head, working_size=scorers[0].working_size)
-    mean.build((None, None, None, 3))
+    mean = with_head(without_head(experts, scorers[0].working_size), head)
     kernels = [np.asarray(heads[name].kernel) for name in mean.experts()]
     head.kernel.assign(np.concatenate(kernels) / len(kernels))
     head.bias.assign(np.mean([float(np.asarray(one.bias)) for one in heads.values()]))
@@ -371,8 +369,7 @@ def _starts(
         with open_cache(cache, encoders_fingerprint(encoders.scorer)) as known:
             table = scored_features(encoders.features, learned, FEWEST_ROWS, known, progress)
         scored = dataclasses.replace(table.scored, splits=None)
-        for name, encoder in encoders.scorer.experts().items():
-            alone = _alone(encoders, name, encoder)
+        for name, alone in _alone(encoders.scorer).items():
             first, end = encoders.scorer.feature_order[name]
             parts[name] = fit_head(alone, table.features[:, first:end], scored).scorer
     for name, start in parts.items():
@@ -390,23 +387,22 @@ def _parts_of_head(encoders: Encoders) -> dict[str, ReIQAScorer]:
             "first, or add scored photos."
         )
     parts = {}
-    for name, encoder in encoders.scorer.experts().items():
+    experts = _alone(encoders.scorer)
+    for name, alone in experts.items():
         part = LinearHead(dataclasses.replace(head.calibration, measured=False))
-        parts[name] = _alone(encoders, name, encoder, part)
+        parts[name] = with_head(alone, part)
         first, end = encoders.scorer.feature_order[name]
-        count = len(encoders.scorer.experts())
-        part.kernel.assign(count * np.asarray(head.kernel)[first:end])
+        part.kernel.assign(len(experts) * np.asarray(head.kernel)[first:end])
         part.bias.assign(head.bias)
     return parts
 
 
-def _alone(
-    encoders: Encoders, name: str, encoder: ReIQAEncoder, head: LinearHead | None = None
-) -> ReIQAScorer:
-    """A scorer of one expert."""
-    scorer = ReIQAScorer(**{name: encoder}, head=head, working_size=encoders.scorer.working_size)
-    scorer.build((None, None, None, 3))
-    return scorer
+def _alone(scorer: ReIQAScorer) -> dict[str, ReIQAScorer]:
+    """Each expert of a scorer by itself, without a head."""
+    return {
+        name: without_head({name: encoder}, scorer.working_size)
+        for name, encoder in scorer.experts().items()
+    }
 
 
 def _calibrated(

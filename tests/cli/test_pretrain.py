@@ -6,7 +6,6 @@ import json
 import os
 import pathlib
 import re
-import socket
 import subprocess
 import sys
 
@@ -15,6 +14,7 @@ import pytest
 
 from reiqa_tf.cli.main import main, parse
 from reiqa_tf.training.history import read_history
+from tests.workers import cluster
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -145,12 +145,6 @@ def _start(photos, config, run, *more, **environment):
 def test_the_command_trains_alike_on_two_replicas_and_on_two_workers(
     photos_folder, content, tmp_path
 ):
-    ports = []
-    for _ in range(2):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            ports.append(free.getsockname()[1])
-    cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
     processes = [
         _start(photos_folder, content, tmp_path / "one"),
         _start(photos_folder, content, tmp_path / "replicas", "--replicas", 2),
@@ -159,9 +153,9 @@ def test_the_command_trains_alike_on_two_replicas_and_on_two_workers(
                 photos_folder,
                 content,
                 tmp_path / "workers",
-                TF_CONFIG=json.dumps({"cluster": cluster, "task": {"type": "worker", "index": i}}),
+                TF_CONFIG=task,
             )
-            for i in range(2)
+            for task in cluster(2)
         ),
     ]
     for process in processes:

@@ -1,11 +1,9 @@
 """Several replicas are one: the same batch on two devices, or in two processes, moves alike."""
 
 import contextlib
-import json
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -25,6 +23,7 @@ from reiqa_tf.training.checkpoints import CheckpointFolder
 from reiqa_tf.training.history import read_history
 from reiqa_tf.training.optimizers import LARS
 from tests.oracles.stand_in import StandIn, tiny_config
+from tests.workers import cluster
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -94,20 +93,13 @@ def test_two_shuffled_replicas_are_one_replica_with_two_parts(two_replicas):
 @contextlib.contextmanager
 def _two_workers(folder, epochs):
     """Two processes that train together into `folder/two`; they are ended if need be."""
-    ports = []
-    for _ in range(2):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            ports.append(free.getsockname()[1])
-    cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
-    tasks = [{"cluster": cluster, "task": {"type": "worker", "index": i}} for i in range(2)]
     program = HERE / "train_worker.py"
     workers = [
         subprocess.Popen(
             [sys.executable, program, folder / "two", folder / f"{i}.npz", str(epochs)],
-            env=_environment(TF_CONFIG=json.dumps(task)),
+            env=_environment(TF_CONFIG=task),
         )
-        for i, task in enumerate(tasks)
+        for i, task in enumerate(cluster(2))
     ]
     try:
         yield workers

@@ -1,10 +1,8 @@
 """`reiqa tune` in processes of its own: by its command, on parts of a CPU, on workers, killed."""
 
-import json
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +14,7 @@ import reiqa_tf
 from reiqa_tf.training.checkpoints import CheckpointFolder
 from reiqa_tf.training.history import read_history
 from tests.small_models import small_scorer
+from tests.workers import cluster
 
 pytestmark = pytest.mark.slow  # each process starts TensorFlow and compiles a run
 
@@ -87,16 +86,7 @@ def test_two_replicas_are_one_device(folder, scored_crops):
 
 
 def test_two_workers_are_one_device(folder, scored_crops):
-    ports = []
-    for _ in range(2):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            ports.append(free.getsockname()[1])
-    cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
-    tasks = [{"cluster": cluster, "task": {"type": "worker", "index": i}} for i in range(2)]
-    workers = [
-        _start(folder, scored_crops, "workers", TF_CONFIG=json.dumps(task)) for task in tasks
-    ]
+    workers = [_start(folder, scored_crops, "workers", TF_CONFIG=task) for task in cluster(2)]
     try:
         for worker in workers:
             worker.communicate(timeout=300)
