@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from reiqa_tf.data.scored_photos import ScoredPhotos
 from reiqa_tf.errors import ReiqaError
-from reiqa_tf.export import measuring
+from reiqa_tf.explanation.diagnosis import load_probe
+from reiqa_tf.export import explanations, measuring
 from reiqa_tf.export.comparison import ComparedArtifact, Comparison
 from reiqa_tf.export.digests import find_damage
 from reiqa_tf.export.formats import find_format
@@ -46,6 +47,7 @@ def verify(
 
     Returns:
         `Comparison`. An artifact that is damaged is not opened: runtimes trust what they read.
+        Where artifacts explain scores and the preset is there, explanations are compared as well.
 
     Raises:
         ManifestError: if the folder has no manifest, or a damaged one.
@@ -63,7 +65,8 @@ def verify(
     ```
     """
     manifest = read_manifest(folder)
-    scorer, remark = _preset_scorer(manifest, preset)
+    preset = _known_preset(manifest, preset)
+    scorer = None if preset is None else _load(manifest, preset)
     listed, scored = reference_photos(photos, scores, split)
     if scored is not None and scorer is None:
         raise PresetError(
@@ -80,12 +83,15 @@ def verify(
     )
     folder = pathlib.Path(folder)
     artifacts = tuple(
-        _compare(folder / name, entry, reference) for name, entry in manifest["artifacts"].items()
+        _compare(folder / name, entry, reference, preset)
+        for name, entry in manifest["artifacts"].items()
     )
     return Comparison(
         folder=folder,
         preset=manifest["preset"],
-        remark=remark,
+        remark="compared with Keras"
+        if scorer is not None
+        else "compared with Keras's outputs at the time of the export",
         artifacts=artifacts,
         scored_photos=0 if scored is None else len(scored),
         problems=tuple(reference.problems),
@@ -93,13 +99,16 @@ def verify(
 
 
 def _compare(
-    path: pathlib.Path, entry: ArtifactEntry, reference: measuring.Reference
+    path: pathlib.Path,
+    entry: ArtifactEntry,
+    reference: measuring.Reference,
+    preset: PathLike | None,
 ) -> ComparedArtifact:
     size = None if entry["size"] is None else (entry["size"][0], entry["size"][1])
     measured, complaints = Measurements(), find_damage(path, entry)
     if not complaints:
         try:
-            measured, complaints = _measure(path, entry, size, reference)
+            measured, complaints = _measure(path, entry, size, reference, preset)
         except ReiqaError as error:
             complaints = [str(error)]
     return ComparedArtifact(
@@ -116,20 +125,35 @@ def _compare(
 
 
 def _measure(
-    path: pathlib.Path, entry: ArtifactEntry, size: Size | None, reference: measuring.Reference
+    path: pathlib.Path,
+    entry: ArtifactEntry,
+    size: Size | None,
+    reference: measuring.Reference,
+    preset: PathLike | None,
 ) -> tuple[Measurements, list[str]]:
     row = find_format(entry["format"], entry["precision"])
     contract = Contract.read(entry["contract"], path)
     measured = measuring.measure(row, path, size, contract, reference)
-    return measured, [f"{path}: {line}" for line in row.complaints(measured)]
+    complaints = row.complaints(measured)
+    if contract.explained is not None and preset is not None and reference.scorer is not None:
+        complaints = [
+            *complaints,
+            *explanations.compare(
+                row.explain(path), reference.scorer, load_probe(preset), reference.pictures(size)
+            ),
+        ]
+    return measured, [f"{path}: {line}" for line in complaints]
 
 
-def _preset_scorer(manifest: Manifest, preset: PathLike | None) -> tuple[ReIQAScorer | None, str]:
-    """The scorer that artifacts were made of, if it can be had, and what they are compared with."""
-    if preset is None:
-        if manifest["preset"] not in shipped_presets():
-            return None, "compared with Keras's outputs at the time of the export"
-        preset = manifest["preset"]
+def _known_preset(manifest: Manifest, preset: PathLike | None) -> PathLike | None:
+    """The preset that artifacts were made of, if it can be had."""
+    if preset is None and manifest["preset"] in shipped_presets():
+        return manifest["preset"]
+    return preset
+
+
+def _load(manifest: Manifest, preset: PathLike) -> ReIQAScorer:
+    """The scorer that artifacts were made of; refuses another one."""
     digests = {entry["contract"].get("weights_sha256") for entry in manifest["artifacts"].values()}
     received = read_metadata(preset)["sha256"].get(WEIGHTS_FILE)
     if digests != {received}:
@@ -138,7 +162,7 @@ def _preset_scorer(manifest: Manifest, preset: PathLike | None) -> tuple[ReIQASc
             f"{', '.join(map(str, digests))}; received {received}. Export it again, or give the "
             "preset that they were made of (--preset)."
         )
-    return load_preset(preset), "compared with Keras"
+    return load_preset(preset)
 
 
 def _working_size(manifest: Manifest) -> int | None:

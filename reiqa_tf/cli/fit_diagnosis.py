@@ -120,6 +120,16 @@ def _print_report(report: DiagnosisReport) -> None:
         f"found in {_percent(report['both_found'])}, one or both in "
         f"{_percent(report['one_found'])}",
     )
+    terminal.print_table(
+        "Precision by level",
+        [("fault", "left"), *((str(level), "right") for level in range(1, 6))],
+        [
+            [family["family"], *map(_percent, family["precision_by_level"])]
+            for family in report["families"]
+        ],
+        caption="of the pictures in which it is found, those that have it at this level; false "
+        "claims are shared out among levels",
+    )
 
 
 def _percent(share: float | None) -> str:

@@ -24,6 +24,8 @@ class FamilyReport(TypedDict):
         recall_of_two: share of the pictures with another fault as well in which it is found.
         precision: share of the pictures in which it is found that have it; of pictures with one
             fault at most.
+        precision_by_level: the same for each of the five levels, each with a fifth of the false
+            claims; None where nothing is found.
         main: share of the pictures in which it is found on its own and is the surest fault.
         amount_error: median error of the amount, as a share of it; of signed amounts, in their
             unit.
@@ -36,6 +38,7 @@ class FamilyReport(TypedDict):
     recall_by_level: list[float | None]
     recall_of_two: float | None
     precision: float | None
+    precision_by_level: list[float | None]
     main: float
     amount_error: float
     unit: str
@@ -102,8 +105,8 @@ def report(
         )
         with_other = is_there[:, place] & two
         told_of = found[:, place] & (number <= 1)
-        hits = (told_of & is_there[:, place]).sum()
-        claims = told_of.sum() + alarms[:, place].sum()
+        hits = [(told_of & alone & (level == step)).sum() for step in range(LEVELS)]
+        false = (told_of & ~is_there[:, place]).sum() + alarms[:, place].sum()
         truth, guess = amounts[alone, place], told[alone, place]
         error = np.abs(guess - truth) if family.is_signed else np.abs(guess / truth - 1)
         families.append(
@@ -115,7 +118,8 @@ def report(
                     _share(found[alone & (level == step), place]) for step in range(LEVELS)
                 ],
                 "recall_of_two": _share(found[with_other, place]),
-                "precision": float(hits / claims) if claims else None,
+                "precision": _precision(sum(hits), false),
+                "precision_by_level": [_precision(hit, false / LEVELS) for hit in hits],
                 "main": _share((found[alone, place]) & (surest[alone] == place)) or 0.0,
                 "amount_error": float(np.median(error)) if len(error) else float("nan"),
                 "unit": family.unit,
@@ -133,6 +137,10 @@ def report(
         ),
         "families": families,
     }
+
+
+def _precision(hits: float, false: float) -> float | None:
+    return float(hits / (hits + false)) if hits + false else None
 
 
 def _share(values: np.ndarray) -> float | None:

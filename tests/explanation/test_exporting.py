@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 import reiqa_tf
+from reiqa_tf.explanation.diagnosis import load_probe
 from reiqa_tf.explanation.explainer import open_explainer
 from reiqa_tf.runtimes.explained import EXPLAINED
 from reiqa_tf.runtimes.litert_scorer import LiteRTScorer
 from reiqa_tf.runtimes.onnx_scorer import OnnxScorer
+from tests.explanation.conftest import add_probe, make_probe
 
 pytest.importorskip("tf2onnx")
 pytestmark = pytest.mark.slow  # converts to three formats, a minute and a half
@@ -29,6 +31,17 @@ def test_all_formats_explain_as_keras_does(exported):
     _, made = exported
     assert [artifact.format for artifact in made.artifacts] == list(FORMATS)
     assert made.is_sound, [artifact.complaints for artifact in made.artifacts]
+
+
+def test_verifying_compares_explanations_again_and_says_whose_differ(exported, photos_folder):
+    preset, _ = exported
+    folder, photos = preset / "exports", [photos_folder / "kodim23.png"]
+    assert reiqa_tf.verify(folder, preset, photos).is_sound
+    add_probe(preset, make_probe(load_probe(preset).kernel.shape[0], seed=1))
+    checked = reiqa_tf.verify(folder, preset, photos)
+    assert len(checked.complaints) == 2 * len(FORMATS)
+    assert "onnx: its map differs from Keras by" in checked.complaints[2]
+    add_probe(preset, make_probe(load_probe(preset).kernel.shape[0]))
 
 
 def test_an_onnx_file_explains_without_keras(exported, why, photos_folder):
