@@ -52,6 +52,7 @@ def test_the_two_first_commands_are_those_of_make():
 ELSEWHERE = {"convert", "distort", "export", "pretrain", "sensitivity", "tune", "verify", "views"}
 
 
+@pytest.mark.slow  # fits a head and computes pictures that are no photos; `.ci/run docs` runs it
 def test_the_commands_run_one_after_the_other(folder, monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(folder)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

@@ -11,6 +11,7 @@ from reiqa_tf.distortions.bank import distort, distortion_named
 from reiqa_tf.distortions.distortion import LEVELS
 from reiqa_tf.distortions.ladder import read_distortable
 from reiqa_tf.explanation.faults import FAMILIES
+from reiqa_tf.image.reading import read_image
 from reiqa_tf.image.scaling import to_levels
 from reiqa_tf.typing import PathLike
 
@@ -18,6 +19,8 @@ SMALLEST_CHANGE = 1.0
 """Root mean square, in levels of 255, below which a distorted photo is as good as the clean one."""
 
 _DOUBLE_SHARE = 4  # every fourth picture has two faults
+_SMALLEST_SHARE = 0.4
+_SMALLEST_SIDE = 96  # pixels of the shorter side, that copies are not shrunk below
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,25 +32,38 @@ class Recipe:
         steps: a family's place in `FAMILIES`, a distortion's name and a level 0 to 4, for each
             fault, in the order in which they are applied.
         seed: of the draws, two integers.
+        share: what is left of the photo's sides before anything is done to it, 0 to 1. A photo
+            that is shrunk is sharper and has less noise and less of a codec than any camera's: so
+            a fault is told from what good photos differ in.
     """
 
     row: int
     steps: tuple[tuple[int, str, int], ...]
     seed: tuple[int, int]
+    share: float = 1.0
 
 
-def choose_recipes(photo_count: int, count: int, seed: int = 0) -> list[Recipe]:
+def smaller_copies(photo_count: int, seed: int = 0) -> list[Recipe]:
+    """A recipe for each photo that shrinks it and does nothing else: more examples of good ones."""
+    shares = np.random.default_rng([seed, 2]).uniform(_SMALLEST_SHARE, 1, photo_count)
+    return [Recipe(row, (), (seed, 0), float(share)) for row, share in enumerate(shares)]
+
+
+def choose_recipes(
+    photo_count: int, count: int, seed: int = 0, shrinks: bool = False
+) -> list[Recipe]:
     """Deals faults to photos: all families equally often, levels too; every fourth has two.
 
     Args:
         photo_count: number of photos.
         count: number of pictures to make. More of them begin with the same ones.
         seed: whole number from 0.
+        shrinks: whether half of the photos are shrunk first.
 
     Returns:
         list of `count` `Recipe`s.
     """
-    generator = np.random.default_rng(seed)
+    generator, sizes = np.random.default_rng(seed), np.random.default_rng([seed, 1])
     used = [0] * len(FAMILIES)
     recipes = []
 
@@ -65,7 +81,9 @@ def choose_recipes(photo_count: int, count: int, seed: int = 0) -> list[Recipe]:
         # Compression comes last, as it does in life.
         families.sort(key=lambda family: FAMILIES[family].name == "compression")
         row = (number // len(FAMILIES)) % photo_count
-        recipes.append(Recipe(row, tuple(map(step, families)), (seed, number)))
+        # Half of the draws are above 1: of whole photos.
+        share = min(1.0, sizes.uniform(_SMALLEST_SHARE, 2 - _SMALLEST_SHARE)) if shrinks else 1.0
+        recipes.append(Recipe(row, tuple(map(step, families)), (seed, number), share))
     return recipes
 
 
@@ -87,6 +105,8 @@ def make_sample(
         ImageError: if the photo cannot be read or is too narrow.
     """
     picture = read_distortable(photo, working_size, str(photo))
+    share = min(1.0, max(recipe.share, _SMALLEST_SIDE / min(picture.shape[:2])))
+    picture = read_image(picture, fit=round(share * max(picture.shape[:2])))
     amounts = np.full(len(FAMILIES), np.nan)
     with tf.device("CPU"):
         for family, name, level in recipe.steps:

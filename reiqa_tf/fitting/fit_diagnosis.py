@@ -19,7 +19,7 @@ from reiqa_tf.explanation.faults import FAMILIES
 from reiqa_tf.files import written_whole
 from reiqa_tf.fitting.diagnosis_report import DiagnosisReport, report
 from reiqa_tf.fitting.fast_features import fastest_features
-from reiqa_tf.fitting.fault_samples import Recipe, choose_recipes, make_sample
+from reiqa_tf.fitting.fault_samples import Recipe, choose_recipes, make_sample, smaller_copies
 from reiqa_tf.fitting.fit_probe import fit_probe
 from reiqa_tf.image.reading import ImageError
 from reiqa_tf.models.scorer import ReIQAScorer, load_preset
@@ -117,7 +117,7 @@ def fit_diagnosis(
             table, _ = feature_table(fastest, ordinary, progress, cache=kept)
             average = np.nanmean(table, axis=0)
         used = [clean[row] for row in readable]
-        recipes = choose_recipes(len(used), count, seed)
+        recipes = smaller_copies(len(used), seed) + choose_recipes(len(used), count, seed, True)
         made = _Made.of(fastest, used, recipes, kept, progress)
         probe = fit_probe(
             np.concatenate([of_clean[readable], made.features]),

@@ -6,7 +6,7 @@ import pytest
 from reiqa_tf.explanation.diagnosis import Probe
 from reiqa_tf.explanation.faults import FAMILIES
 from reiqa_tf.fitting.diagnosis_report import report
-from reiqa_tf.fitting.fault_samples import Recipe, choose_recipes, make_sample
+from reiqa_tf.fitting.fault_samples import Recipe, choose_recipes, make_sample, smaller_copies
 from reiqa_tf.fitting.fit_probe import fit_probe
 
 FAMILY_COUNT = len(FAMILIES)
@@ -94,4 +94,20 @@ def test_a_sample_has_the_amount_of_what_was_done(photos_folder):
 def test_a_change_that_nobody_sees_is_no_fault(photos_folder):
     recipe = Recipe(0, ((0, "gaussian_blur", 0),), (0, 0))
     _, amounts = make_sample(photos_folder / "kodim23.png", recipe, 128)
+    assert np.isnan(amounts).all()
+
+
+def test_half_of_the_photos_are_shrunk_if_asked_for_and_faults_stay_the_same():
+    plain, shrunk = choose_recipes(10, 900), choose_recipes(10, 900, shrinks=True)
+    assert [recipe.steps for recipe in plain] == [recipe.steps for recipe in shrunk]
+    assert {recipe.share for recipe in plain} == {1.0}
+    shares = np.array([recipe.share for recipe in shrunk])
+    assert (shares < 1).mean() == pytest.approx(0.5, abs=0.05)
+    assert 0.4 <= shares.min() < 0.45
+
+
+def test_a_smaller_copy_is_shrunk_and_has_no_fault(photos_folder):
+    (recipe,) = smaller_copies(1)
+    picture, amounts = make_sample(photos_folder / "kodim23.png", recipe, 400)
+    assert picture.shape[1] == round(recipe.share * 400)
     assert np.isnan(amounts).all()
