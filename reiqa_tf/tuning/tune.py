@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
+from scipy.optimize import nnls
 
 from reiqa_tf.data.scored_photos import ScoredPhotos
 from reiqa_tf.errors import ReiqaError
@@ -140,9 +141,10 @@ def tune(
 
     The experts of a preset are tuned one after the other, each with a head of its own: experts that
     learn together lean on each other, and err alike. A head is fitted on the frozen encoder first;
-    then the encoder learns to score with it. The scorer is the mean of its experts. Photos of the
-    split `val`, or a share of all groups, are held out: they choose the best epoch, and the scale,
-    intervals and familiarity are fitted on them at the end. Rows of `test` are left alone.
+    then the encoder learns to score with it. The scorer is a mean of its experts. Photos of the
+    split `val`, or a share of all groups, are held out: they choose the best epoch, and what
+    experts count, the scale, intervals and familiarity are fitted on them at the end. Rows of
+    `test` are left alone.
 
     The folder of the run gets, in a folder for each expert, `config.json`, `history.csv`,
     `validation.csv`, `checkpoints/`, `best/`, `start/` (the frozen encoder with its head),
@@ -213,10 +215,10 @@ def tune(
         if experts[name].interrupted:
             break
     scorer = mean_of([expert.scorer for expert in experts.values()])
-    agreement = None
+    agreement, weights = None, None
     if writes and len(experts) == len(starts) and all(one.complete for one in experts.values()):
         if isinstance(material.held_out, ScoredPhotos):
-            scorer, agreement = _calibrated(scorer, material.held_out, progress)
+            scorer, agreement, weights = _calibrated(experts, material.held_out, progress)
         scorer.save_to_preset(
             folder / "preset",
             description="encoders and head tuned on scored photos"
@@ -230,6 +232,7 @@ def tune(
                 "photos": len(batches.paths),
                 "pairs": len(batches.pair_paths),
                 "held_out": len(material.held_out),
+                "weights": weights,
                 "validation": {
                     name: [row.known() for row in expert.validations]
                     for name, expert in experts.items()
@@ -251,7 +254,9 @@ def tune(
     )
 
 
-def mean_of(scorers: Sequence[ReIQAScorer]) -> ReIQAScorer:
+def mean_of(
+    scorers: Sequence[ReIQAScorer], weights: Mapping[str, float] | None = None
+) -> ReIQAScorer:
     """One scorer of experts that have a head each; its score is the mean of theirs.
 
     The mean of linear functions is linear, so it has one linear head. What the heads know of their
@@ -259,6 +264,7 @@ def mean_of(scorers: Sequence[ReIQAScorer]) -> ReIQAScorer:
 
     Args:
         scorers: built `ReIQAScorer`s with a head, of different experts.
+        weights: what each expert counts, by name, 1 in all; None is the same for each.
 
     Returns:
         built `ReIQAScorer`, which shares the encoders.
@@ -267,12 +273,30 @@ def mean_of(scorers: Sequence[ReIQAScorer]) -> ReIQAScorer:
         return scorers[0]
     experts = {name: encoder for one in scorers for name, encoder in one.experts().items()}
     heads = {next(iter(one.experts())): one.fitted_head() for one in scorers}
+    shares = dict.fromkeys(heads, 1 / len(heads)) if weights is None else weights
     head = LinearHead(Calibration.unknown(scorers[0].score_range))
     mean = with_head(without_head(experts, scorers[0].working_size), head)
-    kernels = [np.asarray(heads[name].kernel) for name in mean.experts()]
-    head.kernel.assign(np.concatenate(kernels) / len(kernels))
-    head.bias.assign(np.mean([float(np.asarray(one.bias)) for one in heads.values()]))
+    head.kernel.assign(
+        np.concatenate([shares[name] * np.asarray(heads[name].kernel) for name in mean.experts()])
+    )
+    head.bias.assign(sum(shares[name] * float(np.asarray(one.bias)) for name, one in heads.items()))
     return mean
+
+
+def best_weights(scores: Mapping[str, np.ndarray], people: np.ndarray) -> dict[str, float]:
+    """What each expert should count for their mean to lie nearest to people's scores.
+
+    Args:
+        scores: arrays `(N,)` of the scores of photos that no expert has learned from, by name.
+        people: `(N,)`, people's scores of these.
+
+    Returns:
+        weights from 0, 1 in all; the same for each where none of them rises with people's scores.
+    """
+    columns = np.stack([one - one.mean() for one in scores.values()], axis=1)
+    found, _ = nnls(columns.astype(np.float64), people - people.mean())
+    shares = found / found.sum() if found.sum() else np.full(len(scores), 1 / len(scores))
+    return dict(zip(scores, shares.tolist(), strict=True))
 
 
 def measured_sizes(
@@ -406,14 +430,25 @@ def _alone(scorer: ReIQAScorer) -> dict[str, ReIQAScorer]:
 
 
 def _calibrated(
-    scorer: ReIQAScorer, held_out: ScoredPhotos, progress: Progress
-) -> tuple[ReIQAScorer, Agreement]:
-    """The finished scorer, and how well it agrees with people on what it was not trained on."""
+    experts: Mapping[str, TunedExpert], held_out: ScoredPhotos, progress: Progress
+) -> tuple[ReIQAScorer, Agreement, dict[str, float]]:
+    """The finished scorer, how well it agrees with people on what it was not trained on, weights.
+
+    All is fitted on the held-out photos: what experts count, scale, interval, familiarity.
+    """
+    alone = [expert.scorer for expert in experts.values()]
+    scorer = mean_of(alone)
     table = scored_features(scorer, held_out, FEWEST_ROWS, None, progress)
+    scores = {}
+    for name, expert in experts.items():
+        first, end = scorer.feature_order[name]
+        scores[name] = np.asarray(expert.scorer.fitted_head()(table.features[:, first:end]))
+    weights = best_weights(scores, table.scored.scores)
     strange = strange_features(scorer, table.scored.paths, progress=progress)
-    scorer = recalibrated(scorer, table.features, table.scored, strange)
+    scorer = recalibrated(mean_of(alone, weights), table.features, table.scored, strange)
     predicted = np.asarray(scorer.fitted_head()(table.features))
-    return scorer, measure_agreement(predicted, table.scored.scores, groups=table.scored.groups)
+    agreement = measure_agreement(predicted, table.scored.scores, groups=table.scored.groups)
+    return scorer, agreement, weights
 
 
 def _tuned_expert(

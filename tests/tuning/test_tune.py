@@ -23,7 +23,7 @@ from reiqa_tf.training.objective import TrainingError
 from reiqa_tf.tuning.config import AdamW, Checkpoints, LossWeights, Schedule, TuneConfig
 from reiqa_tf.tuning.material import split_off, split_pairs
 from reiqa_tf.tuning.objective import rate_factors
-from reiqa_tf.tuning.tune import mean_of
+from reiqa_tf.tuning.tune import best_weights, mean_of
 from reiqa_tf.tuning.validation import Validated, Validation
 from tests.small_models import small_scorer
 
@@ -129,6 +129,25 @@ def test_a_scorer_of_two_experts_scores_the_mean_of_theirs(photo):
     expected = np.mean([one(images) for one in alone])
     np.testing.assert_allclose(mean(images)[0], expected, rtol=1e-5)
     assert mean.working_size == 64
+    names = [name for one in alone for name in one.experts()]
+    weighted = mean_of(alone, dict(zip(names, (0.3, 0.7), strict=True)))
+    expected = 0.3 * alone[0](images) + 0.7 * alone[1](images)
+    np.testing.assert_allclose(weighted(images), expected, rtol=1e-5)
+
+
+def test_an_expert_counts_by_how_near_it_comes_to_people():
+    generator = np.random.default_rng(0)
+    people = generator.uniform(size=400)
+    scores = {
+        "near": people + generator.normal(scale=0.1, size=400),
+        "far": 3 + people + generator.normal(scale=0.2, size=400),
+    }
+    found = best_weights(scores, people)
+    # With errors that are independent, weights are as the inverse of their variances: 4 to 1.
+    assert found["near"] == pytest.approx(0.8, abs=0.05)
+    assert sum(found.values()) == pytest.approx(1)
+    falling = {name: -values for name, values in scores.items()}
+    assert best_weights(falling, people) == {"near": 0.5, "far": 0.5}
 
 
 @pytest.mark.slow
