@@ -1,14 +1,14 @@
-"""Writes docs/distortions.md from the table of distortions: `python docs/distortions_page.py`."""
+"""Writes docs/guides/bank.md from the table of distortions: `python docs/distortions_page.py`."""
 
 import inspect
 import pathlib
 
 from reiqa_tf.distortions import DISTORTIONS
 
-PAGE = pathlib.Path(__file__).parent / "distortions.md"
+PAGE = pathlib.Path(__file__).parent / "guides" / "bank.md"
 
 _HEAD = """\
-# The distortions
+# The bank: 26 distortions
 
 Made by `python docs/distortions_page.py` out of the table in `reiqa_tf/distortions/bank.py`.
 Level 1 is the mildest; `reiqa_tf.distort` counts from 0. Where a distortion is not ordered, a

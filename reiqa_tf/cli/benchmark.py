@@ -28,7 +28,7 @@ _EXAMPLES = """\
   reiqa benchmark --database spaq=DIR --ablation --worst 10 --out judged
 
 Databases: {databases},
-each in the layout in which it is distributed (docs/databases.md), and csv: any list as in
+each in the layout in which it is distributed (docs/guides/databases.md), and csv: any list as in
 `reiqa fit --help`, its scores higher is better unless --lower-is-better is given; its columns
 `distortion` and `level` make tables of their own.
 

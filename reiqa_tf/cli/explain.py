@@ -23,8 +23,8 @@ _EXAMPLES = """\
 
 The score is linear in pooled features, so that it is a sum: of what each part of the features adds
 to the score of the average photo, and of what each place of the photo adds. The diagnosis says
-which faults the photo has, how surely, and how much of each. docs/explain.md says what is exact,
-and how far the rest can be trusted.
+which faults the photo has, how surely, and how much of each. docs/guides/explain.md says what
+is exact, and how far the rest can be trusted.
 
 Presets are explained by their ONNX file if it was exported after `reiqa fit-diagnosis`, otherwise
 by Keras, which needs TensorFlow (pip install 'reiqa_tf[tensorflow]')."""

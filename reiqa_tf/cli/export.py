@@ -23,7 +23,7 @@ _EXAMPLES = """\
   reiqa export --preset my_preset                  into my_preset/exports, where `score` looks
   reiqa verify exported                            later, on another machine
 
-saved_model  a folder for TensorFlow Serving: files or pixels in, scores out (docs/serving)
+saved_model  a folder for TensorFlow Serving: files or pixels in, scores out (docs/guides/server.md)
 tflite       phones and browsers: uint8 pixels in; fixed sizes (--size) for GPUs and NPUs
 onnx         everywhere else: uint8 pixels in, any size
 

@@ -28,7 +28,7 @@ nothing; the first is the default."""
 
 SCALE_FLOOR = 0.3
 """Share of the median deviation below which no feature's own deviation counts. Ours: without it a
-channel that no fitted photo had made fire gave one test photo the score -2.7 (README, Results)."""
+channel that no fitted photo had made fire gave one test photo the score -2.7 (docs/results.md)."""
 
 LADDER_WEIGHT = 0.2
 """How much a step of a ladder counts beside a scored photo. Ours: see docs/trials.md."""

@@ -227,7 +227,7 @@ def test_a_name_that_does_not_say_its_distortion_is_refused(tmp_path):
 
 
 def test_the_documentation_says_of_every_database_what_the_table_says():
-    text = (pathlib.Path(__file__).parents[2] / "docs" / "databases.md").read_text()
+    text = (pathlib.Path(__file__).parents[2] / "docs/guides/databases.md").read_text()
     rows = [line for line in text.splitlines() if line.startswith("| `")]
     assert len(rows) == len(DATABASES)
     for row, database in zip(rows, DATABASES, strict=True):

@@ -26,7 +26,7 @@ from reiqa_tf.export.saved_model import ServingError, write_saved_model
 from tests.export.conftest import keras_scores
 from tests.small_models import small_scorer
 
-DOCS = pathlib.Path(__file__).parents[2] / "docs/serving"
+DOCS = pathlib.Path(__file__).parents[2] / "docs/guides/serving"
 LIBRARIES = [
     pathlib.Path(tf.sysconfig.get_lib()) / name
     for name in ("libtensorflow_cc.so.2", "libtensorflow_framework.so.2")
