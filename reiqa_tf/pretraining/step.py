@@ -138,7 +138,10 @@ class TrainingStep:
 
     def _begin(self, images: Tensor) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         if self._shuffles:
-            images = replicas.own_part(tf.gather(replicas.gather(images), self._order(images)))
+            # GPUs have no kernel that gathers bytes; 16-bit floats hold levels as they are.
+            levels = tf.cast(images, tf.float16) if images.dtype == tf.uint8 else images
+            levels = replicas.own_part(tf.gather(replicas.gather(levels), self._order(images)))
+            images = tf.cast(levels, images.dtype)
         return images, _values(self._key_statistics()), _values(self._query_statistics())
 
     def _zeros(self) -> tuple[list[Tensor], list[Tensor], list[Tensor], Tensor]:
@@ -206,7 +209,8 @@ class TrainingStep:
         """The order of the keys in this step, the same on all replicas."""
         count = tf.shape(rows)[0] * times * replicas.replica_count()
         seed = tf.stack([self.seed, tf.cast(self.optimizer.iterations.value, tf.int32)])
-        return tf.random.experimental.stateless_shuffle(tf.range(count), seed)
+        with tf.device("CPU"):  # no GPU shuffles
+            return tf.random.experimental.stateless_shuffle(tf.range(count), seed)
 
     def _rows(self, rows: Tensor, part: Tensor) -> Tensor:
         count = tf.shape(rows)[0] // self.parts

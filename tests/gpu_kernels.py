@@ -1,0 +1,100 @@
+"""Whether a graph could run on a GPU, without one: TensorFlow's own registry of kernels says so.
+
+The wheel for Linux registers its CUDA kernels on machines that have no GPU, too.
+"""
+
+import contextlib
+
+import tensorflow as tf
+from tensorflow.python.eager import context
+from tensorflow.python.framework import kernels, op_def_registry
+
+ON_HOST = {
+    # Nothing is computed: the runtime follows edges, or the step ends with an error.
+    "Assert",
+    "NoOp",
+    # Numbers that say how much there is to compute lie on the host in any case.
+    "Placeholder",
+}
+
+
+@contextlib.contextmanager
+def new_graphs():
+    """Gives a list that holds, at the end, the `FunctionDef` of all graphs traced meanwhile."""
+    known, found = set(context.context().list_function_names()), []
+    yield found
+    for name in sorted(set(context.context().list_function_names()) - known):
+        found.append(context.context().get_function_def(name))
+
+
+def unsupported(graphs):
+    """Operators, with their types, that have no kernel on a GPU and are not placed on the host.
+
+    Args:
+        graphs: list of `FunctionDef`.
+
+    Returns:
+        dictionary from the operator and its types to the name of a node.
+    """
+    found = {}
+    for graph in graphs:
+        for node in graph.node_def:
+            if node.op in ON_HOST or "CPU" in node.device or _is_call(node, graphs):
+                continue
+            if not any(_takes(kernel, node) for kernel in _gpu_kernels(node.op)):
+                types = sorted(
+                    f"{name}={tf.dtypes.as_dtype(value.type).name}"
+                    for name, value in node.attr.items()
+                    if value.WhichOneof("value") == "type"
+                )
+                found[f"{node.op}({', '.join(types)})"] = f"{graph.signature.name}: {node.name}"
+    return found
+
+
+def copies_to_the_host(graphs):
+    """Floats computed on the device that a kernel wants in the host's memory: each is a wait.
+
+    Args:
+        graphs: list of `FunctionDef`.
+
+    Returns:
+        dictionary from the operator and its argument to the name of a node.
+    """
+    found = {}
+    for graph in graphs:
+        for node in graph.node_def:
+            fitting = [kernel for kernel in _gpu_kernels(node.op) if _takes(kernel, node)]
+            if "CPU" in node.device or not fitting:
+                continue
+            for argument, kind in _arguments(node):
+                if argument in fitting[0].host_memory_arg and kind.is_floating:
+                    found[f"{node.op}.{argument}"] = f"{graph.signature.name}: {node.name}"
+    return found
+
+
+def _arguments(node):
+    """Names and types of the inputs of a node; of lists the type that all have."""
+    for argument in op_def_registry.get(node.op).input_arg:
+        kind = argument.type or (node.attr[argument.type_attr].type if argument.type_attr else 0)
+        if kind:
+            yield argument.name, tf.dtypes.as_dtype(kind)
+
+
+def _is_call(node, graphs):
+    return node.op in {graph.signature.name for graph in graphs}
+
+
+def _gpu_kernels(name):
+    """Kernels for a GPU; those of the type DEFAULT are for any device, with numbers on the host."""
+    registered = kernels.get_registered_kernels_for_op(name).kernel
+    return [kernel for kernel in registered if kernel.device_type in ("GPU", "DEFAULT")]
+
+
+def _takes(kernel, node):
+    """Whether a kernel is for the types of a node."""
+    for constraint in kernel.constraint:
+        value = node.attr[constraint.name]
+        types = [value.type] if value.WhichOneof("value") == "type" else list(value.list.type)
+        if not set(types) <= set(constraint.allowed_values.list.type):
+            return False
+    return True
