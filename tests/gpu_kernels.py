@@ -23,8 +23,8 @@ def new_graphs():
     """Gives a list that holds, at the end, the `FunctionDef` of all graphs traced meanwhile."""
     known, found = set(context.context().list_function_names()), []
     yield found
-    for name in sorted(set(context.context().list_function_names()) - known):
-        found.append(context.context().get_function_def(name))
+    new = sorted(set(context.context().list_function_names()) - known)
+    found.extend(context.context().get_function_def(name) for name in new)
 
 
 def unsupported(graphs):
