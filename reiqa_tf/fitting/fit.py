@@ -42,6 +42,7 @@ class FitRecord:
         shrunk_to: one of `reiqa_tf.fitting.defaults.SHRINK_TO`: what the head came nearer to the
             stronger the regulariser.
         scale_floor: as in `Regression`.
+        part_weights: what each part of the features counted; None where all counted the same.
         ladders: number of ladders that were asked for.
         ladder_weight: how much a step of one counted beside a scored photo.
         seed: of the choice of ladders and of their distortions.
@@ -53,6 +54,7 @@ class FitRecord:
     strength_at_edge: bool
     shrunk_to: str
     scale_floor: float
+    part_weights: dict[str, float] | None
     ladders: int
     ladder_weight: float
     seed: int
@@ -131,6 +133,7 @@ def fit(
     working_size: int | None = None,
     regression: Regression | None = None,
     shrink_to: str = PRESET,
+    weighs_parts: bool = False,
     ladders: int = 0,
     ladder_weight: float = LADDER_WEIGHT,
     seed: int = 0,
@@ -163,6 +166,9 @@ def fit(
             of your scores, where that is better on held-out photos than towards zero; it is what a
             few photos profit from. `"zero"`: never, as it should be if that head was fitted on some
             of these photos. Where it seems to have been, the first does what the second does.
+        weighs_parts: whether a ridge weighs experts, sizes and kinds of pooling by what predicts
+            held-out photos best. It takes a minute for 5,000 photos, and profits from a thousand
+            and more.
         ladders: number of photos that are shown to the head at the five levels of a distortion
             each, to teach it that scores fall from level to level. It costs the features of six
             pictures a ladder.
@@ -198,6 +204,8 @@ def fit(
     """
     regression = regression or Regression()
     _check_ladders(ladders, ladder_weight, seed, regression)
+    if weighs_parts and regression.kind != RIDGE:
+        raise FitError(f"weighs_parts: expected a ridge. Received: {regression.kind}")
     if shrink_to not in SHRINK_TO:
         raise FitError(
             f"shrink_to: expected one of {', '.join(SHRINK_TO)}. Received: {shrink_to!r}"
@@ -233,7 +241,15 @@ def fit(
         strange = strange_features(computing, table.scored.paths, cache=kept, progress=progress)
     prior = _prior(encoders, table, regression) if shrink_to == PRESET else None
     head = fit_head(
-        encoders.scorer, table.features, table.scored, regression, steps, prior, strange
+        encoders.scorer,
+        table.features,
+        table.scored,
+        regression,
+        steps,
+        prior,
+        strange,
+        weighs_parts,
+        progress,
     )
     seen = np.isfinite(head.held_out)
     people = table.scored.rows(seen)
@@ -247,6 +263,7 @@ def fit(
             strength_at_edge=head.at_edge,
             shrunk_to=PRESET if head.around_prior else ZERO,
             scale_floor=regression.scale_floor,
+            part_weights=head.part_weights,
             ladders=ladders,
             ladder_weight=ladder_weight,
             seed=seed,

@@ -3,7 +3,9 @@
 Scored photos come with the faults that cameras make; a linear head that has seen no others may
 call a photo better for its grain. A ladder shows it a photo at the five rising levels of one
 distortion, with the demand that its score falls at every step: learning to rank from distortions of
-known order, as in RankIQA (Liu, van de Weijer, Bagdanov, ICCV 2017), with a linear model.
+known order, as in RankIQA (Liu, van de Weijer, Bagdanov, ICCV 2017), with a linear model. To the
+distortions of the bank come the degradations that it lacks, and photos that are turned, whose score
+stays.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from reiqa_tf.data.scored_photos import ScoredPhotos
 from reiqa_tf.distortions.bank import DISTORTIONS, LEVELS
 from reiqa_tf.distortions.ladder import ladder, read_distortable
 from reiqa_tf.fitting.defaults import LADDER_WEIGHT
+from reiqa_tf.fitting.degradations import DEGRADATIONS
 from reiqa_tf.fitting.regression import Steps
 from reiqa_tf.image.reading import ImageError
 from reiqa_tf.progress import Progress, silent
@@ -28,6 +31,9 @@ from reiqa_tf.scoring.reading_ahead import ahead
 FALL = 0.2
 """How far a score falls along a step, in standard deviations of the scores: one over the whole
 ladder. Ours."""
+
+TURNED = "turned"
+"""The kind of a ladder that shows a photo turned by 90, 180 or 270 degrees: one step, no fall."""
 
 EMPHASIS = {
     "darken": 20,
@@ -52,22 +58,26 @@ class Ladder:
 
     Attributes:
         row: place of the photo in its table.
-        distortion: name of an ordered distortion.
+        kind: out of `KINDS`.
         seed: of its draws, two integers.
     """
 
     row: int
-    distortion: str
+    kind: str
     seed: tuple[int, int]
 
 
 def ordered_names() -> tuple[str, ...]:
-    """The distortions that ladders are made of: a higher level is always a worse picture."""
+    """The distortions of the bank that ladders are made of: a higher level is always worse."""
     return tuple(distortion.name for distortion in DISTORTIONS if distortion.ordered)
 
 
+KINDS = (*ordered_names(), *DEGRADATIONS, TURNED)
+"""What ladders are made of."""
+
+
 def choose_ladders(photo_count: int, count: int, seed: int = 0) -> list[Ladder]:
-    """Deals distortions to photos: all of them equally often, photos in a random order.
+    """Deals kinds to photos: all of them equally often, photos in a random order.
 
     Args:
         photo_count: number of photos; one is taken again when all have been taken.
@@ -78,11 +88,10 @@ def choose_ladders(photo_count: int, count: int, seed: int = 0) -> list[Ladder]:
         list of `count` `Ladder`s.
     """
     generator = np.random.default_rng(seed)
-    names = ordered_names()
     orders = (generator.permutation(photo_count) for _ in itertools.count())
     rows = itertools.islice(itertools.chain.from_iterable(orders), count)
     return [
-        Ladder(int(row), names[number % len(names)], (seed, number))
+        Ladder(int(row), KINDS[number % len(KINDS)], (seed, number))
         for number, row in enumerate(rows)
     ]
 
@@ -120,14 +129,14 @@ def ladder_steps(
 
     scorer = reiqa_tf.load_preset("content_lite0_biq2021")
     scored = read_scored_photos("scores.csv")
-    ladders = [Ladder(row=0, distortion="jpeg", seed=(0, 0))]
+    ladders = [Ladder(row=0, kind="jpeg", seed=(0, 0))]
     steps, problems = ladder_steps(scorer, scored, ladders)
     print(steps.differences.shape)  # a row for each of the five levels
     ```
     """
     compute = scorer.compile_features()
 
-    def make(index: int) -> np.ndarray | ImageError:
+    def make(index: int) -> list[np.ndarray] | ImageError:
         chosen = ladders[index]
         try:
             return _pictures(scored.paths[chosen.row], chosen, scorer.working_size)
@@ -137,23 +146,37 @@ def ladder_steps(
     differences = np.empty((LEVELS * len(ladders), scorer.feature_count), np.float32)
     rows: list[int] = []
     weights: list[float] = []
+    changes: list[float] = []
+    fall = -FALL * float(np.std(scored.scores))
     problems: list[ImageError] = []
     made = ahead(make, len(ladders), _DEPTH)
     for chosen, pictures in progress(zip(ladders, made, strict=True), "ladders", len(ladders)):
         if isinstance(pictures, ImageError):
             problems.append(pictures)
             continue
-        features = features_of(compute, pictures, cache)
-        differences[len(rows) : len(rows) + LEVELS] = np.diff(features, axis=0)
-        rows += LEVELS * [chosen.row]
-        weights += LEVELS * [weight * EMPHASIS.get(chosen.distortion, 1)]
+        features = np.concatenate([features_of(compute, some, cache) for some in pictures])
+        count = len(features) - 1
+        differences[len(rows) : len(rows) + count] = np.diff(features, axis=0)
+        rows += count * [chosen.row]
+        weights += count * [weight * EMPHASIS.get(chosen.kind, 1)]
+        changes += count * [0.0 if chosen.kind == TURNED else fall]
     if not rows:
         return None, problems
-    change = -FALL * float(np.std(scored.scores))
-    return Steps(differences[: len(rows)], np.array(rows), change, np.array(weights)), problems
+    steps = Steps(differences[: len(rows)], np.array(rows), np.array(changes), np.array(weights))
+    return steps, problems
 
 
-def _pictures(path: str, chosen: Ladder, working_size: int | None) -> np.ndarray:
-    """The photo and its five levels, uint8 `(6, H, W, 3)`."""
+def _pictures(path: str, chosen: Ladder, working_size: int | None) -> list[np.ndarray]:
+    """The photo and its levels, uint8 `(N, H, W, 3)`: one array, or two where sizes differ."""
     image = read_distortable(path, working_size, name=path)
-    return np.concatenate([image[None], ladder(image, chosen.distortion, chosen.seed)])
+    if chosen.kind == TURNED:
+        turned = np.rot90(image, 1 + chosen.seed[1] % 3)
+        return [image[None], np.ascontiguousarray(turned)[None]]
+    if chosen.kind in DEGRADATIONS:
+        degrade = DEGRADATIONS[chosen.kind]
+        # Every level draws the same.
+        worse = [
+            degrade(image, level, np.random.default_rng(chosen.seed)) for level in range(LEVELS)
+        ]
+        return [np.stack([image, *worse])]
+    return [np.concatenate([image[None], ladder(image, chosen.kind, chosen.seed)])]

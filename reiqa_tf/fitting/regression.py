@@ -103,7 +103,7 @@ class Steps:
             in raw units.
         rows: integers `(M,)`: the row of the photo that each step was made from. A step counts
             where its photo does, and is left out where that is held out.
-        change: how far the score changes along a step.
+        change: how far the score changes along a step: a number, or an array `(M,)`.
         weight: how much a step counts, beside 1 for a photo: a number, or an array `(M,)`.
 
     Raises:
@@ -113,7 +113,7 @@ class Steps:
 
     differences: np.ndarray
     rows: np.ndarray
-    change: float
+    change: float | np.ndarray
     weight: float | np.ndarray = 1.0
 
     def __post_init__(self) -> None:
@@ -126,8 +126,13 @@ class Steps:
                 f"Received: {rows.dtype} of shape {rows.shape}."
             )
         object.__setattr__(self, "rows", rows)
-        if not np.isfinite(self.change):
-            raise ValueError(f"Expected `change` to be finite. Received: {self.change}.")
+        change = np.asarray(self.change, np.float64)
+        if change.shape not in ((), rows.shape) or not np.isfinite(change).all():
+            raise ValueError(
+                f"Expected `change` to be finite, one number or {len(rows)}. "
+                f"Received: {self.change}."
+            )
+        object.__setattr__(self, "change", change)
         weight = np.asarray(self.weight, np.float64)
         if weight.shape not in ((), rows.shape) or not (np.isfinite(weight) & (weight > 0)).all():
             raise ValueError(
@@ -229,9 +234,10 @@ def _ridge_paths(
     steps: Steps | None,
     scale_floor: float,
     priors: Sequence[np.ndarray | None],
+    column_weights: np.ndarray | None = None,
 ) -> list[LinearPath]:
     """`ridge_path` for several priors, by one decomposition."""
-    training = _TrainingRows(features, scores, rows, steps, scale_floor, priors)
+    training = _TrainingRows(features, scores, rows, steps, scale_floor, priors, column_weights)
     row_count, column_count = training.shape
     if row_count < column_count:
         gram = np.zeros((row_count, row_count), order="F")
@@ -334,6 +340,7 @@ class _PathRegressor(RegressorMixin, BaseEstimator):
         groups: np.ndarray | None = None,
         steps: Steps | None = None,
         prior: np.ndarray | None = None,
+        column_weights: np.ndarray | None = None,
     ) -> Self:
         """Chooses the strength on held-out rows, then fits on all rows.
 
@@ -347,25 +354,30 @@ class _PathRegressor(RegressorMixin, BaseEstimator):
             prior: float array `(D,)`, coefficients in raw feature units that a ridge may shrink
                 towards in place of zero, whichever is better on the held-out rows; or None. Rows
                 that the prior was fitted on are not held out from it: give it none of those.
+            column_weights: positive float array `(D,)`: a ridge's penalty on a standardised
+                feature is divided by its weight (`reiqa_tf.fitting.part_weights` chooses them);
+                None is 1 for all.
 
         Returns:
             The regressor itself.
 
         Raises:
-            ValueError: if inputs are not finite or do not fit each other, if strengths are not
-                positive, or if a fold is empty, overlaps itself or divides a group; if an
-                elastic net is given steps or a prior.
+            ValueError: if inputs are not finite or do not fit each other, if strengths or weights
+                are not positive, or if a fold is empty, overlaps itself or divides a group; if an
+                elastic net is given steps, a prior or weights.
         """
         features, scores = validate_data(
             self, features, scores, dtype=_FLOATS, y_numeric=True, ensure_min_samples=2
         )
         strengths = _checked_strengths(self.strengths)
-        folds = _checked_folds(self.cv, features, scores, groups)
+        folds = checked_folds(self.cv, features, scores, groups)
 
         priors = [None] if prior is None else [None, _checked_prior(prior, features.shape[1])]
+        if column_weights is not None:
+            column_weights = _checked_column_weights(column_weights, features.shape[1])
 
         def fit_paths(strengths: np.ndarray, rows: np.ndarray | None) -> list[LinearPath]:
-            return self._fit_paths(features, scores, strengths, rows, steps, priors)
+            return self._fit_paths(features, scores, strengths, rows, steps, priors, column_weights)
 
         held_out = _HeldOut(features, scores, folds, fit_paths, len(priors))
         weaker, stronger = _decades_beyond(strengths)
@@ -412,6 +424,7 @@ class _PathRegressor(RegressorMixin, BaseEstimator):
         rows: np.ndarray | None,
         steps: Steps | None,
         priors: Sequence[np.ndarray | None],
+        column_weights: np.ndarray | None,
     ) -> list[LinearPath]:
         """Fits some rows, or all of them, with each of the strengths, around each of the priors."""
         raise NotImplementedError
@@ -499,8 +512,11 @@ class RidgeRegressor(_PathRegressor):
         rows: np.ndarray | None,
         steps: Steps | None,
         priors: Sequence[np.ndarray | None],
+        column_weights: np.ndarray | None,
     ) -> list[LinearPath]:
-        return _ridge_paths(features, scores, strengths, rows, steps, self.scale_floor, priors)
+        return _ridge_paths(
+            features, scores, strengths, rows, steps, self.scale_floor, priors, column_weights
+        )
 
 
 class ElasticNetRegressor(_PathRegressor):
@@ -546,10 +562,12 @@ class ElasticNetRegressor(_PathRegressor):
         rows: np.ndarray | None,
         steps: Steps | None,
         priors: Sequence[np.ndarray | None],
+        column_weights: np.ndarray | None,
     ) -> list[LinearPath]:
-        if steps is not None or priors != [None]:
+        if steps is not None or priors != [None] or column_weights is not None:
             raise ValueError(
-                "Expected a RidgeRegressor for `steps` and `prior`; an elastic net takes none."
+                "Expected a RidgeRegressor for `steps`, `prior` and `column_weights`; an elastic "
+                "net takes none."
             )
         if not 0 < self.l1_ratio <= 1:
             raise ValueError(
@@ -657,6 +675,7 @@ class _TrainingRows:
         steps: Steps | None,
         scale_floor: float,
         priors: Sequence[np.ndarray | None],
+        column_weights: np.ndarray | None = None,
     ) -> None:
         _check_scale_floor(scale_floor)
         self._features = features
@@ -682,6 +701,8 @@ class _TrainingRows:
             deviations = np.sqrt(scaler.var_)
             floor = scale_floor * np.median(deviations)
             self._scale = np.where(deviations < floor, floor, self._scale)
+        if column_weights is not None:
+            self._scale = self._scale / np.sqrt(column_weights)
         self._differences = np.empty((0, features.shape[1]))
         self._steps = np.empty(0, np.intp)  # the rows of the differences that are used
         if steps is not None:
@@ -708,9 +729,10 @@ class _TrainingRows:
         stretch = np.minimum(np.median(lengths[used]) / lengths[used], _MOST_STRETCH)
         self._differences, self._steps = differences, used
         root = np.sqrt(np.broadcast_to(steps.weight, steps.rows.shape)[used])
+        change = np.broadcast_to(steps.change, steps.rows.shape)[used]
         self._factors = (root * stretch)[:, None]
         known = self._factors * _apply(differences, self._priors, 0.0)[used]
-        self.targets = np.concatenate([self.targets, root[:, None] * steps.change - known])
+        self.targets = np.concatenate([self.targets, (root * change)[:, None] - known])
 
     def row_blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
         """Yields (slice of the rows, standardised float64 block), the block C-contiguous."""
@@ -870,6 +892,16 @@ def _checked_prior(prior: np.ndarray, column_count: int) -> np.ndarray:
     return prior
 
 
+def _checked_column_weights(weights: np.ndarray, column_count: int) -> np.ndarray:
+    weights = np.asarray(weights, np.float64)
+    if weights.shape != (column_count,) or not (np.isfinite(weights) & (weights > 0)).all():
+        raise ValueError(
+            f"Expected `column_weights` to be {column_count} positive numbers. "
+            f"Received: an array of shape {weights.shape}."
+        )
+    return weights
+
+
 def _check_scale_floor(scale_floor: float) -> None:
     if not 0 <= scale_floor < np.inf:
         raise ValueError(
@@ -877,10 +909,23 @@ def _check_scale_floor(scale_floor: float) -> None:
         )
 
 
-def _checked_folds(
+def checked_folds(
     cv: Any, features: np.ndarray, scores: np.ndarray, groups: np.ndarray | None
 ) -> list[Fold]:
-    """The folds as a list of (training rows, validation rows)."""
+    """The folds as a list.
+
+    Args:
+        cv: as in `RidgeRegressor`.
+        features: array `(N, D)`.
+        scores: array `(N,)`.
+        groups: array `(N,)` of labels that stay on one side, or None.
+
+    Returns:
+        list of pairs of training rows and validation rows.
+
+    Raises:
+        ValueError: if a fold is empty, overlaps itself or divides a group.
+    """
     check_consistent_length(features, scores, groups)
     if isinstance(cv, numbers.Integral):
         splitter = KFold(cv, shuffle=True, random_state=0) if groups is None else GroupKFold(cv)

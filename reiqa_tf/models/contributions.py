@@ -44,6 +44,21 @@ def part_names(scorer: ReIQAScorer) -> list[PartName]:
     return [name for name, _ in _blocks(scorer)]
 
 
+def feature_blocks(scorer: ReIQAScorer) -> dict[MapName, list[slice]]:
+    """The columns of the features by expert, size and kind; one slice for each stage.
+
+    Args:
+        scorer: a `ReIQAScorer`.
+
+    Returns:
+        slices by `MapName`.
+    """
+    found: dict[MapName, list[slice]] = {}
+    for name, columns in _blocks(scorer):
+        found.setdefault(name.of_map, []).append(columns)
+    return found
+
+
 def map_names(scorer: ReIQAScorer) -> list[MapName]:
     """Names of the maps: the parts of all stages of an expert, a size and a kind together.
 

@@ -7,10 +7,13 @@ from PIL import Image
 from reiqa_tf.data.scored_photos import read_scored_photos
 from reiqa_tf.distortions.bank import DISTORTIONS, distort
 from reiqa_tf.distortions.ladder import ladder
+from reiqa_tf.fitting.degradations import DEGRADATIONS
 from reiqa_tf.fitting.fit_head import fit_head
 from reiqa_tf.fitting.ladders import (
     EMPHASIS,
     FALL,
+    KINDS,
+    TURNED,
     Ladder,
     choose_ladders,
     ladder_steps,
@@ -56,14 +59,15 @@ def test_a_ladder_is_the_photo_at_each_level_with_one_draw_in_8_bits(photo):
     assert np.corrcoef(grain[0].ravel(), grain[4].ravel())[0, 1] > 0.8
 
 
-def test_distortions_are_dealt_evenly_and_photos_taken_before_any_is_taken_again():
-    ladders = choose_ladders(50, 230, seed=1)
-    names = [each.distortion for each in ladders]
-    assert {names.count(name) for name in ordered_names()} == {10}
+def test_kinds_are_dealt_evenly_and_photos_taken_before_any_is_taken_again():
+    ladders = choose_ladders(50, 10 * len(KINDS), seed=1)
+    names = [each.kind for each in ladders]
+    assert {names.count(name) for name in KINDS} == {10}
+    assert set(ordered_names()) | {"halos", "missing_part", TURNED} <= set(KINDS)
     rows = [each.row for each in ladders]
     assert sorted(rows[:50]) == sorted(rows[50:100]) == list(range(50))
     assert rows[:50] != rows[50:100]
-    assert len({each.seed for each in ladders}) == 230
+    assert len({each.seed for each in ladders}) == 10 * len(KINDS)
 
 
 def test_only_ordered_distortions_are_climbed():
@@ -87,9 +91,21 @@ def test_steps_are_differences_of_the_features_of_neighbouring_levels(scorer, sc
     features = np.asarray(scorer.features(pictures))
     np.testing.assert_allclose(steps.differences[:5], np.diff(features, axis=0), atol=1e-5)
     assert steps.rows.tolist() == [4] * 5 + [5] * 5
-    assert steps.change == pytest.approx(-FALL * scored.scores.std())
+    assert steps.change == pytest.approx(np.full(10, -FALL * scored.scores.std()))
     assert steps.weight.tolist() == [0.5] * 5 + [0.5 * EMPHASIS["darken"]] * 5
     assert problems == []
+
+
+def test_a_photo_that_is_turned_makes_one_step_along_which_the_score_stays(scorer, scored):
+    ladders = [Ladder(3, TURNED, (0, 1)), Ladder(3, "overexposed", (0, 2))]
+    steps, _ = ladder_steps(scorer, scored, ladders)
+    image = np.asarray(Image.open(scored.paths[3]))
+    features = np.asarray(scorer.features(np.stack([image, image[::-1, ::-1]])))
+    np.testing.assert_allclose(steps.differences[0], features[1] - features[0], atol=1e-5)
+    burnt = DEGRADATIONS["overexposed"](image, 0, np.random.default_rng((0, 2)))
+    features = np.asarray(scorer.features(np.stack([image, burnt])))
+    np.testing.assert_allclose(steps.differences[1], features[1] - features[0], atol=1e-5)
+    assert steps.change == pytest.approx([0] + 5 * [-FALL * scored.scores.std()])
 
 
 def test_levels_that_change_no_pixel_make_a_step_of_no_length(scorer, scored):
