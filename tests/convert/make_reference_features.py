@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from tests.oracles import torch_networks
-from tests.oracles.seeded_weights import efficientnet_lite0_state_dict, resnet50_state_dict
+from tests.oracles.seeded_weights import efficientnet_lite_state_dict, resnet50_state_dict
 
 SIZES = [(224, 224), (384, 512), (225, 301), (97, 131)]
 RECORDED = 64  # features of each network and size; mean and norm speak for the others
@@ -47,9 +47,9 @@ def main(wheel_checkpoint):
         )
     }
     seeded = torch_networks.loaded(
-        torch_networks.EfficientNetLite0(), efficientnet_lite0_state_dict(3)
+        torch_networks.EfficientNetLite(), efficientnet_lite_state_dict(3)
     )
-    trained = torch_networks.EfficientNetLite0()
+    trained = torch_networks.EfficientNetLite()
     trained.load_state_dict(torch.load(wheel_checkpoint))
     networks = {
         "content": (resnet["content"], torch_networks.imagenet),

