@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from reiqa_tf.models.head import LinearHead
     from reiqa_tf.models.resnet import ResNetBackbone
     from reiqa_tf.models.scorer import ReIQAScorer, load_preset, save_preset
-    from reiqa_tf.presets.folders import shipped_presets
+    from reiqa_tf.presets.folders import preset_version, shipped_presets
     from reiqa_tf.pretraining.pretrain import Pretrained, pretrain
     from reiqa_tf.runtimes.comparison import compare
     from reiqa_tf.runtimes.litert_scorer import LiteRTScorer
@@ -81,6 +81,7 @@ _HOMES = {
     "load_preset": "reiqa_tf.models.scorer",
     "open_explainer": "reiqa_tf.explanation.explainer",
     "open_scorer": "reiqa_tf.runtimes.opening",
+    "preset_version": "reiqa_tf.presets.folders",
     "pretrain": "reiqa_tf.pretraining.pretrain",
     "read_image": "reiqa_tf.image.reading",
     "recalibrate": "reiqa_tf.fitting.recalibrate",
@@ -107,6 +108,7 @@ _LIGHT = {
     "explain",
     "open_explainer",
     "open_scorer",
+    "preset_version",
     "read_image",
     "score",
     "score_album",
@@ -144,6 +146,7 @@ __all__ = [
     "load_preset",
     "open_explainer",
     "open_scorer",
+    "preset_version",
     "pretrain",
     "read_image",
     "recalibrate",

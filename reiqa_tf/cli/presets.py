@@ -40,7 +40,12 @@ def run(arguments: argparse.Namespace) -> int:
     import json
 
     from reiqa_tf.errors import ReiqaError
-    from reiqa_tf.presets.folders import preset_folder, read_metadata, shipped_presets
+    from reiqa_tf.presets.folders import (
+        preset_folder,
+        preset_version,
+        read_metadata,
+        shipped_presets,
+    )
 
     if arguments.preset:
         metadata = read_metadata(arguments.preset)
@@ -49,7 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             folder = preset_folder(arguments.preset)
             try:
-                print(_page(arguments.preset, folder, metadata))
+                version = preset_version(folder)
+                print(_page(arguments.preset, version, folder, metadata))
             except (TypeError, ValueError, AttributeError):  # entries of another kind than ours
                 raise ReiqaError(
                     f"{arguments.preset}: its metadata are not as `save_preset` writes them. See "
@@ -68,10 +74,11 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _page(name: str, folder: pathlib.Path, metadata: Mapping[str, Any]) -> str:
+def _page(name: str, version: str, folder: pathlib.Path, metadata: Mapping[str, Any]) -> str:
     """What a preset is, for people; entries that a preset lacks are left out."""
     rows = [
         ("", metadata.get("description")),
+        ("version", version),
         ("data", metadata.get("data")),
         ("licence", metadata.get("license")),
         ("score", _scale(metadata)),

@@ -3,6 +3,7 @@
 Plain Python, so that the runtimes that do without TensorFlow and Keras find what they need.
 """
 
+import hashlib
 import json
 import os
 import pathlib
@@ -52,6 +53,34 @@ def read_metadata(preset: PathLike) -> dict[str, Any]:
             f"{path}: expected an entry `sha256` with the files' digests; none found."
         )
     return metadata
+
+
+def preset_version(preset: PathLike) -> str:
+    """What tells the presets that a name had over time apart: equal versions give equal scores.
+
+    It is the version of this package that saved the preset, and a digest of configuration and
+    weights, written as Python's versions are.
+
+    Args:
+        preset: as in `load_preset`.
+
+    Returns:
+        text such as `0.1.0+1f2e3d4c`.
+
+    Raises:
+        PresetError: if there is no such preset or its metadata are damaged.
+
+    Example:
+    ```python
+    import reiqa_tf
+
+    print(reiqa_tf.preset_version("content_lite0_biq2021"))
+    ```
+    """
+    metadata = read_metadata(preset)
+    digests = "".join(f"{name} {metadata['sha256'][name]}\n" for name in sorted(metadata["sha256"]))
+    digest = hashlib.sha256(digests.encode()).hexdigest()[:8]
+    return f"{metadata.get('reiqa_tf_version', '0')}+{digest}"
 
 
 def preset_folder(preset: PathLike) -> pathlib.Path:

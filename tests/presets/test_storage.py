@@ -2,14 +2,22 @@
 
 import hashlib
 import json
+import re
 import shutil
 
 import numpy as np
 import pytest
 
+import reiqa_tf
 from reiqa_tf import presets
 from reiqa_tf.models.scorer import ReIQAScorer, load_preset, save_preset
-from reiqa_tf.presets.folders import PresetError, check_writable, preset_folder, read_metadata
+from reiqa_tf.presets.folders import (
+    PresetError,
+    check_writable,
+    preset_folder,
+    preset_version,
+    read_metadata,
+)
 from reiqa_tf.presets.storage import encoders_fingerprint
 from tests.small_models import small_scorer
 
@@ -72,6 +80,16 @@ def test_metadata_say_what_the_preset_is(scorer, folder):
     assert metadata["parameter_count"] == scorer.count_params()
     weights = (folder / "model.weights.h5").read_bytes()
     assert metadata["sha256"]["model.weights.h5"] == hashlib.sha256(weights).hexdigest()
+
+
+def test_a_version_changes_with_what_is_saved_and_not_with_what_is_said(folder):
+    version = preset_version(folder)
+    assert re.fullmatch(re.escape(reiqa_tf.__version__) + r"\+[0-9a-f]{8}", version)
+    metadata = json.loads((folder / "metadata.json").read_text())
+    (folder / "metadata.json").write_text(json.dumps({**metadata, "license": "MIT"}))
+    assert preset_version(folder) == version
+    _change_config(folder, lambda config: config.update(working_size=64))
+    assert preset_version(folder) != version
 
 
 def test_a_shipped_name_means_the_shipped_preset_wherever_a_command_is_run(
