@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import ast
+import configparser
 import json
 import os
 import pathlib
@@ -90,11 +91,15 @@ def from_top(path: pathlib.Path) -> str:
 
 
 def stage_packages(target: pathlib.Path) -> None:
-    """Copies the code of the package and of its two outer folders to where it is installed."""
+    """Copies the code of the package and of its outer folders to where it is installed."""
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
     shutil.rmtree(target, ignore_errors=True)
-    for folder, name in (("reiqa_tf", ""), ("configs", "configs"), ("export", "export")):
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            copy = target / name / path.relative_to(ROOT / folder)
+    for line in setup["options"]["package_dir"].split("\n"):
+        package, _, folder = line.partition(" = ")
+        for path in sorted((ROOT / folder).rglob("*.py")) if folder else ():
+            inside = package.removeprefix("reiqa_tf").removeprefix(".")
+            copy = target / inside / path.relative_to(ROOT / folder)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
 

@@ -48,8 +48,12 @@ def lean(book: nbformat.NotebookNode) -> nbformat.NotebookNode:
         cell.metadata = {}
         if cell.cell_type == "code":
             cell.execution_count = None
-            cell.outputs = [part for part in cell.outputs if part.get("name") != "stderr"]
-            for part in cell.outputs:
+            printed = [part for part in cell.outputs if part.get("name") == "stdout"]
+            shown = [part for part in cell.outputs if part.output_type != "stream"]
+            if printed:  # in as many pieces as there were moments
+                printed[0].text = "".join(part.text for part in printed)
+            cell.outputs = [*printed[:1], *shown]
+            for part in shown:
                 if "execution_count" in part:
                     part.execution_count = None
                 if "image/jpeg" in part.get("data", {}):
