@@ -87,6 +87,7 @@ ARROWS = {
         "runtimes",
         "scoring",
     },
+    "web": {"presets", "runtimes"},
     "cli": {
         "albums",
         "bulk",
@@ -106,11 +107,12 @@ ARROWS = {
         "scoring",
         "training",
         "tuning",
+        "web",
     },
 }
 
 # Rooms that lie beside the package and are installed inside it.
-OUTER = ("configs", "export")
+OUTER = ("configs", "export", "web")
 
 # What a room never imports from outside, not even inside a function.
 _HEAVY = {"tensorflow", "keras", "absl"}
@@ -138,6 +140,7 @@ FOREIGN = {
     "tuning": {"absl"},
     "export": {"absl"},
     "convert": {"torch", "pickle5", "absl"},
+    "web": {*_HEAVY, *_EXTRA},
 }
 
 # Files that do without TensorFlow and Keras in rooms that do not.
@@ -181,7 +184,8 @@ def _sources():
         if parts != ("__init__",):  # the front door names all rooms
             yield parts[0], path
     for room in OUTER:
-        yield from ((room, path) for path in sorted((ROOT / room).rglob("*.py")))
+        paths = sorted((ROOT / room).rglob("*.py"))
+        yield from ((room, path) for path in paths if "node_modules" not in path.parts)
 
 
 def _imports(path, only_at_import=False):

@@ -19,6 +19,7 @@ COMMANDS: dict[str, str | None] = {
     "score": None,
     "explain": None,
     "compare": None,
+    "web": None,
     "fit": "tensorflow",
     "fit_diagnosis": "tensorflow",
     "evaluate": "tensorflow",
@@ -42,6 +43,7 @@ examples:
   reiqa score holiday/ --page holiday.html        a folder to look at, the best photos first
   reiqa explain photo.jpg --out why.png           why it has that score, and what is wrong with it
   reiqa compare burst/                            which shot is the better one, and how sure is it
+  reiqa web --open                                the same in a browser, by drag and drop
   reiqa fit scores.csv --out my_preset            your own photos, your own scores
   reiqa evaluate scores.csv --preset my_preset    how well it agrees with people
   reiqa benchmark --database csv=scores.csv --out judged    the same as papers do it
