@@ -13,7 +13,7 @@ _EXAMPLES = """\
 
 Drop photos on the page, choose them, or take one with the camera. They are scored by the browser
 itself and go nowhere, not even to this command, which only hands out the page and the preset's
-ONNX file. Nobody else's machine can reach it. docs/guides/browser.md says how to put it on a site."""
+ONNX file. Nobody else's machine can reach it. docs/guides/browser.md says how a site gets it."""
 
 
 def add_parser(subparsers: terminal.Subparsers) -> None:
