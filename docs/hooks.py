@@ -162,7 +162,7 @@ def public_names() -> str:
     lines += ["| name | what it is |", "| --- | --- |"]
     for name, home in sorted(homes.items(), key=lambda item: item[0].lower()):
         page = home.split(".")[1]
-        lines.append(f"| [`reiqa_tf.{name}`]({page}.md#{home}) | {summary(home)} |")
+        lines.append(f"| [`{name}`]({page}.md#{home}) | {summary(home)} |")
     return "\n".join(lines) + "\n"
 
 
