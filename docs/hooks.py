@@ -98,6 +98,8 @@ def stage_packages(target: pathlib.Path) -> None:
     for line in setup["options"]["package_dir"].split("\n"):
         package, _, folder = line.partition(" = ")
         for path in sorted((ROOT / folder).rglob("*.py")) if folder else ():
+            if "node_modules" in path.parts:
+                continue
             inside = package.removeprefix("reiqa_tf").removeprefix(".")
             copy = target / inside / path.relative_to(ROOT / folder)
             copy.parent.mkdir(parents=True, exist_ok=True)
