@@ -25,6 +25,8 @@ class ComparedArtifact:
             None where the rank correlation alone counts.
         srcc_tolerance: largest change of SRCC that is allowed; None if it is not known.
         complaints: what is wrong, a line each; empty if all is well.
+        gpu_obstacles: what keeps a phone's GPU from running it whole; None of formats that no phone
+            runs on its GPU, and of artifacts that were not opened.
     """
 
     path: pathlib.Path
@@ -36,6 +38,12 @@ class ComparedArtifact:
     tolerance: float | None
     srcc_tolerance: float | None
     complaints: tuple[str, ...]
+    gpu_obstacles: tuple[str, ...] | None = None
+
+    @property
+    def is_gpu_ready(self) -> bool | None:
+        """Whether LiteRT's GPU delegate can run it whole, by its operators and shapes."""
+        return None if self.gpu_obstacles is None else not self.gpu_obstacles
 
     @property
     def name(self) -> str:

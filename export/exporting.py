@@ -19,6 +19,7 @@ from reiqa_tf.models.scorer import load_preset
 from reiqa_tf.presets.folders import WEIGHTS_FILE
 from reiqa_tf.progress import Progress, silent
 from reiqa_tf.runtimes.contract import Contract
+from reiqa_tf.runtimes.input_form import RGB
 from reiqa_tf.runtimes.manifest import MANIFEST_FILE, ArtifactEntry, write_manifest
 from reiqa_tf.typing import PathLike, Size
 
@@ -39,6 +40,8 @@ def export(
     model_version: int = 1,
     progress: Progress = silent,
     explain: bool = False,
+    pixels: str = RGB,
+    rotation: int = 0,
 ) -> Comparison:
     """Exports a preset for servers, phones and browsers, and compares what was made with Keras.
 
@@ -68,6 +71,10 @@ def export(
         progress: shows how far the work is.
         explain: whether artifacts explain their scores as well: a map of the places that raise or
             lower them, and a diagnosis. The preset must have one; see `reiqa fit-diagnosis`.
+        pixels: what pixels TFLite files take: `"rgb"`, uint8; `"rgba"`, uint8 with a fourth byte
+            that is not looked at; `"float"`, RGB in [0, 1].
+        rotation: by how many degrees TFLite files turn pictures clockwise: 0, 90, 180 or 270. Then
+            `sizes` are those of the upright picture.
 
     Returns:
         `Comparison`: what was made, how far it is from Keras, and whether that is near enough.
@@ -75,6 +82,7 @@ def export(
     Raises:
         FormatError: if there is no such format, precision, size or version, or a shipped preset
             is to be exported into its own folder.
+        InputFormError: if there are no such pixels, or no such rotation.
         MissingExtraError: if a package of a format is not installed.
         PresetError: if there is no such preset.
         OutputError: if the folder is in the way or cannot be written.
@@ -105,6 +113,8 @@ def export(
             calibration,
             model_version,
             explain,
+            pixels,
+            rotation,
         ),
         progress,
     )
@@ -141,6 +151,7 @@ def carry_out(plan: ExportPlan, progress: Progress = silent) -> Comparison:
         photos=_warm_up_photos(listed, scorer.working_size),
         calibration=plan.calibration,
         probe=plan.probe,
+        form=plan.form,
     )
     reference = measuring.Reference(
         listed, scorer.working_size, scorer, scored=scored, progress=progress
@@ -161,7 +172,7 @@ def carry_out(plan: ExportPlan, progress: Progress = silent) -> Comparison:
                 "precision": row.precision,
                 "size": None if size is None else list(size),
                 **describe_artifact(scratch / artifact),
-                "contract": contract.entries(),
+                "contract": row.contract_of(order).entries(),
                 "versions": row.versions(),
                 "tolerance": row.tolerances(),
                 **Measurements().entries(),
@@ -179,8 +190,9 @@ def carry_out(plan: ExportPlan, progress: Progress = silent) -> Comparison:
                 )
             entries[artifact] = {**entries[artifact], **measured[artifact].entries()}
         write_manifest(scratch, name, reference.entries(), entries)
+        gpu_obstacles = [row.gpu_obstacles_of(scratch / row.path_for(size)) for row, size in chosen]
     compared = []
-    for row, size in chosen:
+    for (row, size), obstacles in zip(chosen, gpu_obstacles, strict=True):
         artifact = row.path_for(size)
         complaints = [*row.complaints(measured[artifact]), *unlike.get(artifact, [])]
         compared.append(
@@ -194,6 +206,7 @@ def carry_out(plan: ExportPlan, progress: Progress = silent) -> Comparison:
                 tolerance=row.tolerance,
                 srcc_tolerance=row.srcc_tolerance,
                 complaints=tuple(f"{artifact}: {line}" for line in complaints),
+                gpu_obstacles=obstacles,
             )
         )
     return Comparison(

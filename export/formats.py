@@ -22,12 +22,16 @@ from reiqa_tf.image.reading import MINIMUM_SIDE
 from reiqa_tf.runtimes.contract import IMAGE_BYTES, Contract
 from reiqa_tf.runtimes.errors import ArtifactError
 from reiqa_tf.runtimes.explained import EXPLAIN, EXPLAINED
+from reiqa_tf.runtimes.input_form import InputForm
 from reiqa_tf.runtimes.manifest import ToleranceEntry
 from reiqa_tf.typing import PathLike, Size
 
 if TYPE_CHECKING:
     from reiqa_tf.explanation.diagnosis import Probe
     from reiqa_tf.models.scorer import ReIQAScorer
+
+TFLITE = "tflite"
+"""Name of the format of phones."""
 
 RunPicture: TypeAlias = Callable[[Picture], dict[str, np.ndarray]]
 """An artifact in its runtime: from a picture to its outputs, arrays with one row, by name."""
@@ -49,6 +53,7 @@ class Order:
         photos: the bytes of some real photos, JPEG or PNG, for warm-up requests.
         calibration: paths of the real photos that full-integer weights are calibrated on.
         probe: the diagnosis of the preset, if artifacts explain scores; None otherwise.
+        form: in which form TFLite files take pictures.
         float_models: what the TFLite converter made so far, by size: all precisions begin with it.
     """
 
@@ -59,7 +64,13 @@ class Order:
     photos: Sequence[bytes]
     calibration: Sequence[PathLike]
     probe: Probe | None = None
+    form: InputForm = dataclasses.field(default_factory=InputForm)
     float_models: dict[Size | None, bytes] = dataclasses.field(default_factory=dict)
+
+    @property
+    def contract_with_form(self) -> Contract:
+        """What files say about themselves that take one picture, in the form of this order."""
+        return dataclasses.replace(self.contract, input=self.form)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,6 +90,9 @@ class ExportFormat:
         takes_any_size: whether one artifact can take all sizes.
         takes_fixed_size: whether artifacts of one size are made.
         is_folder: whether the artifact is a folder.
+        has_form: whether it takes one picture at a time, in the form of the order.
+        gpu_obstacles: function from the artifact's bytes to what keeps a phone's GPU from running
+            it whole; None of formats that no phone runs on its GPU.
     """
 
     name: str
@@ -91,6 +105,16 @@ class ExportFormat:
     takes_any_size: bool = True
     takes_fixed_size: bool = False
     is_folder: bool = False
+    has_form: bool = False
+    gpu_obstacles: Callable[[bytes], list[str]] | None = None
+
+    def contract_of(self, order: Order) -> Contract:
+        """What an artifact of this format says about itself."""
+        return order.contract_with_form if self.has_form else order.contract
+
+    def gpu_obstacles_of(self, path: pathlib.Path) -> tuple[str, ...] | None:
+        """What keeps a phone's GPU from running an artifact whole; None where no GPU would."""
+        return None if self.gpu_obstacles is None else tuple(self.gpu_obstacles(path.read_bytes()))
 
     def path_for(self, size: Size | None) -> str:
         """Name of the artifact of a size, `(height, width)` or None."""
@@ -196,6 +220,12 @@ def _open_tflite(path: PathLike, threads: int | None) -> RunPicture:
     return lambda picture: scorer.run(picture.image[np.newaxis])
 
 
+def _gpu_obstacles(model: bytes) -> list[str]:
+    from reiqa_tf.export.gpu_readiness import gpu_obstacles
+
+    return gpu_obstacles(model)
+
+
 def _explained_saved_model(path: PathLike) -> RunPicture:
     import tensorflow as tf
 
@@ -227,7 +257,7 @@ def _explained_tflite(path: PathLike) -> RunPicture:
 _EXPLAINED: dict[str, Callable[[PathLike], RunPicture]] = {
     "saved_model": _explained_saved_model,
     "onnx": _explained_onnx,
-    "tflite": _explained_tflite,
+    TFLITE: _explained_tflite,
 }
 
 
@@ -263,20 +293,20 @@ def _tflite(
             pictures = cut_pictures(order.calibration, size=size)
             calibration = [picture.image for picture in pictures]
         if size not in order.float_models:
-            order.float_models[size] = float_model(order.scorer, size, order.probe)
+            order.float_models[size] = float_model(order.scorer, size, order.probe, order.form)
         path.write_bytes(
             convert_tflite(
                 order.scorer,
                 size,
                 precision,
-                order.contract,
+                order.contract_with_form,
                 calibration,
                 order.float_models[size],
             )
         )
 
     return ExportFormat(
-        "tflite",
+        TFLITE,
         precision,
         "model{}.tflite",
         write,
@@ -285,6 +315,8 @@ def _tflite(
         srcc_tolerance,
         takes_any_size=takes_any_size,
         takes_fixed_size=True,
+        has_form=True,
+        gpu_obstacles=_gpu_obstacles,
     )
 
 

@@ -10,10 +10,11 @@ from typing import Any
 from reiqa_tf.data.scored_photos import ScoredPhotos, read_scored_photos
 from reiqa_tf.explanation.diagnosis import Probe, load_probe
 from reiqa_tf.export import parity
-from reiqa_tf.export.formats import ExportFormat, FormatError, choose_formats
+from reiqa_tf.export.formats import TFLITE, ExportFormat, FormatError, choose_formats
 from reiqa_tf.export.packages import require_packages
 from reiqa_tf.files import refuse_occupied
 from reiqa_tf.presets.folders import read_metadata
+from reiqa_tf.runtimes.input_form import RGB, InputForm
 from reiqa_tf.runtimes.manifest import MANIFEST_FILE
 from reiqa_tf.runtimes.opening import EXPORTS_FOLDER
 from reiqa_tf.typing import PathLike, Size
@@ -33,6 +34,7 @@ class ExportPlan:
         scored: photos that people scored, or None.
         calibration: paths of the photos for full-integer weights.
         probe: the diagnosis of the preset, if artifacts are to explain scores; None otherwise.
+        form: in which form TFLite files take pictures.
     """
 
     preset: PathLike
@@ -44,6 +46,7 @@ class ExportPlan:
     scored: ScoredPhotos | None
     calibration: list[str]
     probe: Probe | None = None
+    form: InputForm = dataclasses.field(default_factory=InputForm)
 
 
 def plan_export(
@@ -58,6 +61,8 @@ def plan_export(
     calibration: PathLike | Sequence[PathLike] | None,
     model_version: int,
     explain: bool = False,
+    pixels: str = RGB,
+    rotation: int = 0,
 ) -> ExportPlan:
     """Checks the arguments of `reiqa_tf.export.exporting.export`, which are those of this function.
 
@@ -66,6 +71,7 @@ def plan_export(
 
     Raises:
         FormatError: as in `export`.
+        InputFormError: likewise.
         MissingExtraError: if a package of a format is not installed.
         PresetError: if there is no such preset.
         OutputError: if the folder is in the way.
@@ -78,6 +84,12 @@ def plan_export(
     folder = pathlib.Path(preset) / EXPORTS_FOLDER if out is None else pathlib.Path(out)
     if model_version < 1:
         raise FormatError(f"model version: expected 1 or more. Received: {model_version}")
+    form = InputForm(pixels, rotation)
+    if form != InputForm() and TFLITE not in formats:
+        raise FormatError(
+            f"pixels, rotation: expected the format {TFLITE}, whose files alone take pictures in "
+            f"other forms. Received: {', '.join(formats)}"
+        )
     metadata = read_metadata(preset)
     probe = load_probe(preset) if explain else None
     chosen = choose_formats(formats, precisions, sizes, metadata.get("working_size"))
@@ -89,7 +101,7 @@ def plan_export(
         parity.shipped_photos() if calibration is None else parity.listed_photos(calibration)
     )
     return ExportPlan(
-        preset, folder, metadata, chosen, model_version, listed, scored, calibrated_on, probe
+        preset, folder, metadata, chosen, model_version, listed, scored, calibrated_on, probe, form
     )
 
 

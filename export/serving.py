@@ -23,6 +23,7 @@ from reiqa_tf.runtimes.contract import (
     SPREAD,
     output_names,
 )
+from reiqa_tf.runtimes.input_form import InputForm
 from reiqa_tf.typing import Size, Tensor
 
 Outputs: TypeAlias = dict[str, Tensor]
@@ -86,6 +87,7 @@ def folded_function(
     size: Size | None = None,
     batch_size: int | None = None,
     compute: Callable[[ReIQAScorer, Tensor], Outputs] = contract_outputs,
+    form: InputForm | None = None,
 ) -> GraphFunction:
     """Makes the graph function that the TFLite and ONNX converters take.
 
@@ -97,10 +99,11 @@ def folded_function(
         size: `(height, width)` in pixels, or None for any size.
         batch_size: number of pictures, or None for any.
         compute: `contract_outputs`, `all_outputs` or what `explaining` returned.
+        form: in which form it takes pictures; None for upright uint8 RGB.
 
     Returns:
-        `tf.function` with one signature, from `images`, uint8 `(batch_size, *size, 3)`, to what
-        `compute` returns.
+        `tf.function` with one signature, from `images`, uint8 `(batch_size, *size, 3)` or as
+        `form` says, to what `compute` returns.
 
     Example:
     ```python
@@ -113,16 +116,39 @@ def folded_function(
     ```
     """
     weights = [(variable, keras.ops.convert_to_numpy(variable)) for variable in scorer.variables]
-    shape = (batch_size, *(size or (None, None)), 3)
-    signature = [tf.TensorSpec(shape, tf.uint8, name=IMAGES)]
+    form = form or InputForm()
+    lying = (None, None) if size is None else form.lying(size)
+    shape = (batch_size, *lying, form.channels)
+    signature = [tf.TensorSpec(shape, form.dtype, name=IMAGES)]
 
     @tf.function(input_signature=signature, autograph=False)
     def folded(images: Tensor) -> Outputs:
         constants = [(variable, tf.constant(array)) for variable, array in weights]
         with keras.StatelessScope(state_mapping=constants):
-            return compute(scorer, images)
+            return compute(scorer, _upright(images, form))
 
     return folded
+
+
+def _upright(images: Tensor, form: InputForm) -> Tensor:
+    """Pictures in a form as upright RGB: as they are, or floats in [0, 1]."""
+    if form == InputForm():
+        return images
+    # Floats, because the GPUs of phones cut and turn nothing else.
+    pictures = to_unit_range(images)[:, :, :, :3]
+    if form.rotation in (90, 270):
+        pictures = tf.transpose(pictures, (0, 2, 1, 3))
+    for axis in {90: (2,), 180: (1, 2), 270: (1,)}.get(form.rotation, ()):
+        pictures = _mirrored(pictures, axis)
+    return pictures
+
+
+def _mirrored(pictures: tf.Tensor, axis: int) -> tf.Tensor:
+    """Pictures with an axis the other way round, by an operator that GPUs have, if they can."""
+    length = pictures.shape[axis]
+    if length is None:
+        return tf.reverse(pictures, (axis,))
+    return tf.gather(pictures, tf.range(length - 1, -1, -1), axis=axis)
 
 
 def bytes_function(scorer: ReIQAScorer, compute: Callable[[Tensor], Outputs]) -> GraphFunction:

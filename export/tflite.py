@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import warnings
@@ -15,10 +16,12 @@ from reiqa_tf.errors import ReiqaError
 from reiqa_tf.export.quiet import quiet
 from reiqa_tf.export.serving import Outputs, contract_outputs, explaining, folded_function
 from reiqa_tf.export.tflite_metadata import with_metadata
+from reiqa_tf.export.tflite_pixels import with_dequantized_pixels
 from reiqa_tf.image.reading import MINIMUM_SIDE
 from reiqa_tf.models.scorer import ReIQAScorer
 from reiqa_tf.runtimes.contract import IMAGES, Contract, output_names
 from reiqa_tf.runtimes.explained import EXPLAINED
+from reiqa_tf.runtimes.input_form import BATCH_SIZE, InputForm
 from reiqa_tf.typing import Size, Tensor
 
 if TYPE_CHECKING:
@@ -60,12 +63,13 @@ def convert_tflite(
               fixed size. Input uint8 and outputs float32 are the same as ever; so are the
               half-size picture, the pooling and the head, which computed in 8 bits would lose
               what the score is made of.
-        contract: what the file says about itself; it is packed with it.
+        contract: what the file says about itself; it is packed with it. Its `input` is the form in
+            which the file takes a picture: `InputForm()` if it states none.
         calibration: list of photos, uint8 `(height, width, 3)`, from which `"full_integer"` learns
             the ranges of the activations; some 30 of the kind that will be scored. Real photos:
             noise has other ranges.
-        converted: what `float_model` returned for this scorer and size, where several precisions
-            are made of it; None converts anew.
+        converted: what `float_model` returned for this scorer, size and form, where several
+            precisions are made of it; None converts anew.
 
     Returns:
         bytes of the file.
@@ -92,7 +96,9 @@ def convert_tflite(
         )
     from ai_edge_quantizer.quantizer import Quantizer
 
-    model = float_model(scorer, size) if converted is None else converted
+    form = contract.input or InputForm()
+    contract = dataclasses.replace(contract, input=form)
+    model = float_model(scorer, size, form=form) if converted is None else converted
     with quiet(), warnings.catch_warnings():
         # That a runtime keeps all tensors is for debugging, it says; the quantiser lives by it.
         warnings.filterwarnings("ignore", message=".*experimental_preserve_all_tensors")
@@ -100,11 +106,11 @@ def convert_tflite(
         # part of the measured difference.
         warnings.filterwarnings("ignore", message="invalid value encountered in cast")
         quantizer = Quantizer(bytearray(model))
-        ranges = PRECISIONS[precision](quantizer, model, scorer, size, calibration)
+        ranges = PRECISIONS[precision](quantizer, model, scorer, size, form, calibration)
         if quantizer.get_quantization_recipe():
             model = bytes(quantizer.quantize(ranges).quantized_model)
     _require_builtin_operators(model)
-    return with_metadata(model, contract, _outputs(model))
+    return with_metadata(with_dequantized_pixels(model), contract, _outputs(model))
 
 
 def _is_side(pixels: object) -> bool:
@@ -152,6 +158,7 @@ class _Quantize(Protocol):
         model: bytes,
         scorer: ReIQAScorer,
         size: Size | None,
+        form: InputForm,
         calibration: Sequence[np.ndarray] | None,
         /,
     ) -> _Ranges | None: ...
@@ -162,6 +169,7 @@ def _as_it_is(
     _model: bytes,
     _scorer: ReIQAScorer,
     _size: Size | None,
+    _form: InputForm,
     _calibration: Sequence[np.ndarray] | None,
 ) -> None:
     """The converter's own file, in float32."""
@@ -172,6 +180,7 @@ def _with_half_weights(
     model: bytes,
     scorer: ReIQAScorer,
     _size: Size | None,
+    _form: InputForm,
     _calibration: Sequence[np.ndarray] | None,
 ) -> None:
     # The small kernels of the first stages and of the depthwise convolutions are a hundredth of
@@ -204,6 +213,7 @@ def _with_dynamic_range(
     _model: bytes,
     scorer: ReIQAScorer,
     _size: Size | None,
+    _form: InputForm,
     _calibration: Sequence[np.ndarray] | None,
 ) -> None:
     for names in _names_of_backbones(scorer):
@@ -215,6 +225,7 @@ def _with_integers(
     model: bytes,
     scorer: ReIQAScorer,
     size: Size | None,
+    form: InputForm,
     calibration: Sequence[np.ndarray] | None,
 ) -> _Ranges:
     from ai_edge_quantizer.calibrator import CalibrationMode, Calibrator
@@ -243,7 +254,8 @@ def _with_integers(
         mode=CalibrationMode.CALIBRATION_PROFILER_BASED,
         qsv_update_func=min_max_update,
     )
-    calibrator.calibrate({SIGNATURE: [{IMAGES: photo[None]} for photo in photos]}, RecipeManager())
+    seen = [{IMAGES: form.packed(photo[None])} for photo in photos]
+    calibrator.calibrate({SIGNATURE: seen}, RecipeManager())
     return {
         name: {limit: np.float32(value) for limit, value in limits.items()}
         for name, limits in calibrator.get_model_qsvs().items()
@@ -267,13 +279,19 @@ def _names_of_backbones(scorer: ReIQAScorer) -> list[str]:
     ]
 
 
-def float_model(scorer: ReIQAScorer, size: Size | None, probe: Probe | None = None) -> bytes:
+def float_model(
+    scorer: ReIQAScorer,
+    size: Size | None,
+    probe: Probe | None = None,
+    form: InputForm | None = None,
+) -> bytes:
     """The scorer as TensorFlow converts it: in float32, without metadata.
 
     Args:
         scorer: a built `ReIQAScorer`.
         size: as in `convert_tflite`.
         probe: the diagnosis of the preset, for a file that explains scores as well, or None.
+        form: in which form it takes pictures; None for upright uint8 RGB.
 
     Returns:
         bytes of a TFLite file, of which `convert_tflite` makes all precisions.
@@ -281,7 +299,9 @@ def float_model(scorer: ReIQAScorer, size: Size | None, probe: Probe | None = No
     # A module, because the converter saves it first and takes the signature's names from there.
     module = tf.Module()
     compute = contract_outputs if probe is None else _explained(probe)
-    module.function = folded_function(scorer, size, batch_size=1, compute=compute)
+    module.function = folded_function(
+        scorer, size, batch_size=BATCH_SIZE, compute=compute, form=form
+    )
     converter = tf.lite.TFLiteConverter.from_concrete_functions(
         [module.function.get_concrete_function()], module
     )

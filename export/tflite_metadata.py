@@ -21,6 +21,7 @@ from reiqa_tf.runtimes.contract import (
     Contract,
 )
 from reiqa_tf.runtimes.explained import DIAGNOSIS, MAP
+from reiqa_tf.runtimes.input_form import BATCH_SIZE, FLOAT, RGB, RGBA, InputForm
 from reiqa_tf.version import __version__
 
 METADATA_NAME = "TFLITE_METADATA"
@@ -63,9 +64,14 @@ _RGB = 1
 _DESCRIPTIONS = 1
 _IDENTIFIER = b"M001"
 
+_PIXELS = {
+    RGB: "one picture as it was decoded: RGB, 8 bits, rows from the top. Subtract and divide "
+    "nothing: ",
+    RGBA: "one picture as a bitmap has it: RGBA, 8 bits, rows from the top, of which the fourth "
+    "byte is not looked at. Subtract and divide nothing: ",
+    FLOAT: "one picture: RGB, levels divided by 255, rows from the top. Subtract nothing: ",
+}
 _DESCRIPTIONS_OF = {
-    IMAGES: "The picture as it was decoded: RGB, 8 bits, rows from the top. Subtract and divide "
-    "nothing: scaling, mean, deviation and the half-size picture are inside of the model.",
     SCORE: "Quality of the picture; higher is better.",
     SPREAD: "How far off the score may be, on its scale; contract.json makes an interval of it.",
     DISTANCE: "How far the picture is from photos, towards drawings and damaged photos; above "
@@ -124,9 +130,12 @@ def _metadata(contract: Contract, outputs: Sequence[str]) -> bytes:
         "content_properties_type": _IMAGE_PROPERTIES,
         "content_properties": ("ImageProperties", {"color_space": _RGB}),
     }
-    unchanged = {
+    form = contract.input or InputForm()
+    # What a byte is divided by before it goes in.
+    divisor = 255.0 if form.pixels == FLOAT else 1.0
+    normalization = {
         "options_type": _NORMALIZATION_OPTIONS,
-        "options": ("NormalizationOptions", {"mean": [0.0], "std": [1.0]}),
+        "options": ("NormalizationOptions", {"mean": [0.0], "std": [divisor]}),
     }
     feature = {
         "content_properties_type": _FEATURE_PROPERTIES,
@@ -162,10 +171,10 @@ def _metadata(contract: Contract, outputs: Sequence[str]) -> bytes:
                             "TensorMetadata",
                             {
                                 "name": IMAGES,
-                                "description": _DESCRIPTIONS_OF[IMAGES],
+                                "description": _about_images(form),
                                 "content": ("Content", image),
-                                "process_units": [("ProcessUnit", unchanged)],
-                                "stats": ("Stats", _range(0.0, 255.0)),
+                                "process_units": [("ProcessUnit", normalization)],
+                                "stats": ("Stats", _range(0.0, 255.0 / divisor)),
                             },
                         )
                     ],
@@ -188,6 +197,12 @@ def _metadata(contract: Contract, outputs: Sequence[str]) -> bytes:
     builder = flatbuffers.Builder()
     builder.Finish(_write(builder, "ModelMetadata", table), _IDENTIFIER)
     return bytes(builder.Output())
+
+
+def _about_images(form: InputForm) -> str:
+    turned = f" It is turned clockwise by {form.rotation} degrees there." if form.rotation else ""
+    inside = "scaling, mean, deviation and the half-size picture are inside of the model."
+    return f"A batch of {BATCH_SIZE}: {_PIXELS[form.pixels]}{inside}{turned}"
 
 
 def _range(low: float, high: float) -> _Table:

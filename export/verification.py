@@ -106,9 +106,12 @@ def _compare(
 ) -> ComparedArtifact:
     size = None if entry["size"] is None else (entry["size"][0], entry["size"][1])
     measured, complaints = Measurements(), find_damage(path, entry)
+    obstacles = None
     if not complaints:
         try:
             measured, complaints = _measure(path, entry, size, reference, preset)
+            row = find_format(entry["format"], entry["precision"])
+            obstacles = row.gpu_obstacles_of(path)
         except ReiqaError as error:
             complaints = [str(error)]
     return ComparedArtifact(
@@ -121,6 +124,7 @@ def _compare(
         tolerance=entry["tolerance"]["score"],
         srcc_tolerance=entry["tolerance"]["srcc"],
         complaints=tuple(complaints),
+        gpu_obstacles=obstacles,
     )
 
 

@@ -67,6 +67,20 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
     )
     add_comparison_flags(parser)
     parser.add_argument(
+        "--pixels",
+        default="rgb",
+        help="what the tflite files take: rgb, rgba (bitmaps as they are) or float (RGB in 0 to 1) "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--rotation",
+        type=int,
+        default=0,
+        metavar="DEGREES",
+        help="by how much the tflite files turn a picture clockwise: 0, 90, 180 or 270; --size is "
+        "that of the upright one (default: %(default)s)",
+    )
+    parser.add_argument(
         "--explain",
         action="store_true",
         help="artifacts explain scores as well: a map and a diagnosis (after reiqa fit-diagnosis)",
@@ -122,6 +136,8 @@ def run(arguments: argparse.Namespace) -> int:
         calibration=arguments.calibration,
         explain=arguments.explain,
         model_version=arguments.model_version,
+        pixels=arguments.pixels,
+        rotation=arguments.rotation,
     )
     start_tensorflow()
     from reiqa_tf.export.exporting import carry_out
@@ -156,6 +172,11 @@ def print_comparison(comparison: Comparison) -> None:
             [f"{comparison.folder}: {comparison.preset}, {comparison.remark}", *legend]
         ),
     )
+    for artifact in comparison.artifacts:
+        if artifact.is_gpu_ready is not None:
+            remark = "ready" if artifact.is_gpu_ready else "not ready"
+            reasons = "".join(f"; {reason}" for reason in artifact.gpu_obstacles or ())
+            print(f"{artifact.name}: {remark} for a phone's GPU{reasons}")
     for complaint in comparison.complaints:
         print(f"reiqa: {complaint}", file=sys.stderr)
     if comparison.not_compared and not comparison.complaints:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from reiqa_tf.runtimes.errors import ArtifactError
 from reiqa_tf.runtimes.explained import ExplainedOutputs
+from reiqa_tf.runtimes.input_form import InputForm, InputFormError
 from reiqa_tf.scoring.calibration import PERCENTILE_COUNT, Calibration
 from reiqa_tf.scoring.score import MissingHeadError
 from reiqa_tf.typing import PathLike
@@ -121,6 +122,8 @@ class Contract:
         description: what the preset is, if it says so.
         license: under which terms it may be used, if it says so.
         explained: what its outputs are that explain scores; None where it has none.
+        input: in which form it takes a picture at a time; None where it takes batches of upright
+            uint8 RGB, or whole files.
 
     Example:
     ```python
@@ -141,6 +144,7 @@ class Contract:
     description: str | None = None
     license: str | None = None
     explained: ExplainedOutputs | None = None
+    input: InputForm | None = None
 
     def fitted_head(self) -> Calibration:
         """What the scores mean.
@@ -220,7 +224,9 @@ class Contract:
             - with a head also what its `Calibration` says: `score_low`, `score_high` (the scale),
               `higher_is_better`, `expected_slope`, `expected_offset`, `interval`, `coverage`,
               `percentiles` (separated by blanks) and `distance_limit`;
-            - of artifacts that explain scores, what `ExplainedOutputs` says.
+            - of artifacts that explain scores, what `ExplainedOutputs` says;
+            - of artifacts that take one picture at a time: `batch_size`, and its form, `pixels`
+              and `rotation`; see `InputForm`.
         """
         stored: dict[str, str | int | float | bool | None] = {
             "producer": self.producer,
@@ -247,6 +253,8 @@ class Contract:
             }
         if self.explained is not None:
             stored |= self.explained.entries()
+        if self.input is not None:
+            stored |= self.input.entries()
         return {name: value for name, value in stored.items() if value is not None}
 
     @classmethod
@@ -271,6 +279,10 @@ class Contract:
                     f"{entries.get(name)!r}. Export the preset again: reiqa export --preset PRESET"
                 )
         count = entries.get("feature_count")
+        try:
+            form = InputForm.read(entries, path)
+        except InputFormError as error:
+            raise ArtifactError(f"{error}. Export the preset again.") from None
         return cls(
             preset=entries["preset"],
             weights_sha256=entries["weights_sha256"],
@@ -283,6 +295,7 @@ class Contract:
             description=_stated(entries.get("description")),
             license=_stated(entries.get("license")),
             explained=ExplainedOutputs.read(entries),
+            input=form,
         )
 
 

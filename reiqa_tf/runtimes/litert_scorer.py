@@ -17,6 +17,7 @@ from reiqa_tf.runtimes.artifact_scorer import ArtifactScorer
 from reiqa_tf.runtimes.contract import CONTRACT_FILE, IMAGES, Contract
 from reiqa_tf.runtimes.errors import ArtifactError, MissingRuntimeError
 from reiqa_tf.runtimes.explained import EXPLAINING
+from reiqa_tf.runtimes.input_form import InputForm
 from reiqa_tf.runtimes.manifest import read_artifact
 from reiqa_tf.typing import PathLike
 
@@ -71,17 +72,20 @@ class LiteRTScorer(ArtifactScorer):
                 f"{self.path}: not a model that LiteRT can load ({' '.join(str(error).split())})."
             ) from None
         may_be = {*contract.outputs, *EXPLAINING}
+        self._form = contract.input or InputForm()
         known = {IMAGES} == set(inputs) and set(contract.outputs) <= set(outputs) <= may_be
-        if not known or inputs[IMAGES]["dtype"] != np.uint8:
+        if not known or inputs[IMAGES]["dtype"] != self._form.dtype:
             raise ArtifactError(
-                f"{self.path}: expected the input images, uint8 (1, H, W, 3), and the outputs "
+                f"{self.path}: expected the input images, {self._form.dtype.__name__} "
+                f"(1, H, W, {self._form.channels}), and the outputs "
                 f"{', '.join(contract.outputs)}. Received: {sorted(inputs)}, {sorted(outputs)}"
             )
         self._shape = [int(size) for size in inputs[IMAGES]["shape_signature"]]
         return contract
 
     def _compute(self, images: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
-        _, *size, _ = self._shape
+        _, *lying, _ = self._shape
+        size = self._form.lying((lying[0], lying[1]))
         if any(
             fixed not in (-1, received)
             for fixed, received in zip(size, images.shape[1:3], strict=True)
@@ -92,7 +96,7 @@ class LiteRTScorer(ArtifactScorer):
                 "reiqa export --preset PRESET --format tflite"
             )
         try:
-            rows = [self._runner(images=image[None]) for image in images]
+            rows = [self._runner(images=image[None]) for image in self._form.packed(images)]
         except (RuntimeError, ValueError) as error:
             raise ArtifactError(
                 f"{self.path}: fails for pictures of the shape {images.shape} "

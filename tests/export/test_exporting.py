@@ -492,7 +492,7 @@ def test_without_sizes_a_file_is_made_for_any_size_or_else_for_the_working_size(
 
 
 def test_the_table_fits_100_columns_and_has_a_verdict(tmp_path, capsys):
-    def artifact(name, worst, change, complaints=()):
+    def artifact(name, worst, change, complaints=(), gpu_obstacles=None):
         measured = Measurements(
             KerasDifference(worst, worst, 50) if worst else None,
             RankAgreement(0.7959, 0.7959 + change, change, 300) if change else None,
@@ -500,7 +500,16 @@ def test_the_table_fits_100_columns_and_has_a_verdict(tmp_path, capsys):
         )
         path = tmp_path / name
         return ComparedArtifact(
-            path, "tflite", "float16", None, 48_234_567, measured, 1e-4, 5e-4, complaints
+            path,
+            "tflite",
+            "float16",
+            None,
+            48_234_567,
+            measured,
+            1e-4,
+            5e-4,
+            complaints,
+            gpu_obstacles,
         )
 
     print_comparison(
@@ -509,7 +518,8 @@ def test_the_table_fits_100_columns_and_has_a_verdict(tmp_path, capsys):
             "preset",
             "compared with Keras",
             (
-                artifact("model_dynamic_range_512x512.tflite", 2.41e-6, -0.00279),
+                artifact("model_dynamic_range_512x512.tflite", 2.41e-6, -0.00279, (), ()),
+                artifact("model.tflite", 2.41e-6, -0.00279, (), ("CAST", "SHAPE (2 times)")),
                 artifact("model.onnx", 0.02414, 0.001, ("too far",)),
                 artifact("saved_model", None, None),
             ),
@@ -522,6 +532,8 @@ def test_the_table_fits_100_columns_and_has_a_verdict(tmp_path, capsys):
     assert max(len(line.rstrip()) for line in lines[:8]) <= 100
     name = "model_dynamic_range_512x512.tflite"
     assert f"{name} 48.2 2.4e-6 (1e-4) 0.7931 -0.0028 (5e-4) 459 289 pass" in rows
+    assert f"{name}: ready for a phone's GPU" in lines
+    assert "model.tflite: not ready for a phone's GPU; CAST; SHAPE (2 times)" in lines
     assert "model.onnx 48.2 0.024 (1e-4) 0.7969 +0.0010 (5e-4) 459 289 fail" in rows
     assert "saved_model 48.2 459 289 unknown" in rows
 

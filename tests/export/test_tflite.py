@@ -1,5 +1,6 @@
 """TFLite files in LiteRT, against Keras, on real photos."""
 
+import dataclasses
 import functools
 import json
 import zipfile
@@ -12,12 +13,16 @@ from flatbuffers import number_types
 from PIL import Image
 
 from reiqa_tf.export import tflite
+from reiqa_tf.export.gpu_readiness import gpu_obstacles
 from reiqa_tf.export.quiet import quiet
 from reiqa_tf.export.tflite import PRECISIONS, TFLiteError, convert_tflite, operators
 from reiqa_tf.models.encoder import ReIQAEncoder
 from reiqa_tf.models.resnet import ResNetBackbone
 from reiqa_tf.models.scorer import load_preset
 from reiqa_tf.runtimes.contract import Contract
+from reiqa_tf.runtimes.errors import ArtifactError
+from reiqa_tf.runtimes.input_form import InputForm
+from reiqa_tf.runtimes.litert_scorer import LiteRTScorer
 from tests.small_models import small_scorer
 
 interpreters = pytest.importorskip("ai_edge_litert.interpreter")
@@ -139,7 +144,7 @@ def test_the_ranges_of_activations_are_the_extremes_of_all_photos(small, photo):
     def ranges(chosen):
         with quiet():
             return PRECISIONS["full_integer"](
-                Quantizer(bytearray(model)), model, small, SIZE, chosen
+                Quantizer(bytearray(model)), model, small, SIZE, InputForm(), chosen
             )
 
     together, alone = ranges(photos), [ranges([one]) for one in photos]
@@ -157,7 +162,7 @@ def test_operators_are_built_in(fixed, any_size):
 
 
 def test_an_operator_that_is_not_built_in_is_refused(small, monkeypatch):
-    def not_built_in(*_):
+    def not_built_in(*_, **__):
         @tf.function(input_signature=[tf.TensorSpec((1, 32, 32, 3), tf.uint8, name="images")])
         def function(images):
             return {"score": tf.linalg.det(tf.cast(images[..., 0], tf.float32))}
@@ -246,7 +251,67 @@ def test_the_contract_is_packed_with_the_file(small, fixed, tmp_path):
     for precision, model in fixed.items():
         (tmp_path / precision).write_bytes(model)
         with zipfile.ZipFile(tmp_path / precision) as archive:
-            assert json.loads(archive.read("contract.json")) == known(small).entries()
+            entries = json.loads(archive.read("contract.json"))
+        assert entries == dataclasses.replace(known(small), input=InputForm()).entries()
+        assert (entries["batch_size"], entries["pixels"], entries["rotation"]) == (1, "rgb", 0)
+
+
+@pytest.mark.parametrize(
+    "form", [InputForm("rgba", 90), InputForm("float", 270), InputForm("rgb", 180)]
+)
+def test_a_file_takes_pictures_in_other_forms_and_scores_them_the_same(
+    small, fixed, photo, tmp_path, form
+):
+    contract = dataclasses.replace(known(small), input=form)
+    path = tmp_path / "model.tflite"
+    path.write_bytes(convert_tflite(small, SIZE, "float32", contract))
+    scorer = LiteRTScorer(path)
+    assert scorer.contract.input == form
+    photos = crops(photo, SIZE, 3)
+    np.testing.assert_allclose(
+        scorer.predict(np.stack(photos)), by_file(fixed["float32"], photos), atol=1e-6
+    )
+    details = open_file(path.read_bytes()).get_input_details()["images"]
+    assert details["dtype"] == form.dtype
+    assert list(details["shape"]) == [1, *form.lying(SIZE), form.channels]
+    assert gpu_obstacles(path.read_bytes()) == []
+    assert form.rotation == 0 or str(form.rotation).encode() in path.read_bytes()
+    with pytest.raises(ArtifactError, match=r"takes pictures of 96 x 128 px .* Received: 128 x 96"):
+        scorer.predict(np.stack([crop.swapaxes(0, 1) for crop in photos]))
+
+
+def test_the_gpu_of_a_phone_has_all_operators_of_files_of_a_fixed_size(fixed, any_size):
+    for precision, model in fixed.items():
+        assert gpu_obstacles(model) == [], precision
+        assert "DEQUANTIZE" in operators(model)  # in place of CAST, which it has not for bytes
+    text = " ".join(gpu_obstacles(any_size))
+    assert "shapes that are not known before the file runs: export a fixed size" in text
+
+
+def converted(function, *shape, dtype=tf.float32):
+    module = tf.Module()
+    signature = [tf.TensorSpec(shape, dtype, name="images")]
+    module.function = tf.function(function, input_signature=signature, autograph=False)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions(
+        [module.function.get_concrete_function()], module
+    )
+    with quiet():
+        return converter.convert()
+
+
+@pytest.mark.parametrize(
+    ("function", "shape", "dtype", "obstacle"),
+    [
+        (lambda x: tf.reverse(x, [1]), (1, 4, 4, 3), "float32", "REVERSE_V2, which the delegate"),
+        (lambda x: tf.cast(x, tf.float32) + 1, (1, 4), "int64", "CAST from INT64 to FLOAT32"),
+        (lambda x: x[:, :, :, :, :1] + 1, (1, 4, 4, 3, 2), "float32", "a tensor of 5 dimensions"),
+        (lambda x: x[0] + 1, (1, 4, 4, 3), "float32", "STRIDED_SLICE that adds or removes"),
+        (lambda x: tf.gather(x, [[1], [0]]), (2, 4), "float32", "INT32 of 2 dimensions"),
+    ],
+)
+def test_what_the_gpu_has_not_is_named(function, shape, dtype, obstacle):
+    model = converted(function, *shape, dtype=tf.as_dtype(dtype))
+    assert obstacle in "; ".join(gpu_obstacles(model))
 
 
 @pytest.mark.slow
@@ -271,7 +336,7 @@ def test_an_encoder_without_head_returns_features(photo):
     ],
 )
 def test_wrong_arguments_are_explained(small, monkeypatch, size, precision, calibration, message):
-    def empty(*_):
+    def empty(*_, **__):
         return b""
 
     monkeypatch.setattr(tflite, "float_model", empty)
