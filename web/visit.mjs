@@ -1,9 +1,11 @@
 // Visits the page as a person would, in headless Chromium, and prints what was seen as JSON.
 //   node visit.mjs '{"address": "http://127.0.0.1:8000/", "photos": ["a.jpg", "b.jpg"]}'
-// For tests and measurements. Of the visits to come:
-//   again: number of further visits in new tabs of the same browser; offline: the last without network
+// For tests and measurements. Of `asked` there may also be:
+//   profile: folder of the browser, to come again with what it has kept
+//   flags: of Chromium, further ones
+//   camera: true to take a photo as well
+//   keys: pressed one after the other once all is scored, such as "ArrowRight"
 //   shots: [{"width": 360, "scheme": "dark", "file": "shot.png", "opened": true}, ...]
-//   cores: how many cores the page is told of
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -31,74 +33,97 @@ function executable() {
   throw new Error(`none of ${NAMES.join(", ")} is installed`);
 }
 
-/** Opens the page in a new tab, has it score photos, and returns what happened. */
-async function visit(browser, { address, photos, network = true, script = "" }) {
-  const page = await browser.newPage();
-  page.setDefaultTimeout(TIMEOUT);
-  const seen = { requests: [], bytes: 0, problems: [] };
+/** Opens the page in a tab, has it score photos, and returns what happened. */
+async function visit(page, { address, photos = [], camera = false, keys = [] }) {
+  const seen = { requests: [], problems: [] };
   page.on("pageerror", (error) => seen.problems.push(String(error)));
   page.on("console", (message) => {
     if (["error", "warn"].includes(message.type())) seen.problems.push(message.text());
   });
-  // Of service worker and workers as well: every target of the browser is watched.
-  await watch(page, seen);
-  if (!network) await page.setOfflineMode(true);
+  page.on("request", (request) => seen.requests.push(request.url()));
+  page.on("workercreated", ({ client }) => {
+    client.on("Network.requestWillBeSent", ({ request }) => seen.requests.push(request.url));
+    client.send("Network.enable").catch(() => {}); // it may be gone already
+  });
   const begin = performance.now();
+  const passed = () => (performance.now() - begin) / 1000;
   await page.goto(address, { waitUntil: "load" });
-  await page.waitForSelector("#files");
-  const give = async () => {
-    const input = await page.$("#files");
-    await input.uploadFile(...photos);
-  };
   await page.waitForFunction(
     () => document.documentElement.dataset.ready || document.documentElement.dataset.broken,
   );
-  seen.readyAfter = (performance.now() - begin) / 1000;
+  seen.readyAfter = passed();
   seen.broken = await page.evaluate(() => document.documentElement.dataset.broken ?? null);
-  if (seen.broken) return [page, seen];
+  if (seen.broken) return seen;
   if (photos.length) {
-    await give();
-    await page.waitForSelector("#photos li, #unscored:not([hidden])");
-    seen.firstScoreAfter = (performance.now() - begin) / 1000;
-    await page.waitForFunction(
-      (count) =>
-        document.querySelectorAll("#photos li").length +
-          document.querySelectorAll("#unscored li").length ===
-        count,
-      { polling: 50 },
-      photos.length,
-    );
-    seen.allAfter = (performance.now() - begin) / 1000;
+    const before = await page.metrics();
+    const input = await page.$("#files");
+    await input.uploadFile(...photos);
+    await scored(page, 1);
+    seen.firstScoreAfter = passed();
+    await scored(page, photos.length);
+    seen.allAfter = passed();
+    const after = await page.metrics();
+    // Of the time of scoring, what the page itself was busy and could not react in.
+    const time = after.Timestamp - before.Timestamp;
+    seen.busy = (after.TaskDuration - before.TaskDuration) / time;
   }
-  seen.page = await page.evaluate(() => ({
-    runtime: document.documentElement.dataset.ready,
-    isolated: crossOriginIsolated,
-    status: document.getElementById("status").textContent,
-    names: [...document.querySelectorAll("#photos li button")].map((button) => button.title),
-    spoken: [...document.querySelectorAll("#photos li button")].map((button) => button.ariaLabel),
-    problems: [...document.querySelectorAll("#unscored li")].map((item) => item.textContent),
-  }));
-  if (script) seen.result = await page.evaluate(script);
-  return [page, seen];
+  if (camera) {
+    await page.click("#camera");
+    await page.waitForFunction(() => document.getElementById("stream").videoWidth > 0);
+    await page.click("#take");
+    await scored(page, photos.length + 1);
+  }
+  seen.focused = [];
+  if (keys.length) await page.focus("#photos button[tabindex='0']");
+  for (const key of keys) {
+    await page.keyboard.press(key);
+    seen.focused.push(
+      await page.evaluate(() => ({
+        on: document.activeElement.title || document.activeElement.id,
+        viewed: document.getElementById("view").open
+          ? document.getElementById("view-path").textContent
+          : null,
+      })),
+    );
+  }
+  const controls = await page.accessibility.snapshot();
+  seen.controls = controls.children.map(({ role, name }) => ({ role, name: name ?? "" }));
+  Object.assign(
+    seen,
+    await page.evaluate(() => {
+      const buttons = [...document.querySelectorAll("#photos li button")];
+      return {
+        runtime: document.documentElement.dataset.ready,
+        isolated: crossOriginIsolated,
+        status: document.getElementById("status").textContent,
+        names: buttons.map((button) => button.title),
+        spoken: buttons.map((button) => button.ariaLabel),
+        numbers: buttons.map((button) => JSON.parse(button.dataset.numbers)),
+        unscored: [...document.querySelectorAll("#unscored li")].map((item) => item.textContent),
+      };
+    }),
+  );
+  seen.refused = [await page.evaluate(isRefused)];
+  for (const worker of page.workers()) {
+    if (worker.url().includes("worker.js")) seen.refused.push(await worker.evaluate(isRefused));
+  }
+  return seen;
 }
 
-async function watch(page, seen) {
-  const client = await page.createCDPSession();
-  await client.send("Network.enable");
-  const note = (session) => {
-    session.on("Network.requestWillBeSent", ({ request }) => seen.requests.push(request.url));
-    session.on("Network.loadingFinished", ({ encodedDataLength }) => {
-      seen.bytes += encodedDataLength;
-    });
-  };
-  note(client);
-  page.on("workercreated", async (worker) => {
-    try {
-      note(worker.client);
-      await worker.client.send("Network.enable");
-    } catch {
-      // gone already
-    }
+function scored(page, count) {
+  return page.waitForFunction(
+    (wanted) => document.querySelectorAll("#photos li, #unscored li").length >= wanted,
+    { polling: 50 },
+    count,
+  );
+}
+
+/** Whether a page or a worker may ask another host for something; its policy has to forbid it. */
+function isRefused() {
+  return new Promise((resolve) => {
+    const target = self.document ?? self;
+    target.addEventListener("securitypolicyviolation", () => resolve(true), { once: true });
+    fetch("https://example.invalid/").catch(() => setTimeout(() => resolve(false), 1000));
   });
 }
 
@@ -121,27 +146,21 @@ async function shoot(page, { width, height = 900, scheme, file, opened, whole = 
 }
 
 const asked = JSON.parse(process.argv[2]);
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), "reiqa-"));
+const profile = asked.profile ?? fs.mkdtempSync(path.join(os.tmpdir(), "reiqa-"));
 const browser = await puppeteer.launch({
   executablePath: executable(),
   args: [...FLAGS, ...(asked.flags ?? [])],
-  userDataDir: folder,
+  userDataDir: profile,
   protocolTimeout: TIMEOUT,
 });
 try {
-  const visits = [];
-  for (let turn = 0; turn <= (asked.again ?? 0); turn++) {
-    const network = !(asked.offline && turn > 0 && turn === asked.again);
-    const [page, seen] = await visit(browser, { photos: [], ...asked, network });
-    seen.widths = [];
-    if (turn === 0 && !seen.broken) {
-      for (const shot of asked.shots ?? []) seen.widths.push(await shoot(page, shot));
-    }
-    visits.push(seen);
-    await page.close();
-  }
-  console.log(JSON.stringify(visits));
+  const page = await browser.newPage();
+  page.setDefaultTimeout(TIMEOUT);
+  const seen = await visit(page, asked);
+  seen.widths = [];
+  for (const shot of asked.shots ?? []) seen.widths.push(await shoot(page, shot));
+  console.log(JSON.stringify(seen));
 } finally {
   await browser.close();
-  fs.rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  if (!asked.profile) fs.rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
 }

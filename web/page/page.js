@@ -268,6 +268,8 @@ function card(photo) {
   button.type = "button";
   button.tabIndex = -1;
   button.title = photo.name;
+  const { score, low, high, percentile } = photo;
+  button.dataset.numbers = JSON.stringify({ score, low, high, percentile }); // for tests
   button.setAttribute("aria-label", spoken(photo));
   button.addEventListener("click", () => open(photo));
   button.addEventListener("focus", () => stand(photo));

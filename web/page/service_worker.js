@@ -6,6 +6,11 @@ const FILES = {}; // path: SHA-256. `npm run build` fills it in.
 const CACHE = "reiqa";
 const LARGE = /\.(gz|onnx)$/; // kept when they are first fetched, not twice
 const HEADERS = {
+  // As in index.html; workers have a policy of their own.
+  "Content-Security-Policy":
+    "default-src 'none'; connect-src 'self'; img-src 'self' blob: data:; media-src blob:; " +
+    "style-src 'self' 'unsafe-inline'; script-src 'self' 'wasm-unsafe-eval'; " +
+    "worker-src 'self'; base-uri 'none'; form-action 'none'",
   "Cross-Origin-Opener-Policy": "same-origin",
   "Cross-Origin-Embedder-Policy": "require-corp",
   "Cross-Origin-Resource-Policy": "same-origin",
