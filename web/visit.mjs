@@ -5,7 +5,7 @@
 //   flags: of Chromium, further ones
 //   camera: true to take a photo as well
 //   keys: pressed one after the other once all is scored, such as "ArrowRight"
-//   shots: [{"width": 360, "scheme": "dark", "file": "shot.png", "opened": true}, ...]
+//   shots: [{"width": 360, "scheme": "dark", "file": "shot.png", "opened": true, "map": false}, ...]
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -35,10 +35,11 @@ function executable() {
 
 /** Opens the page in a tab, has it score photos, and returns what happened. */
 async function visit(page, { address, photos = [], camera = false, keys = [] }) {
-  const seen = { requests: [], problems: [] };
-  page.on("pageerror", (error) => seen.problems.push(String(error)));
+  const seen = { requests: [] };
+  const problems = [];
+  page.on("pageerror", (error) => problems.push(String(error)));
   page.on("console", (message) => {
-    if (["error", "warn"].includes(message.type())) seen.problems.push(message.text());
+    if (["error", "warn"].includes(message.type())) problems.push(message.text());
   });
   page.on("request", (request) => seen.requests.push(request.url()));
   page.on("workercreated", ({ client }) => {
@@ -86,8 +87,7 @@ async function visit(page, { address, photos = [], camera = false, keys = [] }) 
       })),
     );
   }
-  const controls = await page.accessibility.snapshot();
-  seen.controls = controls.children.map(({ role, name }) => ({ role, name: name ?? "" }));
+  seen.controls = named(await page.accessibility.snapshot());
   Object.assign(
     seen,
     await page.evaluate(() => {
@@ -103,11 +103,17 @@ async function visit(page, { address, photos = [], camera = false, keys = [] }) 
       };
     }),
   );
+  seen.problems = [...problems]; // before those that are made now
   seen.refused = [await page.evaluate(isRefused)];
   for (const worker of page.workers()) {
     if (worker.url().includes("worker.js")) seen.refused.push(await worker.evaluate(isRefused));
   }
   return seen;
+}
+
+/** What a screen reader comes to: roles and names. */
+function named({ role, name = "", children = [] }) {
+  return [{ role, name }, ...children.flatMap(named)];
 }
 
 function scored(page, count) {
@@ -127,7 +133,7 @@ function isRefused() {
   });
 }
 
-async function shoot(page, { width, height = 900, scheme, file, opened, whole = true }) {
+async function shoot(page, { width, height = 900, scheme, file, opened, map }) {
   await page.setViewport({ width, height, deviceScaleFactor: 1 });
   await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
   const isOpen = await page.evaluate(() => document.getElementById("view").open);
@@ -140,8 +146,9 @@ async function shoot(page, { width, height = 900, scheme, file, opened, whole = 
       Boolean(opened),
     );
   }
+  if (map) await page.click("#why");
   await new Promise((resolve) => setTimeout(resolve, 500));
-  await page.screenshot({ path: file, fullPage: whole && !opened });
+  await page.screenshot({ path: file, fullPage: !opened });
   return page.evaluate(() => document.documentElement.scrollWidth);
 }
 
