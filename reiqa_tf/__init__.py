@@ -105,6 +105,7 @@ _LIGHT = {
     "ReiqaError",
     "Score",
     "Scorer",
+    "compare",
     "explain",
     "open_explainer",
     "open_scorer",
