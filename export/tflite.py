@@ -110,7 +110,7 @@ def convert_tflite(
         if quantizer.get_quantization_recipe():
             model = bytes(quantizer.quantize(ranges).quantized_model)
     _require_builtin_operators(model)
-    return with_metadata(with_dequantized_pixels(model), contract, _outputs(model))
+    return with_metadata(with_dequantized_pixels(model), contract, output_names_of(model))
 
 
 def _is_side(pixels: object) -> bool:
@@ -330,8 +330,15 @@ def _require_builtin_operators(model: bytes) -> None:
         )
 
 
-def _outputs(model: bytes) -> list[str]:
-    """Names of the outputs in the order of the file's tensors, in which metadata are written."""
+def output_names_of(model: bytes) -> list[str]:
+    """Names of a file's outputs in the order of its tensors, in which metadata are written.
+
+    Args:
+        model: bytes of the file.
+
+    Returns:
+        list of names, such as `score`.
+    """
     from ai_edge_litert import schema_py_generated as schema
 
     content = schema.Model.GetRootAs(model, 0)
