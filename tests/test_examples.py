@@ -14,7 +14,12 @@ import pytest
 from tests.newcomer import write_files
 
 ROOT = pathlib.Path(__file__).parents[1]
-SOURCES = {"reiqa_tf": "reiqa_tf", "configs": "reiqa_tf.configs", "export": "reiqa_tf.export"}
+SOURCES = {
+    "reiqa_tf": "reiqa_tf",
+    "configs": "reiqa_tf.configs",
+    "export": "reiqa_tf.export",
+    "web": "reiqa_tf.web",
+}
 
 # Two minutes together, most of which go into compiling: `.ci/run docs` runs them.
 pytestmark = pytest.mark.slow
