@@ -214,36 +214,51 @@ def test_keyboard_and_screen_reader_reach_everything_at_the_width_of_a_phone(ten
     assert all(width == shot["width"] for width, shot in zip(seen["widths"], shots, strict=True))
 
 
-def test_a_file_that_explains_shows_faults_and_maps(ten_photos, tmp_path):
+@pytest.fixture(scope="module")
+def small_site(tmp_path_factory):
+    """The static folder of a small model that explains its scores."""
     from reiqa_tf.explanation.graph import about_outputs
     from reiqa_tf.export.onnx import convert_onnx
     from reiqa_tf.runtimes.contract import Contract
     from tests.explanation.conftest import make_probe
     from tests.small_models import small_scorer
 
+    folder = tmp_path_factory.mktemp("small")
     scorer = small_scorer()
     probe = make_probe(scorer.feature_count)
     known = Contract.of(scorer, "small", "0" * 64, explained=about_outputs(scorer, probe))
-    model = tmp_path / "model.onnx"
+    model = folder / "model.onnx"
     model.write_bytes(convert_onnx(scorer, "float32", known, probe))
-    subprocess.run(
-        ["node", WEB / "build.mjs", "build", model, tmp_path / "site"], check=True, timeout=600
-    )
-    handler = functools.partial(_PlainHost, directory=tmp_path / "site", asked=[])
-    shot = {"width": 1400, "scheme": "light", "file": str(tmp_path / "shot.png"), "opened": True}
+    build = ["node", WEB / "build.mjs", "build", model, folder / "site"]
+    subprocess.run(build, check=True, timeout=600)
+    handler = functools.partial(_PlainHost, directory=folder / "site", asked=[])
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"http://127.0.0.1:{server.server_port}/"
-        seen = visit(address, ten_photos[:1], shots=[shot | {"map": True}])
+        yield f"http://127.0.0.1:{server.server_port}/", OnnxScorer(model)
         server.shutdown()
-    opened = OnnxScorer(model)
+
+
+def test_a_file_that_explains_shows_faults_and_maps(small_site, ten_photos, tmp_path):
+    address, scorer = small_site
+    shot = {"width": 1400, "scheme": "light", "file": str(tmp_path / "shot.png"), "opened": True}
+    seen = visit(address, ten_photos[:1], shots=[shot | {"map": True}])
     image = read_image(ten_photos[0], scorer.working_size)
-    outputs = opened.run_for(image[None], ["diagnosis"])
-    probabilities, amounts = outputs["diagnosis"][0].T
-    thresholds = np.array(known.explained.thresholds)
+    probabilities, amounts = scorer.run_for(image[None], ["diagnosis"])["diagnosis"][0].T
+    thresholds = np.array(scorer.contract.explained.thresholds)
     assert seen["spoken"][0].endswith(Diagnosis.of(probabilities, amounts, thresholds).text)
-    blue_or_orange = np.asarray(Image.open(shot["file"]).convert("HSV"))[100:600, :, 1] > 150
-    assert blue_or_orange.mean() > 0.005  # the map over a grey photo
+    saturation = np.asarray(Image.open(shot["file"]).convert("HSV"))[100:600, :, 1]
+    assert (saturation > 150).mean() > 0.005  # orange and blue over a grey photo
+
+
+def test_webgpu_has_the_same_scores(small_site, ten_photos):
+    address, scorer = small_site
+    # Shaders on the processor: slow, so that the page would rather take WebAssembly.
+    flags = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"]
+    seen = visit(f"{address}?runtime=webgpu", ten_photos[:3], flags=flags)
+    if seen["runtime"] != "WebGPU":
+        pytest.skip("this Chromium has no WebGPU")
+    assert seen["problems"] == []
+    check(seen, ten_photos[:3], scorer)
 
 
 def test_the_runtime_that_is_committed_is_that_of_npm(dist):

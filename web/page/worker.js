@@ -88,7 +88,10 @@ async function start() {
     try {
       ort = await opened(name, progress);
       const bytes = await model;
-      session = await ort.InferenceSession.create(bytes, { executionProviders: [name] });
+      session = await ort.InferenceSession.create(bytes, {
+        executionProviders: [name],
+        logSeverityLevel: 3, // errors: that WebGPU leaves shapes to the processor is none
+      });
       break;
     } catch (error) {
       if (name === "wasm") throw error;
