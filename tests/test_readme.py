@@ -78,7 +78,7 @@ BELOW = 3  # exit code of `reiqa score --below`, where a photo scores less
 # What the commands of a page leave behind.
 LEFT = {
     "README.md": {"why.png", "holiday.html", "my_preset"},
-    "docs/guides/explain.md": {"why.html"},
+    "docs/guides/explain.md": {"why.html", "faults.html"},
     "docs/guides/fit.md": {"my_preset", "result.json", "scatter.png"},
     "docs/guides/folders.md": {"holiday.html", "scores.csv"},
     "docs/guides/score.md": {"features.npz", "scored.csv"},
