@@ -80,7 +80,7 @@ LEFT = {
     "README.md": {"why.png", "holiday.html", "my_preset"},
     "docs/guides/explain.md": {"why.html", "faults.html"},
     "docs/guides/fit.md": {"my_preset", "result.json", "scatter.png"},
-    "docs/guides/folders.md": {"holiday.html", "scores.csv"},
+    "docs/guides/folders.md": {"holiday.html", "scored.csv", "best.html", "best.csv"},
     "docs/guides/score.md": {"features.npz", "scored.csv"},
 }
 
