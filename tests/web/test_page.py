@@ -5,6 +5,7 @@ It needs Chromium and `npm ci --prefix web`; `.ci/run slow` sees to the second.
 
 import functools
 import gzip
+import hashlib
 import http.server
 import json
 import pathlib
@@ -152,7 +153,19 @@ def test_scores_from_the_package_are_those_of_python(ten_photos):
     check(seen, ten_photos, open_artifact(DEFAULT, "onnx"))
 
 
-def test_a_static_folder_is_fetched_once_and_works_offline_with_threads(host, ten_photos, tmp_path):
+def change_style(folder):
+    """Makes another version of the page, as the next build would."""
+    style, worker = folder / "page.css", folder / "service_worker.js"
+    before = hashlib.sha256(style.read_bytes()).hexdigest()
+    style.write_text(style.read_text() + "/* new */\n")
+    after = hashlib.sha256(style.read_bytes()).hexdigest()
+    assert before in worker.read_text()
+    worker.write_text(worker.read_text().replace(before, after))
+
+
+def test_a_static_folder_is_fetched_once_and_works_offline_with_threads(
+    host, dist, ten_photos, tmp_path
+):
     server, address, asked = host
     profile = str(tmp_path / "profile")
     seen = visit(address, ten_photos[:2], profile=profile)
@@ -162,6 +175,11 @@ def test_a_static_folder_is_fetched_once_and_works_offline_with_threads(host, te
     assert all(origin in url for url in seen["requests"])  # those of blobs too
     large = [path for path in asked if path.endswith((".onnx", ".gz"))]
     assert len(large) == len(set(large)) == 2
+    asked.clear()
+    change_style(dist / "try")
+    visit(address, ten_photos[:1], profile=profile)
+    # Chromium asks for a page in parallel while its service worker starts.
+    assert set(asked) - {"/try/"} == {"/try/service_worker.js", "/try/page.css"}
     server.shutdown()
     server.server_close()  # from here on there is nobody to ask
     seen = visit(address, ten_photos, profile=profile)
