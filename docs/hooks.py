@@ -35,6 +35,11 @@ BROWSER_PAGE = ROOT / os.environ.get("BROWSER_PAGE", "web/dist")
 """Folder with the built page for browsers, if there is one."""
 
 
+def on_startup(**_: Any) -> None:
+    """Makes the folder that mkdocstrings looks for before hooks see the configuration."""
+    (ROOT / "build" / "reference").mkdir(parents=True, exist_ok=True)
+
+
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Lays the packages beside each other as they are installed, and lists the reference."""
     stage_packages(ROOT / "build" / "reference" / "reiqa_tf")
