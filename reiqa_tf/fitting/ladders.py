@@ -18,11 +18,12 @@ import numpy as np
 
 from reiqa_tf.data.scored_photos import ScoredPhotos
 from reiqa_tf.distortions.bank import DISTORTIONS, LEVELS
+from reiqa_tf.distortions.engine.windows import SMALLEST_SIDE
 from reiqa_tf.distortions.ladder import ladder, read_distortable
 from reiqa_tf.fitting.defaults import LADDER_WEIGHT
 from reiqa_tf.fitting.degradations import DEGRADATIONS
 from reiqa_tf.fitting.regression import Steps
-from reiqa_tf.image.reading import ImageError
+from reiqa_tf.image.reading import ImageError, read_image
 from reiqa_tf.progress import Progress, silent
 from reiqa_tf.scoring.cache import FeatureCache
 from reiqa_tf.scoring.features import FeatureScorer, features_of
@@ -44,10 +45,22 @@ EMPHASIS = {
     "color_diffusion": 3,
     "lab_saturation": 3,
     "non_eccentricity": 3,
-    "sharpen": 3,
+    "sharpen": 30,
+    "halos": 50,
+    "overexposed": 300,
+    "missing_part": 30,
+    TURNED: 10,
 }
-"""How many times more the steps of some distortions count: of those between whose neighbouring
-levels the features differ least. Ours, chosen on held-out training photos (docs/trials.md)."""
+"""How many times more the steps of some kinds count: of those between whose neighbouring levels the
+features differ least, or differ from photo to photo. Ours, chosen on held-out training photos and
+on good photos that are made worse (docs/trials.md)."""
+
+REPEATS = {"halos": 4, TURNED: 13}
+"""How many photos are shown for one that is dealt, of kinds that few photos do not teach. Ours."""
+
+_SMALLEST_SHARE = 1 / 1.8
+"""How far photos are shrunk at most after they were sharpened: most are, on their way to a screen,
+and halos of one pixel look like sharpness then."""
 
 _DEPTH = 2  # ladders that are made before their features are asked for
 
@@ -59,12 +72,12 @@ class Ladder:
     Attributes:
         row: place of the photo in its table.
         kind: out of `KINDS`.
-        seed: of its draws, two integers.
+        seed: of its draws, two integers or more.
     """
 
     row: int
     kind: str
-    seed: tuple[int, int]
+    seed: tuple[int, ...]
 
 
 def ordered_names() -> tuple[str, ...]:
@@ -85,15 +98,19 @@ def choose_ladders(photo_count: int, count: int, seed: int = 0) -> list[Ladder]:
         seed: whole number from 0.
 
     Returns:
-        list of `count` `Ladder`s.
+        list of `Ladder`s: `count` of them, and more of the kinds in `REPEATS`.
     """
-    generator = np.random.default_rng(seed)
+    generator, more = np.random.default_rng(seed), np.random.default_rng([seed, 1])
     orders = (generator.permutation(photo_count) for _ in itertools.count())
     rows = itertools.islice(itertools.chain.from_iterable(orders), count)
-    return [
-        Ladder(int(row), KINDS[number % len(KINDS)], (seed, number))
-        for number, row in enumerate(rows)
-    ]
+    dealt = []
+    for number, row in enumerate(rows):
+        kind = KINDS[number % len(KINDS)]
+        dealt.append(Ladder(int(row), kind, (seed, number)))
+        for again in range(1, REPEATS.get(kind, 1)):
+            other = int(more.integers(photo_count))
+            dealt.append(Ladder(other, kind, (seed, number, again)))
+    return dealt
 
 
 def ladder_steps(
@@ -170,7 +187,7 @@ def _pictures(path: str, chosen: Ladder, working_size: int | None) -> list[np.nd
     """The photo and its levels, uint8 `(N, H, W, 3)`: one array, or two where sizes differ."""
     image = read_distortable(path, working_size, name=path)
     if chosen.kind == TURNED:
-        turned = np.rot90(image, 1 + chosen.seed[1] % 3)
+        turned = np.rot90(image, 1 + sum(chosen.seed) % 3)
         return [image[None], np.ascontiguousarray(turned)[None]]
     if chosen.kind in DEGRADATIONS:
         degrade = DEGRADATIONS[chosen.kind]
@@ -178,5 +195,16 @@ def _pictures(path: str, chosen: Ladder, working_size: int | None) -> list[np.nd
         worse = [
             degrade(image, level, np.random.default_rng(chosen.seed)) for level in range(LEVELS)
         ]
-        return [np.stack([image, *worse])]
+        return [np.stack(_shrunk([image, *worse], chosen))]
     return [np.concatenate([image[None], ladder(image, chosen.kind, chosen.seed)])]
+
+
+def _shrunk(pictures: list[np.ndarray], chosen: Ladder) -> list[np.ndarray]:
+    """Pictures as people see them after they were sharpened; others as they are."""
+    if chosen.kind != "halos":
+        return pictures
+    share = np.random.default_rng([*chosen.seed, 1]).uniform(_SMALLEST_SHARE, 1)
+    height, width = pictures[0].shape[:2]
+    share = max(share, min(1.0, SMALLEST_SIDE / min(height, width)))
+    side = round(share * max(height, width))
+    return [read_image(picture, fit=side) for picture in pictures]
