@@ -5,8 +5,8 @@ r"""The quality-aware expert that the package ships, for two cores and half an h
         --shrink-to zero --strengths 1e3 1e6 --half-precision --out reiqa_lite0_biq2021
 
 800 steps of 96 pairs, 24 minutes. It goes on from ImageNet's weights, with the 2,410 training
-photos of BIQ2021; `make preset` runs both commands, and those of the default, and docs/trials.md has what was tried before.
-The differences from `quality_lite0`, each with its reason, are below.
+photos of BIQ2021; `make preset` runs both commands and those of the default, and docs/trials.md
+has what was tried before. The differences from `quality_lite0`, each with its reason, are below.
 """
 
 import dataclasses
