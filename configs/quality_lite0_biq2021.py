@@ -2,11 +2,12 @@ r"""The quality-aware expert that the package ships, for two cores and half an h
 
     reiqa pretrain scores.csv --config quality_lite0_biq2021 --out run
     reiqa fit scores.csv --content content_lite0_biq2021 --quality run/preset --range 0 1 \
-        --shrink-to zero --strengths 1e3 1e6 --half-precision --out reiqa_lite0_biq2021
+        --shrink-to zero --strengths 1e3 1e6 --half-precision --ladders 600 --weigh-parts \
+        --out reiqa_lite0_biq2021
 
 800 steps of 96 pairs, 24 minutes. It goes on from ImageNet's weights, with the 2,410 training
-photos of BIQ2021; `make preset` runs both commands and those of the default, and docs/trials.md
-has what was tried before. The differences from `quality_lite0`, each with its reason, are below.
+photos of BIQ2021; `make preset` runs both commands, and docs/trials.md has what was tried before.
+The differences from `quality_lite0`, each with its reason, are below.
 """
 
 import dataclasses
@@ -16,7 +17,7 @@ from reiqa_tf.pretraining import config
 
 
 def get_config() -> config.PretrainConfig:
-    """The run behind the quality expert of `reiqa_lite2_biq2021` and `reiqa_lite0_biq2021`."""
+    """The run behind the quality expert of `reiqa_lite0_biq2021`."""
     whole = quality_lite0.get_config()
     return dataclasses.replace(
         whole,

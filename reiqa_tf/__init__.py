@@ -7,7 +7,7 @@ print(reiqa_tf.score("photo.jpg"))
 for photo, outcome in reiqa_tf.score_many("holiday/"):
     print(photo, outcome.problem or outcome.score)
 
-scorer = reiqa_tf.ReIQAScorer.from_preset("reiqa_lite2_biq2021")  # a Keras model
+scorer = reiqa_tf.ReIQAScorer.from_preset("reiqa_lite0_biq2021")  # a Keras model
 ```
 
 Scores need NumPy, Pillow and onnxruntime; what needs more, as the last line does, says so with the

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """\
   reiqa presets                            the presets that the package ships
-  reiqa presets reiqa_lite2_biq2021        what one is: data, licence, figures, scale, files
+  reiqa presets reiqa_lite0_biq2021        what one is: data, licence, figures, scale, files
   reiqa presets my_preset --json           everything that it says about itself"""
 
 _WIDTH = 88

@@ -241,7 +241,7 @@ def load_probe(preset: PathLike) -> Probe:
     ```python
     from reiqa_tf.explanation.diagnosis import load_probe
 
-    probe = load_probe("reiqa_lite2_biq2021")
+    probe = load_probe("reiqa_lite0_biq2021")
     print(probe.kernel.shape)
     ```
     """

@@ -3,5 +3,5 @@
 `reiqa_tf.presets.storage` loads and saves presets; what needs no Keras is here, in `folders`.
 """
 
-DEFAULT = "reiqa_lite2_biq2021"
+DEFAULT = "reiqa_lite0_biq2021"
 """Name of the preset that the commands take unless a person names another."""

@@ -99,5 +99,5 @@ def test_what_cannot_be_explained_is_refused(run, small_preset, holiday):
 
 
 def test_a_shipped_preset_is_not_taught(run, holiday):
-    assert run("fit-diagnosis", holiday, "--preset", "reiqa_lite2_biq2021")[0] == 1
+    assert run("fit-diagnosis", holiday, "--preset", "reiqa_lite0_biq2021")[0] == 1
     assert run("fit-diagnosis", holiday, "--preset", "nowhere")[0] == 1

@@ -103,12 +103,16 @@ def test_features_are_written(holiday):
 def test_every_shipped_preset_is_listed_described_and_scores_or_says_what_it_needs():
     listed = reiqa("presets")
     assert (listed.returncode, listed.stderr) == (0, b"")
-    for name in ("reiqa_lite2_biq2021", "content_lite0_biq2021", "reiqa_lite0_biq2021"):
+    for name in (
+        "reiqa_lite0_biq2021",
+        "content_lite0_biq2021",
+        "reiqa_lite0_protocol_biq2021",
+    ):
         assert name.encode() in listed.stdout
         described = reiqa("presets", name)
         assert (described.returncode, described.stderr) == (0, b"")
         result = reiqa("score", PHOTOS / NAMES[0], "--preset", name, "--format", "json")
-        if name == "reiqa_lite0_biq2021":  # no ONNX file is shipped of it
+        if name == "reiqa_lite0_protocol_biq2021":  # no ONNX file is shipped of it
             assert result.returncode == 1
             assert b"reiqa_tf[tensorflow]" in result.stderr
         else:

@@ -114,7 +114,7 @@ def test_another_backend_is_refused_in_one_line(tmp_path, setting, name):
     assert "KERAS_BACKEND=tensorflow" in line
     code = "import reiqa_tf\ntry: reiqa_tf.load_preset\nexcept reiqa_tf.ReiqaError as e: print(e)"
     assert f"the backend '{name}'" in python(code, **environment).stdout
-    light = code.replace("load_preset", "open_scorer('reiqa_lite2_biq2021').runtime")
+    light = code.replace("load_preset", "open_scorer('reiqa_lite0_biq2021').runtime")
     assert python(light, **environment).stdout == ""
 
 

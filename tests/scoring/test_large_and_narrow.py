@@ -13,7 +13,7 @@ import reiqa_tf
 from reiqa_tf.image.reading import ImageError, read_image
 
 CASES = pathlib.Path(__file__).parents[1] / "cases"
-PRESET = "reiqa_lite2_biq2021"
+PRESET = "reiqa_lite0_biq2021"
 
 
 @pytest.fixture(scope="module", params=["onnx", "keras"])
