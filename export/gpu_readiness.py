@@ -1,7 +1,7 @@
 """Whether the GPU of a phone can run a TFLite file whole: read off the file, nothing is run.
 
-LiteRT hands to its GPU delegate what that has, and computes the rest on the processor; each change
-from one to the other costs time. A file without obstacles runs there from its input to its scores.
+LiteRT hands to its GPU delegate what that has, and computes the rest on the processor; to change
+between the two costs time. A file without obstacles runs there from its input to its scores.
 """
 
 from __future__ import annotations
