@@ -44,6 +44,6 @@ def test_the_graph_is_that_of_the_file_and_what_does_not_fit_is_found(photo):
     assert exact["score"] == pytest.approx(float(scorer(picture[None])[0]), abs=1e-4)
     assert exact["score"] != rounded["score"]
     head = scorer.head
-    head.kernel.assign(1e5 * head.kernel)
+    head.kernel.assign(1e7 * head.kernel)
     with pytest.raises(OverflowError, match="beyond what 16 bits can hold"):
         SixteenBits(float_model(scorer, (64, 96))).run(picture)
