@@ -91,10 +91,7 @@ def _member(tensors: Mapping[str, Any]) -> int:
     channels = None if head is None else head.shape[1]
     for member, (width, depth) in enumerate(_FAMILY):
         backbone = EfficientNetLiteBackbone(width, depth, last_stage="stage7")
-        if (blocks, channels) == (
-            sum(map(len, backbone.stages)),
-            backbone.stage_channels["stage7"],
-        ):
+        if (blocks, channels) == (_block_count(backbone), backbone.stage_channels["stage7"]):
             return member
     return 0
 
@@ -104,7 +101,10 @@ def _transferred(
 ) -> TransferReport:
     """Lays a state dict with the names of `efficientnet_lite_pytorch` into a backbone."""
     left_out = {"_fc.weight": _CLASSIFIER, "_fc.bias": _CLASSIFIER}
-    left_out |= {name: _LATER for name in tensors if _is_later(name, backbone)}
+    whole = EfficientNetLiteBackbone(backbone.width, backbone.depth, last_stage="stage7")
+    blocks = _block_count(backbone), _block_count(whole)
+    if backbone.head is None:
+        left_out |= {name: _LATER for name in tensors if _is_later(name, *blocks)}
     return transfer(source, tensors, list(_units(backbone)), left_out)
 
 
@@ -129,14 +129,14 @@ def _last(stages: Sequence[str] | None, depth: float) -> str:
     return (known or order)[-1].split("_")[0]  # the encoder names unknown ones
 
 
-def _is_later(name: str, backbone: EfficientNetLiteBackbone) -> bool:
-    """Whether a tensor's place in the network comes after the last stage of a backbone."""
-    if backbone.head is not None:
-        return False
+def _block_count(backbone: EfficientNetLiteBackbone) -> int:
+    return sum(map(len, backbone.stages))
+
+
+def _is_later(name: str, made: int, count: int) -> bool:
+    """Whether a tensor comes after the blocks that are made, of all that its network has."""
     block = _BLOCK.match(name)
     if block:
-        whole = EfficientNetLiteBackbone(backbone.width, backbone.depth, last_stage="stage7")
-        made, count = (sum(map(len, one.stages)) for one in (backbone, whole))
         return made <= int(block[1]) < count
     return name.startswith(("_conv_head.", "_bn1."))
 

@@ -81,6 +81,7 @@ def test_a_call_leaves_the_folder_and_returns_what_came_of_it(photos_folder, sco
         np.testing.assert_array_equal(ours, kept)
 
 
+@pytest.mark.slow  # compiles distortions three times; tests of the engine stop runs in seconds
 def test_ctrl_c_returns_and_the_same_call_goes_on(photos_folder, tmp_path):
     photos = sorted(photos_folder.glob("*.png"))
     whole = reiqa_tf.pretrain(photos, tmp_path / "whole", CONFIG)

@@ -90,7 +90,14 @@ def test_a_preset_that_cannot_be_served_is_refused_before():
 
 
 def test_the_command_says_where_the_page_is_and_ends_on_interrupt():
-    code = "import sys; from reiqa_tf.cli.main import run; sys.argv[0] = 'reiqa'; run()"
+    # Whoever runs tests in the background ignores interrupts, and so would what they start.
+    code = """
+import signal, sys
+from reiqa_tf.cli.main import run
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.argv[0] = "reiqa"
+run()
+"""
     command = [sys.executable, "-c", code, "web", "--preset", "content_lite0_biq2021"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         address = process.stdout.readline().strip()
