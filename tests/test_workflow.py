@@ -67,6 +67,7 @@ def test_a_call_makes_the_preset_that_the_command_makes(fitted, scores, preset, 
     assert ours["data"] == "crops"
 
 
+@pytest.mark.slow  # computes pictures that are no photos
 def test_a_fit_says_what_came_of_it(fitted):
     out, result = fitted
     metadata = read_metadata(out)
@@ -92,6 +93,7 @@ def test_a_scorer_in_memory_is_fitted_and_saved_later(fitted, scores, tmp_path):
         Regression(strengths=(0.0,))
 
 
+@pytest.mark.slow  # fits a head for every split
 def test_an_evaluation_is_the_one_that_the_command_writes(fitted, scores, tmp_path):
     out, result = fitted
     found = reiqa_tf.evaluate(scores, result.scorer, split="test")

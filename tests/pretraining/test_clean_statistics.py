@@ -75,6 +75,7 @@ def test_photos_too_small_or_unreadable_are_passed_over(encoder, photos):
     assert measure_statistics(encoder, photos, 1000, side=SIDE) == 16
 
 
+@pytest.mark.slow  # trains twice
 def test_too_few_photos_are_named_with_the_way_out(encoder, photos):
     with pytest.raises(CleanStatisticsError, match=r"8 readable photos .* clean_photos=0"):
         measure_statistics(encoder, photos[12:], 8, side=SIDE)

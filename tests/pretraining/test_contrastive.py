@@ -111,6 +111,7 @@ def test_a_run_that_was_stopped_goes_on_bit_for_bit(whole, tmp_path, number, ste
         np.testing.assert_array_equal(columns[name], again[name], err_msg=name)
 
 
+@pytest.mark.slow  # trains three times
 def test_a_run_that_crashed_goes_on_from_its_newest_checkpoint(whole, tmp_path):
     class Crash(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
