@@ -15,7 +15,7 @@ from tests.small_models import small_scorer
 SCRIPT = pathlib.Path(__file__).parents[2] / "perf" / "controls.py"
 
 
-@pytest.mark.slow  # saves three presets of the default's size
+@pytest.mark.slow  # starts a process that loads TensorFlow
 def test_controls_are_the_same_encoders_untrained_and_random(tmp_path):
     content, quality = (
         ReIQAEncoder(ResNetBackbone((1, 1), width=4), name=name) for name in ("content", "quality")
