@@ -67,7 +67,6 @@ def test_a_call_makes_the_preset_that_the_command_makes(fitted, scores, preset, 
     assert ours["data"] == "crops"
 
 
-@pytest.mark.slow  # computes pictures that are no photos
 def test_a_fit_says_what_came_of_it(fitted):
     out, result = fitted
     metadata = read_metadata(out)
@@ -79,6 +78,7 @@ def test_a_fit_says_what_came_of_it(fitted):
     assert result.scorer.has_head
 
 
+@pytest.mark.slow  # computes pictures that are no photos
 def test_a_scorer_in_memory_is_fitted_and_saved_later(fitted, scores, tmp_path):
     scored = read_scored_photos(scores)
     result = reiqa_tf.fit(scored, preset=small_scorer())
@@ -93,7 +93,6 @@ def test_a_scorer_in_memory_is_fitted_and_saved_later(fitted, scores, tmp_path):
         Regression(strengths=(0.0,))
 
 
-@pytest.mark.slow  # fits a head for every split
 def test_an_evaluation_is_the_one_that_the_command_writes(fitted, scores, tmp_path):
     out, result = fitted
     found = reiqa_tf.evaluate(scores, result.scorer, split="test")
@@ -109,6 +108,7 @@ def test_an_evaluation_is_the_one_that_the_command_writes(fitted, scores, tmp_pa
     assert "crops" in (tmp_path / "plot.svg").read_text() or found
 
 
+@pytest.mark.slow  # fits a head for every split
 def test_a_benchmark_takes_lists_scorers_and_functions(scores, preset, tmp_path):
     scorer = small_scorer(name="in_memory")
     result = reiqa_tf.benchmark(

@@ -297,13 +297,13 @@ def test_without_test_rows_heads_are_compared_on_held_out_ones_and_in_plain_word
     assert read_metadata(out)["fit"]["shrunk_to"] in ("preset", "zero")
 
 
-@pytest.mark.slow  # compiles the bank
 def test_presets_are_listed_and_described(reiqa, preset, fitted):
     listed = reiqa("presets")
     assert "content_lite0_biq2021" in listed.out
     assert json.loads(reiqa("presets", fitted, "--json").out) == read_metadata(fitted)
 
 
+@pytest.mark.slow  # compiles the bank
 def test_ladders_change_the_head_and_are_in_its_metadata(
     fit, fitted, fitted_scorer, cache, tmp_path
 ):

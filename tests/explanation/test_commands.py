@@ -47,7 +47,6 @@ def test_explain_prints_json(run, small_preset, holiday):
     )
 
 
-@pytest.mark.slow  # scores a folder three times
 def test_explain_never_replaces_what_it_was_not_told_to(run, small_preset, holiday, tmp_path):
     photo, out = holiday / "kodim23.png", tmp_path / "why.png"
     assert run("explain", photo, "--preset", small_preset, "--out", out)[0] == 0
@@ -58,6 +57,7 @@ def test_explain_never_replaces_what_it_was_not_told_to(run, small_preset, holid
     assert run("explain", photo, "--preset", small_preset, "--out", "why.txt")[0] == 1
 
 
+@pytest.mark.slow  # scores a folder three times
 def test_scores_name_the_main_fault(run, small_preset, holiday, tmp_path):
     base = ("score", holiday, "--preset", small_preset, "--why")
     code, printed = run(*base)

@@ -75,12 +75,12 @@ def test_photos_too_small_or_unreadable_are_passed_over(encoder, photos):
     assert measure_statistics(encoder, photos, 1000, side=SIDE) == 16
 
 
-@pytest.mark.slow  # trains twice
 def test_too_few_photos_are_named_with_the_way_out(encoder, photos):
     with pytest.raises(CleanStatisticsError, match=r"8 readable photos .* clean_photos=0"):
         measure_statistics(encoder, photos[12:], 8, side=SIDE)
 
 
+@pytest.mark.slow  # trains twice
 def test_a_run_measures_for_its_preset_and_not_for_its_checkpoints(tmp_path, photo):
     pipeline = StandIn()
     for name in pipeline.photos:

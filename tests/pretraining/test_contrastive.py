@@ -111,7 +111,6 @@ def test_a_run_that_was_stopped_goes_on_bit_for_bit(whole, tmp_path, number, ste
         np.testing.assert_array_equal(columns[name], again[name], err_msg=name)
 
 
-@pytest.mark.slow  # trains three times
 def test_a_run_that_crashed_goes_on_from_its_newest_checkpoint(whole, tmp_path):
     class Crash(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
@@ -131,6 +130,7 @@ def test_a_run_that_crashed_goes_on_from_its_newest_checkpoint(whole, tmp_path):
     _same(whole[0], tmp_path)
 
 
+@pytest.mark.slow  # trains three times
 def test_a_run_goes_on_bit_for_bit_without_the_preset_that_it_began_with(tmp_path):
     start = tmp_path / "start"
     train_encoder(tiny_config(), StandIn(), tmp_path / "other").scorer.save_to_preset(start)
