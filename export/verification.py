@@ -11,7 +11,7 @@ from reiqa_tf.explanation.diagnosis import load_probe
 from reiqa_tf.export import explanations, measuring
 from reiqa_tf.export.comparison import ComparedArtifact, Comparison
 from reiqa_tf.export.digests import find_damage
-from reiqa_tf.export.formats import find_format
+from reiqa_tf.export.formats import ExportFormat, find_format
 from reiqa_tf.export.measurements import Measurements
 from reiqa_tf.export.planning import reference_photos
 from reiqa_tf.models.scorer import ReIQAScorer, load_preset
@@ -109,8 +109,9 @@ def _compare(
     obstacles = None
     if not complaints:
         try:
-            measured, complaints = _measure(path, entry, size, reference, preset)
             row = find_format(entry["format"], entry["precision"])
+            contract = Contract.read(entry["contract"], path)
+            measured, complaints = _measure(row, path, size, contract, reference, preset)
             obstacles = row.gpu_obstacles_of(path)
         except ReiqaError as error:
             complaints = [str(error)]
@@ -129,14 +130,13 @@ def _compare(
 
 
 def _measure(
+    row: ExportFormat,
     path: pathlib.Path,
-    entry: ArtifactEntry,
     size: Size | None,
+    contract: Contract,
     reference: measuring.Reference,
     preset: PathLike | None,
 ) -> tuple[Measurements, list[str]]:
-    row = find_format(entry["format"], entry["precision"])
-    contract = Contract.read(entry["contract"], path)
     measured = measuring.measure(row, path, size, contract, reference)
     complaints = row.complaints(measured)
     if contract.explained is not None and preset is not None and reference.scorer is not None:

@@ -37,17 +37,14 @@ def unsupported(graphs):
         dictionary from the operator and its types to the name of a node.
     """
     found = {}
-    for graph in graphs:
-        for node in graph.node_def:
-            if node.op in ON_HOST or "CPU" in node.device or _is_call(node, graphs):
-                continue
-            if not any(_takes(kernel, node) for kernel in _gpu_kernels(node.op)):
-                types = sorted(
-                    f"{name}={tf.dtypes.as_dtype(value.type).name}"
-                    for name, value in node.attr.items()
-                    if value.WhichOneof("value") == "type"
-                )
-                found[f"{node.op}({', '.join(types)})"] = f"{graph.signature.name}: {node.name}"
+    for place, node, fitting in _on_device(graphs):
+        if not fitting and node.op not in ON_HOST and not _is_call(node, graphs):
+            types = sorted(
+                f"{name}={tf.dtypes.as_dtype(value.type).name}"
+                for name, value in node.attr.items()
+                if value.WhichOneof("value") == "type"
+            )
+            found[f"{node.op}({', '.join(types)})"] = place
     return found
 
 
@@ -61,15 +58,20 @@ def copies_to_the_host(graphs):
         dictionary from the operator and its argument to the name of a node.
     """
     found = {}
+    for place, node, fitting in _on_device(graphs):
+        for argument, kind in _arguments(node) if fitting else ():
+            if argument in fitting[0].host_memory_arg and kind.is_floating:
+                found[f"{node.op}.{argument}"] = place
+    return found
+
+
+def _on_device(graphs):
+    """Nodes that are not placed on the host: where each is, and the GPU kernels for its types."""
     for graph in graphs:
         for node in graph.node_def:
-            fitting = [kernel for kernel in _gpu_kernels(node.op) if _takes(kernel, node)]
-            if "CPU" in node.device or not fitting:
-                continue
-            for argument, kind in _arguments(node):
-                if argument in fitting[0].host_memory_arg and kind.is_floating:
-                    found[f"{node.op}.{argument}"] = f"{graph.signature.name}: {node.name}"
-    return found
+            if "CPU" not in node.device:
+                fitting = [kernel for kernel in _gpu_kernels(node.op) if _takes(kernel, node)]
+                yield f"{graph.signature.name}: {node.name}", node, fitting
 
 
 def _arguments(node):

@@ -81,8 +81,8 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
     parser.add_argument(
         "--weigh-parts",
         action="store_true",
-        help="let experts, sizes and kinds of pooling count as held-out photos profit from it; a "
-        "minute for 5,000 photos, and worth it with a thousand and more",
+        help="let experts, sizes and kinds of pooling count as held-out photos profit from it; "
+        "minutes for 5,000 photos, and worth it with a thousand and more",
     )
     parser.add_argument(
         "--ladders",

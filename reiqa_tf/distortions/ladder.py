@@ -36,6 +36,22 @@ def read_distortable(source: PathLike | bytes, fit: int | None, name: str) -> np
     return image
 
 
+def shrunk(image: np.ndarray, share: float, smallest_side: int = SMALLEST_SIDE) -> np.ndarray:
+    """A smaller copy of a photo, as `read_image` shrinks.
+
+    Args:
+        image: uint8 array `(H, W, 3)`.
+        share: what is left of its sides, above 0 and at most 1.
+        smallest_side: pixels of the shorter side, that it is not shrunk below.
+
+    Returns:
+        uint8 array, likewise.
+    """
+    height, width = image.shape[:2]
+    share = min(1.0, max(share, smallest_side / min(height, width)))
+    return read_image(image, fit=round(share * max(height, width)))
+
+
 def ladder(image: np.ndarray, name: str, seed: Sequence[int]) -> np.ndarray:
     """Distorts a photo at every level of a distortion, to the pixels that files would hold.
 

@@ -9,9 +9,8 @@ import tensorflow as tf
 
 from reiqa_tf.distortions.bank import distort, distortion_named
 from reiqa_tf.distortions.distortion import LEVELS
-from reiqa_tf.distortions.ladder import read_distortable
+from reiqa_tf.distortions.ladder import read_distortable, shrunk
 from reiqa_tf.explanation.faults import FAMILIES
-from reiqa_tf.image.reading import read_image
 from reiqa_tf.image.scaling import to_levels
 from reiqa_tf.typing import PathLike
 
@@ -105,8 +104,7 @@ def make_sample(
         ImageError: if the photo cannot be read or is too narrow.
     """
     picture = read_distortable(photo, working_size, str(photo))
-    share = min(1.0, max(recipe.share, _SMALLEST_SIDE / min(picture.shape[:2])))
-    picture = read_image(picture, fit=round(share * max(picture.shape[:2])))
+    picture = shrunk(picture, recipe.share, _SMALLEST_SIDE)
     amounts = np.full(len(FAMILIES), np.nan)
     with tf.device("CPU"):
         for family, name, level in recipe.steps:

@@ -167,7 +167,7 @@ def fit(
             few photos profit from. `"zero"`: never, as it should be if that head was fitted on some
             of these photos. Where it seems to have been, the first does what the second does.
         weighs_parts: whether a ridge weighs experts, sizes and kinds of pooling by what predicts
-            held-out photos best. It takes a minute for 5,000 photos, and profits from a thousand
+            held-out photos best. It takes minutes for 5,000 photos, and profits from a thousand
             and more.
         ladders: number of photos that are shown to the head at the five levels of a distortion
             each, to teach it that scores fall from level to level. It costs the features of six

@@ -18,12 +18,11 @@ import numpy as np
 
 from reiqa_tf.data.scored_photos import ScoredPhotos
 from reiqa_tf.distortions.bank import DISTORTIONS, LEVELS
-from reiqa_tf.distortions.engine.windows import SMALLEST_SIDE
-from reiqa_tf.distortions.ladder import ladder, read_distortable
+from reiqa_tf.distortions.ladder import ladder, read_distortable, shrunk
 from reiqa_tf.fitting.defaults import LADDER_WEIGHT
 from reiqa_tf.fitting.degradations import DEGRADATIONS
 from reiqa_tf.fitting.regression import Steps
-from reiqa_tf.image.reading import ImageError, read_image
+from reiqa_tf.image.reading import ImageError
 from reiqa_tf.progress import Progress, silent
 from reiqa_tf.scoring.cache import FeatureCache
 from reiqa_tf.scoring.features import FeatureScorer, features_of
@@ -204,7 +203,4 @@ def _shrunk(pictures: list[np.ndarray], chosen: Ladder) -> list[np.ndarray]:
     if chosen.kind != "halos":
         return pictures
     share = np.random.default_rng([*chosen.seed, 1]).uniform(_SMALLEST_SHARE, 1)
-    height, width = pictures[0].shape[:2]
-    share = max(share, min(1.0, SMALLEST_SIDE / min(height, width)))
-    side = round(share * max(height, width))
-    return [read_image(picture, fit=side) for picture in pictures]
+    return [shrunk(picture, share) for picture in pictures]
