@@ -3,6 +3,8 @@
 import importlib.util
 import pathlib
 import re
+import shutil
+import subprocess
 
 import pytest
 
@@ -64,3 +66,48 @@ def test_the_notes_of_a_release_are_the_section_of_its_version():
 def test_the_notes_of_a_dry_run_are_what_is_unreleased():
     changelog = "## Unreleased\n\n- soon\n\n## 1.1.0\n\n- b\n"
     assert _notes()(changelog, "1.1.0") == "# Unreleased\n\n- soon\n"
+
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@pytest.mark.slow  # starts a browser
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node")
+@pytest.mark.skipif(not any(map(shutil.which, BROWSERS)), reason="needs Chromium")
+@pytest.mark.skipif(
+    not (ROOT / "web" / "node_modules").is_dir(), reason="needs `npm ci --prefix web`"
+)
+def test_a_visitor_names_whatever_a_site_has_that_is_wrong(site):
+    def visited():
+        command = ["node", ROOT / "web" / "visit_site.mjs", site]
+        result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+        *problems, summary = result.stdout.splitlines()
+        assert result.returncode == bool(problems), result.stderr
+        assert summary.startswith(f"{len(problems)} problems on 2 pages with ")
+        return problems
+
+    icon = '<link rel="icon" href="data:,">'
+    good = icon + '<a href="guide/#how">how</a> <a href="https://example.org/gone">there</a>'
+    (site / "index.html").write_text(good)
+    (site / "guide" / "index.html").write_text(icon + '<h2 id="how">How</h2> <a href="..">up</a>')
+    assert visited() == []
+    (site / "guide" / "index.html").write_text(
+        icon + '<a href="#how">how</a> <a href="../gone/">gone</a> <img src="../a%20b.png">'
+        '<script>console.error("oh"); nothing();</script>'
+        '<script src="https://example.org/x.js"></script><p style="width: 400px">wide</p>'
+    )
+    (site / "alone").mkdir()
+    (site / "alone" / "index.html").write_text(good)
+    assert [re.sub(r"http://127.*?/", "", line) for line in visited()] == [
+        "alone/: no link leads here",
+        "guide/: 408 px wide on 360 px",
+        "guide/: asks another host: https://example.org/x.js",
+        "guide/: console: Failed to load resource: net::ERR_NAME_NOT_RESOLVED",
+        "guide/: console: oh",
+        "guide/: error: nothing is not defined",
+        "guide/: gone/: 404",
+        "guide/: guide/#how: no such anchor",
+        "guide/: picture is not shown: a%20b.png",
+        "guide/: request failed: https://example.org/x.js: net::ERR_NAME_NOT_RESOLVED",
+        "start page: guide/#how: no such anchor",
+    ]

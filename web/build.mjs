@@ -62,6 +62,7 @@ function build(model = defaultModel(), folder = path.join(WEB, "dist")) {
   fs.rmSync(folder, { recursive: true, force: true });
   fs.cpSync(PAGE, folder, { recursive: true });
   fs.copyFileSync(path.join(PACKAGE, "albums", "page.css"), path.join(folder, "album.css"));
+  fs.copyFileSync(path.join(PACKAGE, "albums", "pieces.js"), path.join(folder, "pieces.js"));
   fs.copyFileSync(model, path.join(folder, "model.onnx"));
   copyRuntime([...ON_CPU, ...ON_GPU], path.join(folder, "runtime"));
   for (const name of ["OFFLINE", "WEBGPU"]) {

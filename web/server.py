@@ -18,7 +18,7 @@ HOST = "127.0.0.1"
 """Where the page is to be had: nobody else's machine reaches it."""
 
 PAGE = pathlib.Path(__file__).parent / "page"
-"""Folder with the page, but for the model and the style that it shares with pages of albums."""
+"""Folder with the page, but for the model and what it shares with pages of albums."""
 
 HEADERS = {
     # Without these two, browsers give a page no threads.
@@ -99,8 +99,9 @@ def page_files(model: pathlib.Path) -> dict[str, pathlib.Path]:
     """
     files = {path.relative_to(PAGE).as_posix(): path for path in PAGE.rglob("*") if path.is_file()}
     del files["service_worker.js"]  # the server is as near as a cache would be
-    album = importlib.resources.files("reiqa_tf.albums")
-    return files | {"model.onnx": model, "album.css": pathlib.Path(str(album / "page.css"))}
+    albums = pathlib.Path(str(importlib.resources.files("reiqa_tf.albums")))
+    shared = {"album.css": albums / "page.css", "pieces.js": albums / "pieces.js"}
+    return files | shared | {"model.onnx": model}
 
 
 class _Handler(http.server.SimpleHTTPRequestHandler):

@@ -4,37 +4,16 @@
 //   profile: folder of the browser, to come again with what it has kept
 //   flags: of Chromium, further ones
 //   camera: true to take a photo as well
+//   dropped: true to drop the photos on the page, in place of choosing them
 //   keys: pressed one after the other once all is scored, such as "ArrowRight"
 //   shots: [{"width": 360, "scheme": "dark", "file": "shot.png", "opened": true, "map": false}, ...]
-import fs from "node:fs";
-import os from "node:os";
-import path from "node:path";
-import puppeteer from "puppeteer-core";
+import { withChromium } from "./chromium.mjs";
 
-const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
-const FLAGS = [
-  "--no-sandbox", // which a container's root needs
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-  "--use-fake-device-for-media-stream",
-  "--use-fake-ui-for-media-stream",
-];
+const CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"];
 const TIMEOUT = 600_000;
 
-function executable() {
-  for (const folder of process.env.PATH.split(path.delimiter)) {
-    for (const name of NAMES) {
-      const file = path.join(folder, name);
-      if (fs.existsSync(file)) return file;
-    }
-  }
-  throw new Error(`none of ${NAMES.join(", ")} is installed`);
-}
-
 /** Opens the page in a tab, has it score photos, and returns what happened. */
-async function visit(page, { address, photos = [], camera = false, keys = [] }) {
+async function visit(page, { address, photos = [], camera = false, keys = [], dropped = false }) {
   const seen = { requests: [] };
   const problems = [];
   page.on("pageerror", (error) => problems.push(String(error)));
@@ -58,6 +37,7 @@ async function visit(page, { address, photos = [], camera = false, keys = [] }) 
   if (photos.length) {
     const before = await page.metrics();
     const input = await page.$("#files");
+    if (dropped) await page.evaluate(dropInstead);
     await input.uploadFile(...photos);
     await scored(page, 1);
     seen.firstScoreAfter = passed();
@@ -111,6 +91,21 @@ async function visit(page, { address, photos = [], camera = false, keys = [] }) 
   return seen;
 }
 
+/** Has the files that are chosen next dropped on the page, as from a folder beside it. */
+function dropInstead() {
+  const input = document.getElementById("files");
+  const take = (event) => {
+    event.stopImmediatePropagation();
+    const dataTransfer = new DataTransfer();
+    for (const file of input.files) dataTransfer.items.add(file);
+    const options = { bubbles: true, cancelable: true, dataTransfer };
+    for (const type of ["dragenter", "dragover", "drop"]) {
+      document.getElementById("drop").dispatchEvent(new DragEvent(type, options));
+    }
+  };
+  addEventListener("change", take, { capture: true, once: true });
+}
+
 /** What a screen reader comes to: roles and names. */
 function named({ role, name = "", children = [] }) {
   return [{ role, name }, ...children.flatMap(named)];
@@ -153,21 +148,12 @@ async function shoot(page, { width, height = 900, scheme, file, opened, map }) {
 }
 
 const asked = JSON.parse(process.argv[2]);
-const profile = asked.profile ?? fs.mkdtempSync(path.join(os.tmpdir(), "reiqa-"));
-const browser = await puppeteer.launch({
-  executablePath: executable(),
-  args: [...FLAGS, ...(asked.flags ?? [])],
-  userDataDir: profile,
-  protocolTimeout: TIMEOUT,
-});
-try {
+const flags = [...CAMERA, ...(asked.flags ?? [])];
+await withChromium({ flags, profile: asked.profile, timeout: TIMEOUT }, async (browser) => {
   const page = await browser.newPage();
   page.setDefaultTimeout(TIMEOUT);
   const seen = await visit(page, asked);
   seen.widths = [];
   for (const shot of asked.shots ?? []) seen.widths.push(await shoot(page, shot));
   console.log(JSON.stringify(seen));
-} finally {
-  await browser.close();
-  if (!asked.profile) fs.rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
-}
+});

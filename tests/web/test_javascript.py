@@ -1,6 +1,7 @@
 """What the page computes by itself, in Node, against Python."""
 
 import json
+import pathlib
 import shutil
 import subprocess
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import reiqa_tf.albums
 from reiqa_tf.explanation.diagnosis import Diagnosis
 from reiqa_tf.explanation.drawing import color_limit, colors_of, if_everywhere
 from reiqa_tf.explanation.faults import FAMILIES, FAMILY_NAMES
@@ -16,6 +18,8 @@ from reiqa_tf.presets import DEFAULT
 from reiqa_tf.runtimes.opening import open_artifact
 from reiqa_tf.scoring.calibration import WORDS
 from reiqa_tf.web.server import PAGE
+
+ALBUMS = pathlib.Path(reiqa_tf.albums.__file__).parent
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="needs Node")
 
@@ -177,6 +181,6 @@ show({ colors: [...colors], side, limit });
 
 
 def test_every_script_of_the_page_can_be_parsed():
-    for path in PAGE.glob("*.js"):
+    for path in [*PAGE.glob("*.js"), *ALBUMS.glob("*.js")]:
         command = ["node", "--check", "--input-type=module"]
         subprocess.run(command, input=path.read_bytes(), check=True, timeout=60)

@@ -215,7 +215,9 @@ def test_keyboard_and_screen_reader_reach_everything_at_the_width_of_a_phone(ten
     ]
     with PageServer("content_lite0_biq2021") as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        seen = visit(server.address, ten_photos[:3], keys=keys, shots=shots, camera=True)
+        seen = visit(
+            server.address, ten_photos[:3], dropped=True, keys=keys, shots=shots, camera=True
+        )
         server.shutdown()
     assert len(seen["names"]) == 4  # with that of the camera
     assert any(name.startswith("photo ") for name in seen["names"])

@@ -18,6 +18,7 @@ from reiqa_tf.runtimes.opening import open_artifact
 from reiqa_tf.web.server import HEADERS, PAGE, PageServer, PortError
 
 ROOT = pathlib.Path(__file__).parents[2]
+ALBUMS = ROOT / "reiqa_tf" / "albums"
 
 
 @pytest.fixture(scope="module")
@@ -60,10 +61,11 @@ def test_every_file_of_the_page_is_served_with_the_headers_that_threads_need(ser
     assert fetch(server, "")[0] == (PAGE / "index.html").read_bytes()
 
 
-def test_the_model_is_that_of_the_preset_and_the_style_that_of_albums(server):
+def test_the_model_is_that_of_the_preset_and_what_albums_have_too_is_theirs(server):
     model = open_artifact("content_lite0_biq2021", "onnx").path
     assert fetch(server, "model.onnx")[0] == pathlib.Path(model).read_bytes()
-    assert fetch(server, "album.css")[0] == (ROOT / "reiqa_tf/albums/page.css").read_bytes()
+    assert fetch(server, "album.css")[0] == (ALBUMS / "page.css").read_bytes()
+    assert fetch(server, "pieces.js")[0] == (ALBUMS / "pieces.js").read_bytes()
 
 
 @pytest.mark.parametrize("path", ["/server.py", "/../setup.cfg", "//etc/passwd", "/%2e%2e/x", "/."])
@@ -133,7 +135,7 @@ def test_the_page_asks_for_its_own_files_alone():
     text = (PAGE / "index.html").read_text()
     asked = set(re.findall(r'(?:src|href)="([^"]*)"', text)) - {"data:,"}
     assert asked == {"album.css", "page.css", "page.js"}
-    for path in PAGE.glob("*"):
+    for path in [*PAGE.glob("*"), ALBUMS / "page.css", ALBUMS / "pieces.js"]:
         if path.suffix in (".js", ".css", ".html"):
             assert not re.search(r"https?://", path.read_text()), path
 

@@ -1,6 +1,7 @@
 // What a visitor sees and does. The photos are scored in worker.js.
 
 import { decimalsOf, WORDS } from "./contract.js";
+import { make, meter, percent, underMap } from "./pieces.js";
 import { OFFLINE } from "./settings.js";
 
 const element = (id) => document.getElementById(id);
@@ -13,16 +14,8 @@ let runtime = "";
 let isBroken = false;
 
 const number = (value) => value.toFixed(decimals);
-const percent = (value) => `${value.toFixed(value > 99 || value < 1 ? 1 : 0)} %`;
 const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
 const plural = (count) => `${count.toLocaleString("en")} photo${count === 1 ? "" : "s"}`;
-
-function make(tag, className, text) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
 
 // -- The worker, and before it what keeps the page for offline use.
 
@@ -247,13 +240,6 @@ element("order").addEventListener("change", () => {
   if (shown.length) stand(shown[0]);
 });
 
-function meter(word) {
-  const made = make("span", `meter word-${word}`);
-  made.setAttribute("aria-hidden", "true");
-  for (let step = 0; step < WORDS.length; step++) made.append(make("i", step <= word ? "on" : ""));
-  return made;
-}
-
 function spoken(photo) {
   const said = [photo.name, `score ${number(photo.score)}`, WORDS[photo.word]];
   said.push(`better than ${percent(photo.percentile)}`);
@@ -280,7 +266,7 @@ function card(photo) {
   picture.src = photo.image;
   image.append(picture);
   const first = make("span");
-  first.append(make("span", "number", number(photo.score)), meter(photo.word));
+  first.append(make("span", "number", number(photo.score)), meter(photo.word, WORDS));
   const second = make("span", "small", WORDS[photo.word]);
   if (photo.fault) second.append(make("span", "fault", photo.fault));
   if (!photo.familiar) second.append(make("span", "faint", "unfamiliar"));
@@ -350,7 +336,7 @@ function show(photo) {
 
 function facts(photo) {
   const rows = [
-    ["Score", make("span", "number", number(photo.score)), meter(photo.word), WORDS[photo.word]],
+    ["Score", make("span", "number", number(photo.score)), meter(photo.word, WORDS), WORDS[photo.word]],
     [
       `${percent(100 * contract.coverage)} interval`,
       `${number(photo.low)} to ${number(photo.high)}`,
@@ -369,16 +355,8 @@ async function showMap(photo) {
   await picture.decode();
   const { colors, side } = photo.map;
   const map = await createImageBitmap(new ImageData(colors, side, side));
-  const canvas = make("canvas");
-  [canvas.width, canvas.height] = [2 * picture.naturalWidth, 2 * picture.naturalHeight];
-  const context = canvas.getContext("2d");
-  context.filter = "grayscale(1) contrast(0.7) brightness(1.12)";
-  context.drawImage(picture, 0, 0, canvas.width, canvas.height);
-  context.filter = "none";
-  context.imageSmoothingQuality = "high";
-  context.drawImage(map, 0, 0, canvas.width, canvas.height);
   if (viewed !== photo || !element("why").checked) return; // somebody was faster
-  element("view-image").src = canvas.toDataURL("image/jpeg", 0.9);
+  element("view-image").src = underMap(picture, map);
   element("view-image").alt = `${photo.name}, with the places that raise or lower its score`;
 }
 
