@@ -24,6 +24,7 @@ from reiqa_tf.version import __version__
 
 if TYPE_CHECKING:
     from reiqa_tf.albums.album import Album, score_album
+    from reiqa_tf.distillation.distill import Distilled, distill
     from reiqa_tf.distortions.bank import DISTORTIONS, distort
     from reiqa_tf.errors import ReiqaError
     from reiqa_tf.evaluation.benchmark import benchmark
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Album": "reiqa_tf.albums.album",
     "DISTORTIONS": "reiqa_tf.distortions.bank",
+    "Distilled": "reiqa_tf.distillation.distill",
     "EfficientNetLiteBackbone": "reiqa_tf.models.efficientnet_lite",
     "Explanation": "reiqa_tf.explanation.explanation",
     "ImageError": "reiqa_tf.image.reading",
@@ -72,6 +74,7 @@ _HOMES = {
     "Tuned": "reiqa_tf.tuning.tune",
     "benchmark": "reiqa_tf.evaluation.benchmark",
     "compare": "reiqa_tf.runtimes.comparison",
+    "distill": "reiqa_tf.distillation.distill",
     "distort": "reiqa_tf.distortions.bank",
     "evaluate": "reiqa_tf.evaluation.evaluate",
     "explain": "reiqa_tf.explanation.explainer",
@@ -120,6 +123,7 @@ _LIGHT = {
 __all__ = [
     "DISTORTIONS",
     "Album",
+    "Distilled",
     "EfficientNetLiteBackbone",
     "Explanation",
     "ImageError",
@@ -138,6 +142,7 @@ __all__ = [
     "__version__",
     "benchmark",
     "compare",
+    "distill",
     "distort",
     "evaluate",
     "explain",

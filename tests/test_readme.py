@@ -69,7 +69,7 @@ def test_the_two_first_commands_are_those_of_make():
 # with small models; tests/cli/test_convert.py, test_pictures.py, test_pretrain.py and
 # test_sensitivity.py the others. `web` serves until it is interrupted: tests/web.
 ELSEWHERE = {
-    "convert", "distort", "export", "fit-diagnosis", "pretrain", "sensitivity", "tune", "verify",
+    "convert", "distill", "distort", "export", "fit-diagnosis", "pretrain", "sensitivity", "tune", "verify",
     "views", "web",
 }  # fmt: skip
 
@@ -114,13 +114,13 @@ def test_most_pages_have_commands():
 # Examples that wait for compiling, of all 26 distortions and of gradients of EfficientNet, or fit a
 # head; those of the site's pages are slow together. `.ci/run docs` runs them.
 COMPILED = ("QualityViews", "scorer.fit(", "reiqa_tf.fit(")
-TUNES = "reiqa_tf.tune("  # minutes: tests/tuning has it with a small model
+TUNES = ("reiqa_tf.tune(", "reiqa_tf.distill(")  # minutes: tests/tuning, tests/distillation
 
 
 def _examples():
     for page in PAGES:
         for number, block in enumerate(_blocks(page, "python"), 1):
-            if TUNES not in block:
+            if not any(name in block for name in TUNES):
                 slow = page != README or any(name in block for name in COMPILED)
                 marks = pytest.mark.slow if slow else ()
                 yield pytest.param(page, block, id=f"{_name(page)}:{number}", marks=marks)

@@ -34,6 +34,7 @@ COMMANDS: dict[str, str | None] = {
     "views": "tensorflow",
     "pretrain": "tensorflow",
     "tune": "tensorflow",
+    "distill": "tensorflow",
 }
 """The subcommands, and the extra that each needs before it does anything."""
 
@@ -50,6 +51,7 @@ examples:
   reiqa sensitivity photos/ --out fall            does the score fall as a photo gets worse?
   reiqa export --format onnx --out exported       for servers, phones and browsers
   reiqa pretrain photos/ --out run                an encoder of your own
+  reiqa distill scores.csv --out run              a small scorer, for phones
 
 `reiqa COMMAND --help` explains each command with examples of its own."""
 

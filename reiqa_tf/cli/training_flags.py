@@ -37,7 +37,11 @@ class Run(Protocol):
 
 
 def add_config_flags(
-    parser: argparse.ArgumentParser, shipped: Sequence[str], default: str, setting: str
+    parser: argparse.ArgumentParser,
+    shipped: Sequence[str],
+    default: str,
+    setting: str,
+    flag: str = "--config",
 ) -> None:
     """Adds `--config` and `--set`.
 
@@ -46,9 +50,11 @@ def add_config_flags(
         shipped: names of the shipped configurations.
         default: the one that is taken unless another is named.
         setting: an example of what `--set` takes.
+        flag: what `--config` is called.
     """
     parser.add_argument(
-        "--config",
+        flag,
+        dest="config",
         default=default,
         metavar="NAME",
         help=f"a shipped configuration ({', '.join(shipped)}) or a Python file of "

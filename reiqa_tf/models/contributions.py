@@ -114,7 +114,7 @@ def contributions(
     parts: list[Tensor] = []
     maps: dict[MapName, list[Tensor]] = {}
     for expert, encoder in scorer.experts().items():
-        for size in SIZES:
+        for size in SIZES[: encoder.scales]:
             pictures = images if size == "full" else half_size(images)
             stages = encoder.maps_at_one_scale(pictures, training=False)
             for stage, stage_maps in zip(encoder.stages, stages, strict=True):
@@ -143,7 +143,7 @@ def _blocks(scorer: ReIQAScorer) -> Iterator[tuple[PartName, slice]]:
     """The parts and where their features stand."""
     start = 0
     for expert, encoder in scorer.experts().items():
-        for size in SIZES:
+        for size in SIZES[: encoder.scales]:
             for stage in encoder.stages:
                 count = encoder.backbone.stage_channels[stage]
                 for kind in _kinds(encoder):

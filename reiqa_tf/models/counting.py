@@ -15,7 +15,7 @@ class CountingError(ReiqaError):
 
 
 def multiply_adds(encoder: ReIQAEncoder, height: int, width: int) -> int:
-    """Counts the multiply-adds of an encoder's convolutions for one photo, at both sizes.
+    """Counts the multiply-adds of an encoder's convolutions for one photo, at all its scales.
 
     Each value of a convolution's output takes one for each weight that it is made with: height x
     width of the kernel, times the input's channels unless it is depthwise. Padding counts as
@@ -29,7 +29,7 @@ def multiply_adds(encoder: ReIQAEncoder, height: int, width: int) -> int:
         width: likewise.
 
     Returns:
-        integer: those at full size and those at half size together.
+        integer: those at full size and, of an encoder with two scales, those at half size.
 
     Raises:
         CountingError: if the graph holds functions, into which this does not look.
@@ -43,9 +43,8 @@ def multiply_adds(encoder: ReIQAEncoder, height: int, width: int) -> int:
     sum(multiply_adds(expert, 512, 512) for expert in scorer.experts().values())
     ```
     """
-    return sum(
-        _at_one_scale(encoder, *size) for size in ((height, width), (height // 2, width // 2))
-    )
+    sizes = ((height, width), (height // 2, width // 2))
+    return sum(_at_one_scale(encoder, *size) for size in sizes[: encoder.scales])
 
 
 def _at_one_scale(encoder: ReIQAEncoder, height: int, width: int) -> int:

@@ -40,3 +40,4 @@ class EncoderDesign:
     normalization: Normalization | None = None
     stages: tuple[str, ...] | None = None
     pooling: str = "mean"
+    scales: int = 2

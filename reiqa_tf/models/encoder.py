@@ -1,4 +1,4 @@
-"""The Re-IQA encoder: one backbone, two scales, one row of features."""
+"""The Re-IQA encoder: one backbone, two scales or one, one row of features."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ class ReIQAEncoder(keras.Model):
 
     The order of the features is: full size, then half size; within a size the stages as given;
     within a stage the means of its channels, then (if asked for) their standard deviations, then
-    (if asked for) their means over the middle of the photo.
+    (if asked for) their means over the middle of the photo. With one scale there is full size
+    alone.
 
     Args:
         backbone: a `Backbone`, such as `ResNetBackbone()`.
@@ -49,11 +50,13 @@ class ReIQAEncoder(keras.Model):
             the variance plus 1e-6); `"mean_deviation_and_center"` also for the average over the
             map's middle, the half of its height and of its width, where most photos have what they
             are of.
+        scales: at how many sizes it sees a photo: 2, full and half, as in the paper; or 1, full
+            size alone, for four fifths of the cost and half of the features.
         name: name of the model.
         **kwargs: further arguments of `keras.Model`, such as `dtype`.
 
     Raises:
-        ValueError: if a stage, the pooling or the normalisation is not as above.
+        ValueError: if a stage, the pooling, the scales or the normalisation are not as above.
 
     Example:
     ```python
@@ -77,6 +80,7 @@ class ReIQAEncoder(keras.Model):
         normalization: Mapping[str, Sequence[float]] | None = None,
         stages: Sequence[str] | None = None,
         pooling: str = EncoderDesign.pooling,
+        scales: int = EncoderDesign.scales,
         name: str = "encoder",
         **kwargs: Any,
     ) -> None:
@@ -96,15 +100,18 @@ class ReIQAEncoder(keras.Model):
             )
         if pooling not in POOLINGS:
             raise ValueError(f"pooling: expected one of {POOLINGS}. Received: {pooling!r}")
+        if scales not in (1, 2):
+            raise ValueError(f"scales: expected 1 or 2. Received: {scales!r}")
         self.backbone = backbone
         self.normalization = _checked(normalization)
         self.stages = stages
         self.pooling = pooling
+        self.scales = scales
 
     @property
     def feature_count(self) -> int:
         """Number of features of one photo."""
-        return 2 * sum(self._segments())
+        return self.scales * sum(self._segments())
 
     def build(self, input_shape: Shape) -> None:
         """Creates the weights for images of `input_shape`, `(N, H, W, 3)`."""
@@ -127,23 +134,21 @@ class ReIQAEncoder(keras.Model):
         Returns:
             float32 tensor `(N, feature_count)`.
         """
-        return ops.concatenate(
-            [
-                self.features_at_one_scale(images, training=training),
-                self.features_at_one_scale(half_size(images), training=training),
-            ],
-            axis=-1,
-        )
+        full = self.features_at_one_scale(images, training=training)
+        if self.scales == 1:
+            return full
+        half = self.features_at_one_scale(half_size(images), training=training)
+        return ops.concatenate([full, half], axis=-1)
 
     def features_at_one_scale(self, images: Tensor, training: bool | None = None) -> Tensor:
-        """Computes the features of pictures at the size they have; half of `feature_count`.
+        """Computes the features of pictures at the size they have: those of one of the scales.
 
         Args:
             images: `(N, H, W, 3)`, RGB, floats in [0, 1] or integer levels 0 to 255.
             training: whether batch normalisation uses the statistics of the batch.
 
         Returns:
-            float32 tensor `(N, feature_count // 2)`.
+            float32 tensor `(N, feature_count // scales)`.
         """
         maps = self.maps_at_one_scale(images, training=training)
         return ops.concatenate([part for stage_maps in maps for part in self._pool(stage_maps)], -1)
@@ -188,7 +193,7 @@ class ReIQAEncoder(keras.Model):
         shares, middle_shares = _shares_of_tiles(np.asarray(boxes, np.float64))
         merged: list[np.ndarray] = []
         start = 0
-        for size in 2 * self._segments():
+        for size in self.scales * self._segments():
             block = features[:, start : start + size]
             start += size
             means, *others = np.split(block, self._numbers_of_a_channel, axis=1)
@@ -203,8 +208,12 @@ class ReIQAEncoder(keras.Model):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this encoder again."""
+        # Two scales are not said: the presets that were saved before there was a choice say none,
+        # and keep the fingerprint that caches know them by.
+        scales = {} if self.scales == EncoderDesign.scales else {"scales": self.scales}
         return {
             **super().get_config(),
+            **scales,
             "backbone": keras.saving.serialize_keras_object(self.backbone),
             "normalization": self.normalization,
             "stages": list(self.stages),

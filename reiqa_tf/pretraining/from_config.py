@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
-from reiqa_tf.models.backbone import Backbone
-from reiqa_tf.models.designs import EfficientNetLite, ResNet
-from reiqa_tf.models.efficientnet_lite import EfficientNetLiteBackbone
 from reiqa_tf.models.encoder import ReIQAEncoder
-from reiqa_tf.models.resnet import ResNetBackbone
+from reiqa_tf.models.from_design import entries, in_short, make_encoder
 from reiqa_tf.models.scorer import ReIQAScorer, load_preset
 from reiqa_tf.pretraining.config import ConfigError, PretrainConfig, QualityPairs
 from reiqa_tf.pretraining.content_views import ContentViews
@@ -19,8 +14,6 @@ from reiqa_tf.pretraining.pipelines import ViewPipeline
 from reiqa_tf.pretraining.quality_views import QualityViews
 from reiqa_tf.typing import PathLike
 
-_BACKBONES = {ResNet: ResNetBackbone, EfficientNetLite: EfficientNetLiteBackbone}
-_SIZES = {field.name for design in _BACKBONES for field in dataclasses.fields(design)}
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
@@ -33,10 +26,10 @@ def make_views(config: PretrainConfig) -> QualityViews | ContentViews:
     Returns:
         `QualityViews` or `ContentViews`.
     """
-    entries = _entries(config.pairs)
+    numbers = entries(config.pairs)
     if isinstance(config.pairs, QualityPairs):
-        return QualityViews(**entries)
-    return ContentViews(**entries)
+        return QualityViews(**numbers)
+    return ContentViews(**numbers)
 
 
 def make_pipeline(
@@ -88,12 +81,12 @@ def make_moco(config: PretrainConfig, from_start: bool = True) -> MoCo:
         PresetError: if there is no such preset.
     """
     policy = _POLICIES[config.precision]
-    encoder = _make_encoder(config, policy)
+    encoder = make_encoder(config.encoder, config.expert, policy)
     if config.encoder.start is not None:
         encoder.build((None, None, None, 3))  # in any case: it decides how variables are called
         if from_start:
             _start_from(config.encoder.start, config.expert, encoder)
-    moco = MoCo(encoder, dtype=policy, **_entries(config.contrast))
+    moco = MoCo(encoder, dtype=policy, **entries(config.contrast))
     moco.build((None, None, None, 3))
     return moco
 
@@ -109,7 +102,7 @@ def trained_scorer(config: PretrainConfig, moco: MoCo) -> ReIQAScorer:
         `ReIQAScorer` in float32 with one expert, the one that the configuration trains.
     """
     trained = moco.encoder if config.result == "query" else moco.momentum_encoder
-    encoder = _make_encoder(config, "float32")
+    encoder = make_encoder(config.encoder, config.expert)
     scorer = (
         ReIQAScorer(quality=encoder) if config.expert == "quality" else ReIQAScorer(content=encoder)
     )
@@ -126,28 +119,6 @@ def _start_from(preset: str, expert: str, encoder: ReIQAEncoder) -> None:
         encoder.backbone.begin_as(source.backbone)
     except ValueError:
         raise ConfigError(
-            f"encoder.start: expected a preset with the backbone {_in_short(encoder.backbone)}. "
-            f"Received: {preset} with {_in_short(source.backbone)}"
+            f"encoder.start: expected a preset with the backbone {in_short(encoder.backbone)}. "
+            f"Received: {preset} with {in_short(source.backbone)}"
         ) from None
-
-
-def _in_short(backbone: Backbone) -> str:
-    sizes = {name: size for name, size in backbone.get_config().items() if name in _SIZES}
-    return (
-        f"{type(backbone).__name__}({', '.join(f'{name}={size}' for name, size in sizes.items())})"
-    )
-
-
-def _make_encoder(config: PretrainConfig, policy: str) -> ReIQAEncoder:
-    design = config.encoder
-    return ReIQAEncoder(
-        _BACKBONES[type(design.backbone)](**_entries(design.backbone), dtype=policy),
-        normalization=None if design.normalization is None else _entries(design.normalization),
-        stages=design.stages,
-        pooling=design.pooling,
-        name=config.expert,
-    )
-
-
-def _entries(part: Any) -> dict[str, Any]:
-    return {field.name: getattr(part, field.name) for field in dataclasses.fields(part)}

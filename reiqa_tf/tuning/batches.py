@@ -117,7 +117,8 @@ class TuningBatches:
         rows = pairs = np.zeros(0, int)
         if self.batch_size:
             epoch, place = divmod(step, self.steps_per_epoch)
-            rows = _epoch(self, epoch)[place]
+            limits = np.minimum(self.sizes, self.crop)
+            rows = batches_by_size(limits, self.batch_size, self.seed, epoch)[place]
         if self.pairs:
             places = step * self.pairs + np.arange(self.pairs)
             count = len(self.pair_paths)
@@ -299,8 +300,27 @@ class TuningBatches:
         return crop[:, ::-1] if flip < 0.5 else crop
 
 
+def batches_by_size(
+    sizes: np.ndarray, batch_size: int, seed: int, epoch: int
+) -> tuple[np.ndarray, ...]:
+    """The rows of each step of an epoch: pictures of equal size together, in a random order.
+
+    Args:
+        sizes: integers `(N, 2)`, height and width of the pictures in pixels.
+        batch_size: pictures in a step.
+        seed: of the order.
+        epoch: number of the epoch; each has another order.
+
+    Returns:
+        integer arrays `(batch_size,)`. What is left over of each size is put together by size, and
+        less than a batch is left out, other pictures every epoch.
+    """
+    limits = np.ascontiguousarray(sizes, np.int64)
+    return _batches_by_size(seed, epoch, limits.tobytes(), len(limits), batch_size)
+
+
 @functools.lru_cache(maxsize=4)
-def _epoch_of(
+def _batches_by_size(
     seed: int, epoch: int, limits: bytes, count: int, batch_size: int
 ) -> tuple[np.ndarray, ...]:
     sizes = np.frombuffer(limits, np.int64).reshape(count, 2)
@@ -322,9 +342,3 @@ def _epoch_of(
         left[i : i + batch_size] for i in range(start, start + len(left) - spare, batch_size)
     ]
     return tuple(np.array(batches[i]) for i in generator.permutation(len(batches)))
-
-
-def _epoch(batches: TuningBatches, epoch: int) -> tuple[np.ndarray, ...]:
-    """The rows of each step of an epoch."""
-    limits = np.minimum(batches.sizes, batches.crop).astype(np.int64)
-    return _epoch_of(batches.seed, epoch, limits.tobytes(), len(limits), batches.batch_size)

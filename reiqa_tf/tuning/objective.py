@@ -11,42 +11,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from reiqa_tf.models.normalization import batch_normalizations
 from reiqa_tf.models.scorer import ReIQAScorer
-from reiqa_tf.training import replicas
-from reiqa_tf.training.averaging import AveragedWeights
-from reiqa_tf.training.objective import Batch, Logs, TrainingError
+from reiqa_tf.training.objective import Batch, TrainingError
 from reiqa_tf.training.settings import as_dictionary
 from reiqa_tf.tuning import losses
 from reiqa_tf.tuning.batches import TuningBatches
 from reiqa_tf.tuning.config import TuneConfig
+from reiqa_tf.tuning.step import ScorerStep, TunedModel, copy_of, rate_factors
 from reiqa_tf.typing import Tensor
 
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
-class TunedModel(keras.Model):
-    """A scorer that is trained, and the average of its encoders' weights.
-
-    Args:
-        scorer: a built `ReIQAScorer` with a head, which stays as it is.
-        averaging: as in `TuneConfig`.
-        name: name of the model.
-    """
-
-    def __init__(self, scorer: ReIQAScorer, averaging: float, name: str = "tuned") -> None:
-        super().__init__(name=name)
-        scorer.fitted_head().trainable = False
-        self.scorer = scorer
-        self.averages = AveragedWeights(encoder_variables(scorer), averaging)
-        self.built = True
-
-    def call(self, images: Tensor, training: bool | None = None) -> Tensor:
-        """Computes the scores `(N,)` of images; see `ReIQAScorer`."""
-        return self.scorer(images, training=training)
-
-
-class TuningStep:
+class TuningStep(ScorerStep):
     """One step: scores of all crops, the losses, the gradient, the average.
 
     Args:
@@ -67,51 +44,13 @@ class TuningStep:
         center: float,
         scale: float,
     ) -> None:
-        self.model = model
-        self.optimizer = optimizer
-        self.strategy = strategy
+        columns, freezes = TuneObjective.columns, config.freezes_normalization
+        super().__init__(model, optimizer, strategy, columns, freezes)
         self.config = config
         self.center = center
         self.scale = scale
-        self._statistics = [
-            variable
-            for layer in batch_normalizations(model.scorer.experts().values())
-            for variable in layer.non_trainable_variables
-        ]
-        # Shapes change from step to step; one graph is for all of them.
-        self._compiled = tf.function(self._on_all_replicas, reduce_retracing=True)
 
-    def __call__(self, batch: Batch) -> Logs:
-        """Makes one step; `batch` as `TuningBatches.dataset` has it, distributed."""
-        columns = {name: rows for name, rows in batch.items() if name != "row"}
-        outcome = self._compiled(columns)
-        totals = self.strategy.reduce(tf.distribute.ReduceOp.SUM, outcome, axis=None).numpy()
-        return dict(zip(TuneObjective.columns, map(float, totals), strict=True))
-
-    def _on_all_replicas(self, batch: Batch) -> Tensor:
-        return self.strategy.run(self._learn, (batch,))
-
-    def _learn(self, batch: Batch) -> Tensor:
-        before = self.optimizer.iterations.value
-        with tf.GradientTape() as tape:
-            totals = self._losses(batch) / replicas.replica_count()
-        # Stages after the last one that is pooled have no gradient.
-        gradients = tape.gradient(
-            totals,
-            [variable.value for variable in self.model.trainable_variables],
-            output_gradients=tf.constant([1.0, 0.0, 0.0, 0.0]),
-            unconnected_gradients=tf.UnconnectedGradients.ZERO,
-        )
-        step = tf.identity(before)
-        self.optimizer.apply(gradients)
-        if not self.config.freezes_normalization:
-            means = replicas.mean([tf.identity(each.value) for each in self._statistics])
-            for variable, mean in zip(self._statistics, means, strict=True):
-                variable.assign(mean)
-        self.model.averages.follow(step)
-        return totals
-
-    def _losses(self, batch: Batch) -> Tensor:
+    def losses(self, batch: Batch) -> Tensor:
         """The weighted sum of the losses, then each of them, `(4,)`."""
         pictures = {
             name: tf.reshape(batch[name], tf.concat([[-1], tf.shape(batch[name])[-3:]], 0))
@@ -246,55 +185,6 @@ class TuneObjective:
     def note(self, batch: Batch) -> None:
         """Notes the photos that could not be read."""
         self.batches.note_skipped(batch)
-
-
-def encoder_variables(scorer: ReIQAScorer) -> list[keras.Variable]:
-    """All weights of a scorer's encoders, in the order of the experts."""
-    return [variable for encoder in scorer.experts().values() for variable in encoder.variables]
-
-
-def copy_of(scorer: ReIQAScorer, policy: str = "float32") -> ReIQAScorer:
-    """A scorer of its own with the same weights, computing by another dtype policy.
-
-    Args:
-        scorer: a built `ReIQAScorer`.
-        policy: dtype policy of the backbones.
-
-    Returns:
-        built `ReIQAScorer`.
-    """
-    config = scorer.get_config()
-    for expert in scorer.experts():
-        config[expert]["config"]["backbone"]["config"]["dtype"] = policy
-    copied = ReIQAScorer.from_config(config)
-    copied.build((None, None, None, 3))
-    copied.set_weights(scorer.get_weights())
-    return copied
-
-
-def rate_factors(
-    scorer: ReIQAScorer, variables: Sequence[keras.Variable], by_depth: float
-) -> list[float]:
-    """Factors on the learning rate: 1 for the last stage of a backbone, less for those before.
-
-    Args:
-        scorer: a built `ReIQAScorer`.
-        variables: variables of its encoders.
-        by_depth: factor from each stage to the one before it.
-
-    Returns:
-        list of floats, one a variable.
-    """
-    factors: dict[int, float] = {}
-    for encoder in scorer.experts().values():
-        backbone = encoder.backbone
-        stages = [[backbone.stem], *backbone.stages]
-        if getattr(backbone, "head", None) is not None:
-            stages.append([backbone.head])
-        for away, stage in enumerate(reversed(stages)):
-            for layer in stage:
-                factors.update({id(each): by_depth**away for each in layer.variables})
-    return [factors[id(variable)] for variable in variables]
 
 
 def _digest(lines: Sequence[str]) -> str:

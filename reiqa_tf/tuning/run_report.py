@@ -1,4 +1,4 @@
-"""A tuning run as one page: what it learned from, and how its held-out photos were scored."""
+"""A run that trains a scorer as one page: what it learned from, how held-out photos were scored."""
 
 from __future__ import annotations
 
@@ -24,17 +24,23 @@ LABELS = {
     "loss": "loss",
     "huber": "Huber",
     "plcc": "1 - PLCC",
+    "parts": "parts of the teacher's score",
     "learning_rate": "learning rate",
     "pictures_per_second": "pictures a second",
 }
 """What the curves of a run are called, by the columns of its history."""
 
+_MATERIAL = ("photos", "pairs", "lessons")
+"""What a run may have learned from, by the entries of its `config.json`."""
 
-def write_run_report(folder: PathLike) -> None:
+
+def write_run_report(folder: PathLike, title: str, start: str) -> None:
     """Writes `curves.png` and `report.html` from what a run has left in its folder.
 
     Args:
         folder: folder of the run, with `config.json`, `history.csv` and `validation.csv`.
+        title: of the page.
+        start: what the run began with, in a few words.
 
     Raises:
         OutputError: if the picture or the page cannot be written.
@@ -50,8 +56,14 @@ def write_run_report(folder: PathLike) -> None:
     plot_history(folder / "history.csv", folder / "curves.png", LABELS, panels)
     page = page_template(__package__).render(
         version=__version__,
-        photos=described["photos"]["count"],
-        pairs=described["pairs"]["count"],
+        title=title,
+        start=start,
+        is_scored=is_scored,
+        material=", ".join(
+            f"{described[name]['count']:,} {name}"
+            for name in _MATERIAL
+            if described.get(name, {"count": 0})["count"]
+        ),
         epochs=int(columns["epoch"].max()),
         steps=int(columns["step"][-1]),
         measure=measure,

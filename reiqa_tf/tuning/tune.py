@@ -471,7 +471,12 @@ def _tuned_expert(
         observers.append(TensorBoardLog(folder / "tensorboard"))
     trained = train(objective, folder, strategy, observers)
     if writes and trained.step:
-        write_run_report(folder)
+        learns_scores = isinstance(held_out, ScoredPhotos)
+        write_run_report(
+            folder,
+            f"Tuning on {'scored photos' if learns_scores else 'pairs of photos'}",
+            f"frozen encoder, {'fitted head' if learns_scores else 'head of the preset'}",
+        )
     return TunedExpert(
         scorer=best_scorer(start, folder),
         step=trained.step,

@@ -20,8 +20,8 @@ from reiqa_tf.models.scorer import ReIQAScorer
 from reiqa_tf.scoring.features import feature_table
 from reiqa_tf.training.callbacks import Probe
 from reiqa_tf.training.objective import Logs
-from reiqa_tf.tuning.objective import copy_of, encoder_variables
 from reiqa_tf.tuning.pairs import Pairs
+from reiqa_tf.tuning.step import copy_of, encoder_variables
 from reiqa_tf.typing import PathLike
 
 

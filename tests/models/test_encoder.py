@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from reiqa_tf.models.counting import multiply_adds
 from reiqa_tf.models.encoder import EFFICIENTNET_LITE, IMAGENET, POOLINGS, ReIQAEncoder
 from reiqa_tf.models.resnet import ResNetBackbone
 from tests.small_models import randomise
@@ -51,6 +52,23 @@ def test_features_are_full_then_half_size_stage_by_stage(photo, normalization, s
     np.testing.assert_allclose(received, expected, rtol=1e-4, atol=2e-4)
 
 
+def test_one_scale_is_the_first_half_of_two(photo):
+    two = _encoder(stages=("stem", "stage2"), pooling="mean_and_deviation")
+    one = _encoder(stages=("stem", "stage2"), pooling="mean_and_deviation", scales=1)
+    levels = photo[None, 50:146, 30:158]
+    assert one.feature_count == two.feature_count // 2
+    np.testing.assert_array_equal(one(levels), two(levels)[:, : one.feature_count])
+    assert (
+        multiply_adds(one, 64, 64) < multiply_adds(two, 64, 64) < 1.3 * multiply_adds(one, 64, 64)
+    )
+
+
+def test_the_number_of_scales_is_kept_where_it_is_not_that_of_older_presets():
+    assert ReIQAEncoder.from_config(_encoder(scales=1).get_config()).scales == 1
+    assert "scales" not in _encoder().get_config()
+    assert ReIQAEncoder.from_config(_encoder().get_config()).scales == 2
+
+
 def test_levels_and_floats_of_the_same_photo_have_the_same_features(photo):
     encoder = _encoder()
     levels = photo[None, :65, :97]
@@ -77,12 +95,13 @@ def test_pictures_reach_the_backbone_in_full_precision_under_a_mixed_policy(phot
     assert mixed.backbone.compute_dtype == "float32"  # its own policy counts, not the encoder's
 
 
+@pytest.mark.parametrize("scales", [1, 2])
 @pytest.mark.parametrize("pooling", POOLINGS)
-def test_merged_tiles_are_the_features_of_one_map(pooling):
-    encoder = _encoder(stages=("stem", "stage2"), pooling=pooling)
+def test_merged_tiles_are_the_features_of_one_map(pooling, scales):
+    encoder = _encoder(stages=("stem", "stage2"), pooling=pooling, scales=scales)
     generator = np.random.default_rng(0)
-    maps = [  # two scales of two stages, as wide as the encoder says
-        generator.normal(size=(12, 20, channels)) for channels in (8, 64) * 2
+    maps = [  # of two stages at each scale, as wide as the encoder says
+        generator.normal(size=(12, 20, channels)) for channels in (8, 64) * scales
     ]
 
     def pooled(part):
@@ -131,6 +150,7 @@ def test_an_encoder_is_made_again_from_its_configuration(photo, tmp_path):
         ({"stages": ("stem", "stem")}, "stages: expected different names"),
         ({"stages": ()}, "Received: none"),
         ({"pooling": "max"}, "pooling: expected one of"),
+        ({"scales": 3}, "scales: expected 1 or 2. Received: 3"),
         ({"normalization": {"mean": (0, 0, 0)}}, "normalization: expected None or"),
         ({"normalization": {"mean": (0, 0, 0), "std": (1, 0, 1)}}, "positive std"),
         ({"normalization": "imagenet"}, "normalization: expected None or"),

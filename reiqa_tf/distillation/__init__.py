@@ -1,0 +1,1 @@
+"""Distillation: a small scorer learns from a large one."""
