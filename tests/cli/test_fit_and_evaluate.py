@@ -335,6 +335,7 @@ def test_numbers_that_mean_nothing_are_refused_before_any_work(
     assert words in result.err
 
 
+@pytest.mark.slow  # fits a head twice
 def test_with_half_precision_the_head_is_fitted_on_what_the_preset_will_answer(
     fit, scored_photos, features, scored, tmp_path
 ):

@@ -62,7 +62,17 @@ def test_an_ordered_distortion_changes_more_with_each_level(photo, distortion):
     assert max(changes) > 0.002
 
 
-@EACH
+# Of these two a window computes as much as the photo: ten seconds each.
+_WIDE = ("jitter", "lens_blur")
+
+
+@pytest.mark.parametrize(
+    "distortion",
+    [
+        pytest.param(one, id=one.name, marks=pytest.mark.slow if one.name in _WIDE else ())
+        for one in DISTORTIONS
+    ],
+)
 def test_windows_see_what_the_whole_photo_would(photo, distortion):
     image = tf.constant(photo[130:307, 210:439])  # 177 x 229
     source = Photo(image)

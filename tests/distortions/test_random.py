@@ -131,7 +131,13 @@ def test_a_quantile_of_uniform_numbers_has_its_part_of_them_below():
         assert abs(below - probability) < 5 * error, probability
 
 
-@pytest.mark.parametrize("distortion", RANDOM, ids=lambda distortion: distortion.name)
+@pytest.mark.parametrize(
+    "distortion",
+    [  # jitter warps five times, thirteen pictures here: it is slow
+        pytest.param(one, id=one.name, marks=pytest.mark.slow if one.name == "jitter" else ())
+        for one in RANDOM
+    ],
+)
 def test_seeds_give_pictures_of_their_own_and_the_same_seed_the_same_one(photo, distortion):
     image = photo[40:117, 300:401]
     first, again, *others = (

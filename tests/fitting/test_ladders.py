@@ -129,6 +129,7 @@ def test_levels_that_change_no_pixel_make_a_step_of_no_length(scorer, scored):
     assert steps.differences[1].any()
 
 
+@pytest.mark.slow  # compiles the bank
 def test_a_head_that_climbed_ladders_ranks_the_levels_of_photos_it_has_not_seen(
     scorer, scored, photo
 ):

@@ -51,6 +51,7 @@ class _Watcher(keras.callbacks.Callback):
         self.epochs.append(dict(logs))
 
 
+@pytest.mark.slow  # compiles distortions; tests/cli/test_pretrain.py looks at the folder of a run
 def test_a_call_leaves_the_folder_and_returns_what_came_of_it(photos_folder, scored, tmp_path):
     watcher, display = _Watcher(), _Watcher()
     run = reiqa_tf.pretrain(
