@@ -65,12 +65,13 @@ def test_the_two_first_commands_are_those_of_make():
 
 
 # The files of one are not to be had here, exporting and tuning the shipped preset take minutes, and
-# compiling 26 distortions half of one. tests/export, tests/tuning and tests/explanation have these
-# with small models; tests/cli/test_convert.py, test_pictures.py, test_pretrain.py and
-# test_sensitivity.py the others. `web` serves until it is interrupted: tests/web.
+# compiling 26 distortions half of one. tests/export, tests/tuning, tests/distillation and
+# tests/explanation have these with small models; tests/cli/test_convert.py, test_pictures.py,
+# test_pretrain.py and test_sensitivity.py the others. `web` serves until it is interrupted:
+# tests/web.
 ELSEWHERE = {
-    "convert", "distill", "distort", "export", "fit-diagnosis", "pretrain", "sensitivity", "tune", "verify",
-    "views", "web",
+    "convert", "distill", "distort", "export", "fit-diagnosis", "pretrain", "sensitivity", "tune",
+    "verify", "views", "web",
 }  # fmt: skip
 
 BELOW = 3  # exit code of `reiqa score --below`, where a photo scores less

@@ -133,7 +133,7 @@ def test_a_quantile_of_uniform_numbers_has_its_part_of_them_below():
 
 @pytest.mark.parametrize(
     "distortion",
-    [  # jitter warps five times, thirteen pictures here: it is slow
+    [  # jitter warps five times: slow
         pytest.param(one, id=one.name, marks=pytest.mark.slow if one.name == "jitter" else ())
         for one in RANDOM
     ],
