@@ -24,6 +24,7 @@ from reiqa_tf.version import __version__
 
 if TYPE_CHECKING:
     from reiqa_tf.albums.album import Album, score_album
+    from reiqa_tf.bulk.packing import pack
     from reiqa_tf.distillation.distill import Distilled, distill
     from reiqa_tf.distortions.bank import DISTORTIONS, distort
     from reiqa_tf.errors import ReiqaError
@@ -84,6 +85,7 @@ _HOMES = {
     "load_preset": "reiqa_tf.models.scorer",
     "open_explainer": "reiqa_tf.explanation.explainer",
     "open_scorer": "reiqa_tf.runtimes.opening",
+    "pack": "reiqa_tf.bulk.packing",
     "preset_version": "reiqa_tf.presets.folders",
     "pretrain": "reiqa_tf.pretraining.pretrain",
     "read_image": "reiqa_tf.image.reading",
@@ -112,6 +114,7 @@ _LIGHT = {
     "explain",
     "open_explainer",
     "open_scorer",
+    "pack",
     "preset_version",
     "read_image",
     "score",
@@ -152,6 +155,7 @@ __all__ = [
     "load_preset",
     "open_explainer",
     "open_scorer",
+    "pack",
     "preset_version",
     "pretrain",
     "read_image",

@@ -23,6 +23,7 @@ EXTRAS = {
     "tflite": {"ai_edge_litert": "LiteRT"},
     "benchmark": {**_TENSORFLOW, "openpyxl": "openpyxl"},
     "beam": {**_TENSORFLOW, "apache_beam": "Apache Beam", "pyarrow": "PyArrow"},
+    "remote": {"fsspec": "fsspec"},
     "export": _TENSORFLOW,  # each format has packages of its own: `reiqa_tf.export.packages`
     "tensorboard": {**_TENSORFLOW, "tensorboard": "TensorBoard"},
 }

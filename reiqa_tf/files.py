@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 
 from reiqa_tf.errors import ReiqaError
+from reiqa_tf.remote import RemoteError, is_remote, upload
 from reiqa_tf.typing import PathLike
 
 
@@ -21,9 +22,11 @@ def written_whole(path: PathLike) -> Iterator[pathlib.Path]:
 
     Args:
         path: the file to be; an older one is replaced at the end. Its folder is made if need be.
+            Or its address on an object store.
 
     Yields:
-        path of a temporary file in the same folder, with the same ending.
+        path of a temporary file in the same folder, with the same ending; of an address, in the
+        folder for temporary files.
 
     Raises:
         OutputError: if it cannot be written. The older file, if any, is then untouched.
@@ -36,6 +39,10 @@ def written_whole(path: PathLike) -> Iterator[pathlib.Path]:
         scratch.write_text("{}")
     ```
     """
+    if is_remote(path):
+        with _uploaded(os.fspath(path)) as scratch:
+            yield scratch
+        return
     path = pathlib.Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,6 +54,25 @@ def written_whole(path: PathLike) -> Iterator[pathlib.Path]:
         raise OutputError(
             f"{path}: cannot be written ({error.strerror or error}). Nothing was left behind."
         ) from error
+
+
+@contextlib.contextmanager
+def _uploaded(address: str) -> Iterator[pathlib.Path]:
+    with tempfile.TemporaryDirectory(prefix="reiqa-") as folder:
+        scratch = pathlib.Path(folder) / address.rpartition("/")[2]
+        yield scratch
+        try:
+            upload(scratch, address)
+        except RemoteError as error:
+            raise OutputError(str(error)) from None
+
+
+def _refuse_address(path: PathLike) -> None:
+    if is_remote(path):
+        raise OutputError(
+            f"{os.fspath(path)}: expected a path on this machine. Addresses are for photos, "
+            "`reiqa pack --out` and `reiqa pretrain --out`; write here, and copy it there."
+        )
 
 
 def check_new_file(path: PathLike, overwrite: bool = False) -> None:
@@ -67,6 +93,7 @@ def check_new_file(path: PathLike, overwrite: bool = False) -> None:
     check_new_file("scores.json")
     ```
     """
+    _refuse_address(path)
     path = pathlib.Path(path)
     if path.is_dir():
         raise OutputError(f"{path}: a folder of that name exists. Name a file.")
@@ -107,8 +134,8 @@ def folder_written_whole(folder: PathLike, mark: str) -> Iterator[pathlib.Path]:
         (scratch / "manifest.json").write_text("{}")
     ```
     """
-    folder = pathlib.Path(folder)
     refuse_occupied(folder, mark)
+    folder = pathlib.Path(folder)
     partial = folder.parent / f".{folder.name}.partial"
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -139,6 +166,7 @@ def refuse_occupied(folder: PathLike, mark: str) -> None:
     Raises:
         OutputError: if it is in the way.
     """
+    _refuse_address(folder)
     folder = pathlib.Path(folder)
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder}: a file of that name exists. Name another folder.")

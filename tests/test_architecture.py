@@ -7,7 +7,10 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
 
-_LEAVES = {"backend", "errors", "extras", "version", "files", "pages", "progress", "typing"}
+_LEAVES = {
+    *("backend", "errors", "extras", "version", "files", "pages", "path_list", "progress"),
+    *("remote", "typing"),
+}
 
 # Each room and the rooms that it may import from, beside the leaves.
 ARROWS = {
@@ -17,19 +20,22 @@ ARROWS = {
     "version": set(),
     "files": set(),
     "pages": set(),
+    "path_list": set(),
     "progress": set(),
+    "remote": set(),
     "typing": set(),
     "metrics": set(),
-    "image": set(),
+    "packs": set(),
+    "image": {"packs"},
     "presets": set(),
-    "data": {"image"},
+    "data": {"image", "packs"},
     "distortions": {"image"},
     "scoring": {"image"},
     "models": {"image", "presets", "scoring"},
     "runtimes": {"data", "image", "models", "presets", "scoring"},
     "explanation": {"image", "models", "presets", "runtimes", "scoring"},
-    "albums": {"data", "explanation", "image", "presets", "runtimes", "scoring"},
-    "bulk": {"models", "presets", "scoring"},
+    "albums": {"data", "explanation", "image", "packs", "presets", "runtimes", "scoring"},
+    "bulk": {"data", "image", "models", "packs", "presets", "runtimes", "scoring"},
     "fitting": {
         "data",
         "distortions",
@@ -60,6 +66,7 @@ ARROWS = {
         "image",
         "metrics",
         "models",
+        "packs",
         "presets",
         "scoring",
         "training",
@@ -114,6 +121,7 @@ ARROWS = {
         "image",
         "metrics",
         "models",
+        "packs",
         "presets",
         "pretraining",
         "runtimes",
@@ -134,6 +142,9 @@ _EXTRA = {"h5py", "matplotlib", "ml_dtypes", "rich", "safetensors", "scipy", "sk
 
 FOREIGN = {
     "configs": _HEAVY,
+    "packs": {*_HEAVY, *_EXTRA},
+    "path_list": {*_HEAVY, *_EXTRA},
+    "remote": {*_HEAVY, *_EXTRA},
     "image": {"keras", "absl", *_EXTRA},
     "data": {"keras", "absl"},
     "distortions": {"keras", "absl"},

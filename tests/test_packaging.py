@@ -124,6 +124,7 @@ def test_every_module_that_is_imported_is_required_or_comes_with_an_extra(setup)
     rooms = {  # nothing else may lean on what only an extra brings
         "export": {"export", "runtimes"},
         "beam": {"bulk"},
+        "remote": {"reiqa_tf"},
         "benchmark": {"data", "databases"},
         "brisque": {"evaluation"},
     }

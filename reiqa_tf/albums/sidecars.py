@@ -11,6 +11,8 @@ from xml.parsers import expat
 from reiqa_tf.errors import ReiqaError
 from reiqa_tf.files import written_whole
 from reiqa_tf.image.reading import read_bytes
+from reiqa_tf.packs.pack import find_in_pack
+from reiqa_tf.remote import is_remote
 from reiqa_tf.typing import PathLike
 
 STARS = {"bad": 1, "poor": 2, "fair": 3, "good": 4, "excellent": 5}
@@ -49,6 +51,15 @@ def sidecar_path(photo: PathLike) -> pathlib.Path:
     return pathlib.Path(f"{os.fspath(photo)}.xmp")
 
 
+def is_elsewhere(photo: PathLike) -> bool:
+    """Whether a photo is in a pack or on an object store, where no sidecar can lie beside it.
+
+    Args:
+        photo: its path or address.
+    """
+    return is_remote(photo) or find_in_pack(photo, look_for_packs=False) is not None
+
+
 def save_rating(photo: PathLike, word: str, *, overwrite: bool = False) -> None:
     """Writes a star rating to the sidecar of a photo. The photo itself is never touched.
 
@@ -60,7 +71,8 @@ def save_rating(photo: PathLike, word: str, *, overwrite: bool = False) -> None:
         overwrite: whether another rating, which a person may have given, is replaced.
 
     Raises:
-        SidecarError: if there is another rating, or what is there is not understood.
+        SidecarError: if there is another rating, what is there is not understood, or the photo is
+            no file of its own.
         OutputError: if it cannot be written.
 
     Example:
@@ -72,6 +84,8 @@ def save_rating(photo: PathLike, word: str, *, overwrite: bool = False) -> None:
 
     Reference: Adobe, XMP Specification, part 1 (serialization) and part 2 (`xmp:Rating`).
     """
+    if is_elsewhere(photo):
+        raise SidecarError(f"{os.fspath(photo)}: no file that a sidecar could lie beside.")
     path = sidecar_path(photo)
     stars = STARS[word]
     if os.path.lexists(path):

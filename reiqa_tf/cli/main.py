@@ -26,6 +26,7 @@ COMMANDS: dict[str, str | None] = {
     "benchmark": "benchmark",
     "sensitivity": "tensorflow",
     "beam_score": "beam",
+    "pack": None,
     "convert": "tensorflow",
     "presets": None,
     "export": "export",
@@ -52,6 +53,7 @@ examples:
   reiqa export --format onnx --out exported       for servers, phones and browsers
   reiqa pretrain photos/ --out run                an encoder of your own
   reiqa distill scores.csv --out run              a small scorer, for phones
+  reiqa pack photos/ --out packed                 a million photos, for scoring and training
 
 `reiqa COMMAND --help` explains each command with examples of its own."""
 

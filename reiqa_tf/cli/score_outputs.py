@@ -50,11 +50,16 @@ def check_sidecars(photos: Iterable[PhotoSource]) -> None:
     Raises:
         OutputError: if there is such a folder.
     """
-    from reiqa_tf.albums.sidecars import sidecar_path
-    from reiqa_tf.files import check_new_file
+    from reiqa_tf.albums.sidecars import is_elsewhere, sidecar_path
+    from reiqa_tf.files import OutputError, check_new_file
 
     folders = {os.path.dirname(photo): photo for photo in photos if isinstance(photo, str)}
     for photo in folders.values():
+        if is_elsewhere(photo):
+            raise OutputError(
+                f"{photo}: in a pack or on a store, where no sidecar can lie beside it. Score the "
+                "folder that it came from, or leave --xmp out"
+            )
         check_new_file(sidecar_path(photo), overwrite=True)
 
 

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from reiqa_tf.image.formats import EXTENSIONS, HEAD, format_of
 from reiqa_tf.image.reading import ImageError
+from reiqa_tf.packs.pack import find_in_pack, is_pack, open_pack
+from reiqa_tf.remote import find_files, is_remote
 from reiqa_tf.typing import PathLike
 
 RAW_EXTENSIONS = (
@@ -33,13 +35,13 @@ class FoundPhotos:
     """What a search found, and what it left out.
 
     Attributes:
-        photos: list of paths, in alphabetical order.
+        photos: paths, in alphabetical order.
         left_out: dictionary from the ending of a name, in small letters, to the number of files
             with it that are no photos. The ending is empty where a name has none.
         closed: list of folders that could not be opened.
     """
 
-    photos: list[str]
+    photos: Sequence[str]
     left_out: Mapping[str, int] = dataclasses.field(default_factory=dict)
     closed: tuple[str, ...] = ()
 
@@ -64,7 +66,7 @@ def find_photos(source: PathLike) -> list[str]:
     find_photos("holiday/**/*.jpg")  # only these
     ```
     """
-    return search_photos(source).photos
+    return list(search_photos(source).photos)
 
 
 def search_photos(source: PathLike) -> FoundPhotos:
@@ -77,14 +79,17 @@ def search_photos(source: PathLike) -> FoundPhotos:
     beside others.
 
     Args:
-        source: the path of a photo, a folder, or a pattern with `*`, `?`, `[...]` or `**`.
-            A file is taken as it is, whatever its name.
+        source: the path of a photo, a folder, a pack, or a pattern with `*`, `?`, `[...]` or `**`.
+            A file is taken as it is, whatever its name. Or the like on an object store, such as
+            `s3://bucket/photos`; there photos are known by their names alone.
 
     Returns:
         `FoundPhotos`.
 
     Raises:
         ImageError: if nothing is there.
+        RemoteError: if a store cannot be read.
+        MissingExtraError: if it is on a store and fsspec is not installed.
 
     Example:
     ```python
@@ -95,6 +100,10 @@ def search_photos(source: PathLike) -> FoundPhotos:
     ```
     """
     path = os.fspath(source)
+    if (is_remote(path) or os.path.isdir(path)) and is_pack(path):
+        return FoundPhotos(open_pack(path).paths)
+    if is_remote(path):
+        return _search_store(path)
     if os.path.isdir(path):
         found = _search_folder(os.fspath(pathlib.Path(path)))
         if not found.photos:
@@ -111,6 +120,8 @@ def search_photos(source: PathLike) -> FoundPhotos:
         if photos:
             return FoundPhotos(photos)
         raise ImageError(f"{path}: no file matches this pattern.")
+    if find_in_pack(path):
+        return FoundPhotos([path])
     raise ImageError(f"{path}: no such file or folder.")
 
 
@@ -181,11 +192,11 @@ def real_folders(top: PathLike) -> Iterator[tuple[str, list[os.DirEntry[str]] | 
         cannot be opened.
     """
     seen: set[str] = set()
-    linked = [os.fspath(top)]
+    linked = collections.deque([os.fspath(top)])
     while linked:
-        pending = [linked.pop(0)]
+        pending = collections.deque([linked.popleft()])
         while pending:
-            folder = pending.pop(0)
+            folder = pending.popleft()
             real = os.path.realpath(folder)
             if real in seen:
                 continue
@@ -216,39 +227,110 @@ class _File:
 
 
 def _search_folder(top: str) -> FoundPhotos:
-    photos: list[_File] = []
-    left_out: dict[str, str] = {}
+    photos: list[str] = []
+    linked: list[_File] = []
+    real_folder_of: dict[str, str] = {}
+    left_out: collections.Counter[str] = collections.Counter()
+    linked_left_out: dict[str, str] = {}
     closed: list[str] = []
     for folder, entries in real_folders(top):
         if entries is None:
             closed.append(folder)
             continue
-        real_folder = os.path.realpath(folder)
+        real_folder_of[folder] = os.path.realpath(folder)
         for entry in entries:
             if is_passed_over(entry.name):
                 continue
             path = os.path.join(folder, entry.name)
-            real = os.path.join(real_folder, entry.name)
-            if entry.is_symlink():
-                real = os.path.realpath(path)
-            if _is_photo(entry, path):
-                photos.append(_File(path, real))
-            elif not entry.name.startswith("."):
-                left_out[real] = os.path.splitext(entry.name)[1].lower()
-    return FoundPhotos(_each_once(photos), collections.Counter(left_out.values()), tuple(closed))
+            is_photo = _is_photo(entry, path)
+            if not is_photo and entry.name.startswith("."):
+                continue
+            if not entry.is_symlink():
+                if is_photo:
+                    photos.append(path)
+                else:
+                    left_out[_ending(path)] += 1
+            elif is_photo:
+                linked.append(_File(path, os.path.realpath(path)))
+            else:
+                linked_left_out[os.path.realpath(path)] = _ending(path)
+    # Files of their own are in folders of their own: only what links lead to may be there twice.
+    met = set(real_folder_of.values())
+    left_out.update(
+        ending for real, ending in linked_left_out.items() if os.path.dirname(real) not in met
+    )
+    return FoundPhotos(_with_linked(photos, linked, real_folder_of), left_out, tuple(closed))
+
+
+def _with_linked(
+    photos: list[str], linked: Sequence[_File], real_folder_of: Mapping[str, str]
+) -> list[str]:
+    """Adds what links lead to, and puts all in order.
+
+    Most folders have no links: then the real paths of a million photos are not even put together.
+    """
+    if linked:
+        targets = {file.real for file in linked}
+
+        def real(path: str) -> str:
+            folder, name = os.path.split(path)
+            return os.path.join(real_folder_of[folder], name)
+
+        met = [_File(path, real(path)) for path in photos]
+        photos = [file.path for file in met if file.real not in targets]
+        photos += _each_once([*(file for file in met if file.real in targets), *linked])
+    photos.sort()
+    return photos
+
+
+def _ending(path: str) -> str:
+    return os.path.splitext(path)[1].lower()
+
+
+def _search_store(address: str) -> FoundPhotos:
+    """The photos on an object store. Known by their names: to look into each file costs a trip."""
+    found = find_files(address)
+    if found == [address]:
+        return FoundPhotos(found)
+    if not found:
+        raise ImageError(f"{address}: nothing is there; expected a photo, a folder or a pattern.")
+    photos: list[str] = []
+    left_out: collections.Counter[str] = collections.Counter()
+    for path in found:
+        names = path[len(address) :].split("/") if path.startswith(address) else path.split("/")
+        if any(is_passed_over(name) or name.startswith(".") for name in names):
+            continue
+        if glob.has_magic(address) or path.lower().endswith(EXTENSIONS):
+            photos.append(path)
+        else:
+            left_out[_ending(path)] += 1
+    if not photos:
+        raise ImageError(
+            f"{address}: no photos there. Expected files that end with {', '.join(EXTENSIONS)}."
+        )
+    return FoundPhotos(photos, left_out)
 
 
 def _is_photo(entry: os.DirEntry[str], path: str) -> bool:
     name = entry.name.lower()
+    # What the folder says of an entry needs no look at the file: seconds, of a million.
+    is_file = _is_file(entry)
     if name.endswith(EXTENSIONS):
         # A link that leads nowhere is listed, and named when it is read; a pipe is never opened.
-        return os.path.isfile(path) or not os.path.exists(path)
-    if name.endswith(RAW_EXTENSIONS) or not os.path.isfile(path):
+        return is_file or not os.path.exists(path)
+    if name.endswith(RAW_EXTENSIONS) or not is_file:
         return False
     try:
         with open(path, "rb") as file:
             return format_of(file.read(HEAD)) is not None
     except OSError:
+        return False
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # as below
         return False
 
 

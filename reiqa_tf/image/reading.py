@@ -15,6 +15,9 @@ from reiqa_tf.errors import ReiqaError
 from reiqa_tf.image import containers, formats
 from reiqa_tf.image.color_profiles import to_srgb
 from reiqa_tf.image.containers import Container
+from reiqa_tf.packs.pack import PackError, read_packed
+from reiqa_tf.packs.records import RecordError
+from reiqa_tf.remote import RemoteError, read_file
 from reiqa_tf.typing import PathLike
 
 BACKGROUND = (255, 255, 255)
@@ -67,8 +70,8 @@ def read_image(
     without one by Pillow's rule. Damaged metadata count as not there.
 
     Args:
-        source: path of the file, its `bytes`, a `PIL.Image`, or an array that is a picture
-            already: uint8 `(H, W, 3)` or `(H, W)`, or floats in [0, 1].
+        source: path of the file (see `read_bytes`), its `bytes`, a `PIL.Image`, or an array that
+            is a picture already: uint8 `(H, W, 3)` or `(H, W)`, or floats in [0, 1].
         fit: side in pixels of the square that the photo must fit into; a larger photo is shrunk
             to it (bicubic, antialiased, aspect ratio kept), a smaller one is left as it is.
             None keeps every photo at its own size.
@@ -220,23 +223,38 @@ def read_bytes(path: PathLike) -> bytes:
     """Reads a whole file.
 
     Args:
-        path: path of the file.
+        path: path of the file, its address on an object store, or the path of a photo in a pack,
+            such as `packed/2020/1.jpg`.
 
     Returns:
         its bytes.
 
     Raises:
         ImageError: if there is no such file or it cannot be read.
+        MissingExtraError: if it is an address and fsspec is not installed.
     """
     try:
-        with open(path, "rb") as file:
-            return file.read()
+        contents = read_packed(path, look_for_packs=False)
+        return read_file(path) if contents is None else contents
     except FileNotFoundError:
-        raise ImageError(f"{path}: no such file.") from None
+        return _read_packed(path)
+    except (PackError, RecordError, RemoteError) as error:
+        raise ImageError(str(error)) from None
     except IsADirectoryError:
         raise ImageError(f"{path}: a folder; expected the file of a photo.") from None
     except (OSError, ValueError) as error:  # ValueError: a null byte in the path
         raise ImageError(f"{path!r}: cannot be opened ({error}).") from None
+
+
+def _read_packed(path: PathLike) -> bytes:
+    """Reads what is no file of its own: a photo in a pack, or nothing."""
+    try:
+        contents = read_packed(path)
+    except (PackError, RecordError, RemoteError) as error:
+        raise ImageError(str(error)) from None
+    if contents is None:
+        raise ImageError(f"{path}: no such file.")
+    return contents
 
 
 def _explained(name: str, work: Callable[[], Image.Image]) -> Image.Image:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Protocol
@@ -18,8 +19,11 @@ import tensorflow as tf
 from reiqa_tf.errors import ReiqaError
 from reiqa_tf.files import written_whole
 from reiqa_tf.image.decoding import decode_photo
-from reiqa_tf.image.reading import ImageError, read_image
+from reiqa_tf.image.reading import ImageError, read_bytes, read_image
+from reiqa_tf.packs.pack import find_in_pack
+from reiqa_tf.path_list import PathList
 from reiqa_tf.progress import Progress, silent
+from reiqa_tf.remote import is_remote
 from reiqa_tf.training.objective import Batch
 from reiqa_tf.typing import PathLike, Tensor
 
@@ -60,13 +64,15 @@ class ViewPipeline:
     """Batches of training pairs, the same for the same seed however often a run is interrupted.
 
     Attributes:
-        photos: list of paths.
+        photos: paths, of which a `PathList` is made; also addresses on object stores and paths of
+            photos in a pack.
         views: makes the pairs of one photo: `QualityViews` or `ContentViews`.
         batch_size: photos in a batch, of all workers together.
         seed: of the order and of all views.
         worker: number of this worker, from 0.
         workers: number of workers. Each makes its part of every batch.
-        cache: folder that keeps decoded photos, or None. It takes 3 bytes a pixel.
+        cache: folder that keeps decoded photos, or None. It takes 3 bytes a pixel. Photos in packs
+            and on stores are not kept.
         parallel_calls: photos that are worked on at the same time; `tf.data.AUTOTUNE` lets
             TensorFlow choose.
         skipped: dictionary from the path of each photo that could not be read, as far as met, to
@@ -99,6 +105,7 @@ class ViewPipeline:
     skipped: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.photos = PathList.of(self.photos)
         if not self.photos:
             raise PipelineError("Expected at least one photo to train on. Received none.")
         if self.batch_size < 1 or self.batch_size % self.workers:
@@ -129,10 +136,10 @@ class ViewPipeline:
             differ where photos could not be read and the next ones of the order stood in.
         """
         share = self.batch_size // self.workers
-        paths, kept = self._files()
+        files, kept = self._files()
         places = tf.data.Dataset.range(first_step * share, _END)
         decoded = places.interleave(
-            _plain(lambda turn: self._readable(turn, paths, kept)),
+            _plain(lambda turn: self._readable(turn, files, kept)),
             # Decoded photos that wait in memory, at least one for each call.
             cycle_length=max(2, self.parallel_calls),
             block_length=1,
@@ -208,19 +215,19 @@ class ViewPipeline:
             with written_whole(missing[i][1]) as scratch:
                 scratch.write_bytes(contents.numpy())
 
-    def _files(self) -> tuple[Tensor, Tensor | None]:
-        """Paths of the photos, and of what the cache keeps of them (empty: nothing)."""
-        paths = tf.constant([str(path) for path in self.photos])
+    def _files(self) -> tuple[_Files, _Files | None]:
+        """The photos, and what the cache keeps of them (an empty path: nothing)."""
+        photos = _Files(PathList.of(self.photos))
         if self.cache is None:
-            return paths, None
+            return photos, None
         self.fill_cache()
         kept = [
             str(path) if path is not None and path.exists() else ""
             for path in _all_kept(self.photos, self.cache)
         ]
-        return paths, tf.constant(kept)
+        return photos, _Files(PathList.of(kept))
 
-    def _readable(self, turn: Tensor, paths: Tensor, kept: Tensor | None) -> tf.data.Dataset:
+    def _readable(self, turn: Tensor, files: _Files, kept: _Files | None) -> tf.data.Dataset:
         """The photo whose turn it is, or the next one of the order that can be read."""
         count = len(self.photos)
         share = self.batch_size // self.workers
@@ -232,7 +239,7 @@ class ViewPipeline:
             photo = self._shuffled(epoch, (position + attempt) % count)
             seed = tf.stack([epoch * SUBSTITUTES + attempt, photo]) % 2**31
             return {
-                "image": _decode(photo, paths, kept),
+                "image": _decode(photo, files, kept),
                 "seed": tf.cast(seed, tf.int32),
                 "photo": photo,
                 "wanted": wanted,
@@ -285,13 +292,52 @@ def _one_axis(batch: dict[str, Tensor]) -> dict[str, Tensor]:
     return batch
 
 
-def _decode(photo: Tensor, paths: Tensor, kept: Tensor | None) -> Tensor:
+class _Files:
+    """Files that a graph reads by their number.
+
+    A tensor of a million strings takes as much memory as a list of them, so their paths are one
+    string, of which each is a part.
+
+    Args:
+        paths: the `PathList`.
+    """
+
+    def __init__(self, paths: PathList) -> None:
+        self._block = tf.constant(paths.block)
+        self._ends = tf.constant(paths.ends)
+        self._folder = os.fsencode(paths.folder)
+        # TensorFlow reads files of this machine without Python; packs and stores it does not know.
+        self._are_plain = not (
+            b"://" in paths.block or is_remote(paths.folder) or find_in_pack(paths[0])
+        )
+
+    def path(self, number: Tensor) -> Tensor:
+        """The path of a file."""
+        start = tf.where(number > 0, self._ends[tf.maximum(number - 1, 0)], 0)
+        return self._folder + tf.strings.substr(self._block, start, self._ends[number] - start)
+
+    def contents(self, number: Tensor) -> Tensor:
+        """The bytes of a file."""
+        path = self.path(number)
+        if self._are_plain:
+            return tf.io.read_file(path)
+        return tf.ensure_shape(tf.numpy_function(_read, [path], tf.string, stateful=False), ())
+
+
+def _read(path: bytes) -> bytes:
+    try:
+        return read_bytes(os.fsdecode(path))
+    except ImageError as error:
+        raise ValueError(str(error)) from None  # TensorFlow's InvalidArgumentError
+
+
+def _decode(photo: Tensor, files: _Files, kept: _Files | None) -> Tensor:
     def read() -> Tensor:
-        return decode_photo(tf.io.read_file(tf.gather(paths, photo)))
+        return decode_photo(files.contents(photo))
 
     if kept is None:
         return read()
-    path = tf.gather(kept, photo)
+    path = kept.path(photo)
     image = tf.cond(path == "", read, lambda: tf.io.parse_tensor(tf.io.read_file(path), tf.uint8))
     return tf.ensure_shape(image, (None, None, 3))
 

@@ -14,6 +14,7 @@ import tensorflow as tf
 from reiqa_tf.data.photos import find_photos
 from reiqa_tf.data.scored_photos import ScoredPhotos, read_scored_photos
 from reiqa_tf.models.scorer import ReIQAScorer
+from reiqa_tf.path_list import PathList
 from reiqa_tf.pretraining.config import PretrainConfig, load_config, override
 from reiqa_tf.pretraining.contrastive import train_encoder
 from reiqa_tf.pretraining.from_config import make_pipeline
@@ -142,7 +143,7 @@ def pretrain(
     writes = worker_index(strategy) == 0
     pipeline = make_pipeline(
         config,
-        training_photos(photos) if isinstance(photos, _PATH) else list(photos),
+        training_photos(photos) if isinstance(photos, _PATH) else PathList.of(photos),
         worker=worker_index(strategy),
         workers=worker_count(strategy),
         cache=cache,

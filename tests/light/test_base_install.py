@@ -132,6 +132,8 @@ image = reiqa_tf.read_image(photo, fit=scorer.working_size)
 assert scorer.features(image[None]).shape == (1, scorer.feature_count)
 assert reiqa_tf.shipped_presets()
 assert [place.photo for place in reiqa_tf.compare([photo, image]).places]
+packed = reiqa_tf.pack(sys.argv[1], sys.argv[1] + "/packed", shard_photos=2)
+assert scorer.score(packed.paths[2]) == scorer.score(photo)
 loaded = {name.split(".")[0] for name, module in sys.modules.items() if module is not None}
 print(*sorted(loaded & {"tensorflow", "keras", "scipy", "sklearn", "h5py", "matplotlib"}))
 """

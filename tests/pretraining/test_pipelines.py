@@ -196,7 +196,7 @@ def test_photos_come_from_folders_patterns_and_the_training_rows_of_a_csv_file(f
     csv.write_text("image,split\n0.jpg,train\n1.jpg,test\n3.png,train\n")
     assert [path.rsplit("/", 1)[1] for path in training_photos(csv)] == ["0.jpg", "3.png"]
     csv.write_text("image\n1.jpg\n")
-    assert training_photos(csv) == [str(folder / "1.jpg")]
+    assert list(training_photos(csv)) == [str(folder / "1.jpg")]
     csv.write_text("photo\n1.jpg\n")
     with pytest.raises(ScoredPhotosError, match="no column 'image'"):
         training_photos(csv)

@@ -1,0 +1,1 @@
+"""Photos in record files: a million small files as a thousand large ones."""
