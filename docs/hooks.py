@@ -66,6 +66,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     """Turns links to notebooks to their pages, and puts the model cards where their page is."""
     markdown = re.sub(r"\]\(((?!http)[^)\s]*)\.ipynb\)", r"](\1.md)", markdown)
+    markdown = re.sub(r"^\|.*", _unbroken, markdown, flags=re.MULTILINE)
     if page.file.src_uri != "model_cards.md":
         return markdown
     cards = [
@@ -73,6 +74,17 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
         for path in sorted((ROOT / "reiqa_tf" / "presets" / "shipped").glob("*/MODEL_CARD.md"))
     ]
     return markdown.replace("<!-- cards -->", "\n\n".join(cards))
+
+
+def _unbroken(row: re.Match[str]) -> str:
+    """Keeps the two ends of an interval in one line of their cell."""
+    return re.sub(r"(\[[-+]?[\d.]+,) (?=[-+]?[\d.]+\])", "\\1\N{NO-BREAK SPACE}", row[0])
+
+
+def on_post_page(output: str, **_: Any) -> str:
+    """Gives the theme's search a name, for those who hear it."""
+    dialog = 'data-md-component="search" role="dialog"'
+    return output.replace(dialog, f'{dialog} aria-label="Search"')
 
 
 def on_post_build(config: MkDocsConfig) -> None:

@@ -6,7 +6,11 @@
 //   camera: true to take a photo as well
 //   dropped: true to drop the photos on the page, in place of choosing them
 //   keys: pressed one after the other once all is scored, such as "ArrowRight"
-//   shots: [{"width": 360, "scheme": "dark", "file": "shot.png", "opened": true, "map": false}, ...]
+//   shots: [{"width": 360, "scheme": "dark", "file": "shot.png", "opened": true, "map": false,
+//     "audited": true}, ...]; what of such a view somebody could not use, by axe-core's rules, is in
+//     `barriers`
+import fs from "node:fs";
+import { createRequire } from "node:module";
 import { withChromium } from "./chromium.mjs";
 
 const CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"];
@@ -77,7 +81,7 @@ async function visit(page, { address, photos = [], camera = false, keys = [], dr
         isolated: crossOriginIsolated,
         status: document.getElementById("status").textContent,
         names: buttons.map((button) => button.title),
-        spoken: buttons.map((button) => button.ariaLabel),
+        spoken: buttons.map((button) => button.textContent.trim()),
         numbers: buttons.map((button) => JSON.parse(button.dataset.numbers)),
         unscored: [...document.querySelectorAll("#unscored li")].map((item) => item.textContent),
       };
@@ -128,6 +132,13 @@ function isRefused() {
   });
 }
 
+/** What is hard or impossible to see or to reach in what is shown: WCAG's levels A and AA, and more. */
+async function barriers(page) {
+  await page.evaluate(fs.readFileSync(createRequire(import.meta.url).resolve("axe-core"), "utf8"));
+  const { violations } = await page.evaluate(() => axe.run());
+  return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`));
+}
+
 async function shoot(page, { width, height = 900, scheme, file, opened, map }) {
   await page.setViewport({ width, height, deviceScaleFactor: 1 });
   await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
@@ -143,7 +154,7 @@ async function shoot(page, { width, height = 900, scheme, file, opened, map }) {
   }
   if (map) await page.click("#why");
   await new Promise((resolve) => setTimeout(resolve, 500));
-  await page.screenshot({ path: file, fullPage: !opened });
+  if (file) await page.screenshot({ path: file, fullPage: !opened });
   return page.evaluate(() => document.documentElement.scrollWidth);
 }
 
@@ -154,6 +165,10 @@ await withChromium({ flags, profile: asked.profile, timeout: TIMEOUT }, async (b
   page.setDefaultTimeout(TIMEOUT);
   const seen = await visit(page, asked);
   seen.widths = [];
-  for (const shot of asked.shots ?? []) seen.widths.push(await shoot(page, shot));
+  seen.barriers = [];
+  for (const shot of asked.shots ?? []) {
+    seen.widths.push(await shoot(page, shot));
+    if (shot.audited) seen.barriers.push(...(await barriers(page)));
+  }
   console.log(JSON.stringify(seen));
 });

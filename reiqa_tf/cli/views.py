@@ -74,7 +74,7 @@ def _quality_rows(photo: np.ndarray, patch: int, seed: int) -> list[PictureRow]:
             distortion = DISTORTIONS[index]
             heading = f"{distortion.name} {distortion.levels[level]:g} ({distortion.unit})"
         images, captions = [], []
-        for scale, size in enumerate(("full size", "half size")):
+        for scale, size in enumerate(("full", "half")):
             pair = 2 * version + scale
             images += [queries[pair], keys[pair]]
             swapped = ", swapped" if plan.swapped.numpy()[scale, version] else ""

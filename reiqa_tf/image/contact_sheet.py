@@ -11,8 +11,7 @@ from reiqa_tf.files import OutputError, written_whole
 from reiqa_tf.typing import PathLike
 
 _GAP = 8
-_TEXT = 13
-_LINE = 18
+_SMALLEST_TEXT = 13
 _INK = (32, 32, 32)
 _PALE = (110, 110, 110)
 _PAPER = (255, 255, 255)
@@ -45,24 +44,36 @@ def draw(rows: Sequence[PictureRow], title: str, columns: int = 1) -> Image.Imag
     Returns:
         `PIL.Image`.
     """
-    font = ImageFont.load_default(_TEXT)
     height, width = rows[0].images[0].shape[:2]
+    size = _text_size(rows, width)
+    font = ImageFont.load_default(size)
+    line_height = size + 5
     row_width = len(rows[0].images) * (width + _GAP) + _GAP
-    row_height = height + 2 * _LINE + _GAP
+    row_height = height + 2 * line_height + _GAP
     rows_in_a_column = -(-len(rows) // columns)
-    top = 2 * _LINE
+    top = 2 * line_height
     sheet = Image.new("RGB", (columns * row_width, top + rows_in_a_column * row_height), _PAPER)
     pen = ImageDraw.Draw(sheet)
-    pen.text((_GAP, _GAP), title, _INK, ImageFont.load_default(_TEXT + 3))
+    pen.text((_GAP, _GAP), title, _INK, ImageFont.load_default(size + 3))
     for number, row in enumerate(rows):
         column, line = divmod(number, rows_in_a_column)
         x, y = column * row_width + _GAP, top + line * row_height
         pen.text((x, y), row.heading, _INK, font)
         for image, caption in zip(row.images, row.captions, strict=True):
-            sheet.paste(Image.fromarray(image), (x, y + _LINE))
-            pen.text((x, y + _LINE + height + 1), caption, _PALE, font)
+            sheet.paste(Image.fromarray(image), (x, y + line_height))
+            pen.text((x, y + line_height + height + 1), caption, _PALE, font)
             x += width + _GAP
     return sheet
+
+
+def _text_size(rows: Sequence[PictureRow], width: int) -> int:
+    """Size of the text: it grows with the pictures, as pages show them all, and fits below each."""
+    captions = [caption for row in rows for caption in row.captions]
+    for size in range(width // 7, _SMALLEST_TEXT, -1):
+        font = ImageFont.load_default(size)
+        if max(map(font.getlength, captions)) <= width:
+            return size
+    return _SMALLEST_TEXT
 
 
 def require_name(path: PathLike) -> None:

@@ -240,14 +240,7 @@ element("order").addEventListener("change", () => {
   if (shown.length) stand(shown[0]);
 });
 
-function spoken(photo) {
-  const said = [photo.name, `score ${number(photo.score)}`, WORDS[photo.word]];
-  said.push(`better than ${percent(photo.percentile)}`);
-  if (!photo.familiar) said.push("unfamiliar");
-  if (photo.text) said.push(photo.text);
-  return said.join("; ");
-}
-
+/** A photo in the grid. Spaces keep words apart for those who hear them in a row. */
 function card(photo) {
   const item = make("li");
   const button = make("button");
@@ -256,7 +249,6 @@ function card(photo) {
   button.title = photo.name;
   const { score, low, high, percentile } = photo;
   button.dataset.numbers = JSON.stringify({ score, low, high, percentile }); // for tests
-  button.setAttribute("aria-label", spoken(photo));
   button.addEventListener("click", () => open(photo));
   button.addEventListener("focus", () => stand(photo));
   const image = make("span", "image");
@@ -268,13 +260,14 @@ function card(photo) {
   const first = make("span");
   first.append(make("span", "number", number(photo.score)), meter(photo.word, WORDS));
   const second = make("span", "small", WORDS[photo.word]);
-  if (photo.fault) second.append(make("span", "fault", photo.fault));
-  if (!photo.familiar) second.append(make("span", "faint", "unfamiliar"));
+  if (photo.fault) second.append(" ", make("span", "fault", photo.fault));
+  if (!photo.familiar) second.append(" ", make("span", "faint", "unfamiliar"));
   const third = make("span", "faint", `better than ${percent(photo.percentile)}`);
   const name = make("span", "faint name");
   name.append(make("bdi", "", photo.name)); // cut at its beginning
   const caption = make("span", "caption");
-  caption.append(first, second, third, name);
+  caption.append(first, " ", second, " ", third, " ", name);
+  if (photo.text) caption.append(" ", make("span", "hidden", photo.text));
   button.append(image, caption);
   item.append(button);
   return item;
