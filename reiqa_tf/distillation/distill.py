@@ -334,6 +334,9 @@ def _calibrated(
     if is_scored:
         strange = strange_features(scorer, table.scored.paths, progress=progress)
         scorer = recalibrated(scorer, table.features, table.scored, strange)
+    else:
+        head = scorer.fitted_head()
+        head.calibration = dataclasses.replace(head.calibration, measured=False)
     predicted = np.asarray(scorer.fitted_head()(table.features))
     return scorer, measure_agreement(predicted, table.scored.scores, groups=table.scored.groups)
 
