@@ -184,6 +184,8 @@ def distill(
             config.student.working_size,
             folder / "lessons",
             known,
+            worker_index(strategy),
+            worker_count(strategy),
             progress,
         )
         scores = _targets(lessons, learned, config.people if scored is not None else 0.0)

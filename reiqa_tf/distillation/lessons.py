@@ -117,9 +117,13 @@ def make_lessons(
     working_size: int,
     folder: PathLike,
     cache: FeatureCache | None = None,
+    worker: int = 0,
+    workers: int = 1,
     progress: Progress = silent,
 ) -> Lessons:
     """Has the teacher judge pictures, or goes on with it.
+
+    Several workers begin at different parts, and leave alone what another one has made.
 
     Args:
         teacher: `Encoders` of the teacher, with its head.
@@ -128,6 +132,8 @@ def make_lessons(
         working_size: the student's.
         folder: where they are kept; it takes 3 * working_size^2 bytes a picture, or less.
         cache: an open `FeatureCache` of the teacher, for the photos themselves, or None.
+        worker: number of this worker, from 0.
+        workers: number of workers, which share the folder.
         progress: shows how far the work is.
 
     Returns:
@@ -140,14 +146,14 @@ def make_lessons(
     folder = pathlib.Path(folder)
     _check_same(folder / "about.json", _described(teacher, paths, lessons, working_size))
     judge = _Judge(teacher, cache)
-    starts = range(0, len(lessons), PART)
-    for number, start in enumerate(progress(starts, "lessons", len(starts))):
+    count = -(-len(lessons) // PART)
+    numbers = (np.arange(count) + worker * count // workers) % count
+    for number in progress(numbers.tolist(), "lessons", count):
         if not _answers(folder, number).exists():
-            sources = _Sources(
-                paths, lessons[start : start + PART], teacher.scorer.working_size, working_size
-            )
+            some = lessons[number * PART : (number + 1) * PART]
+            sources = _Sources(paths, some, teacher.scorer.working_size, working_size)
             _write_part(folder, number, sources, judge)
-    return _read_lessons(folder, lessons, len(starts))
+    return _read_lessons(folder, lessons, count)
 
 
 class _Sources(Sequence[str | np.ndarray]):

@@ -99,7 +99,7 @@ def test_parts_are_those_that_explain_the_teachers_scores(made, teacher, paths):
 def test_what_is_there_is_not_judged_again(made, teacher, paths, plan, monkeypatch):
     lessons, folder = made
     monkeypatch.setattr(lessons_module, "_write_part", None)
-    again = make_lessons(teacher, paths, plan, 40, folder)
+    again = make_lessons(teacher, paths, plan, 40, folder, worker=1, workers=2)
     np.testing.assert_array_equal(again.scores, lessons.scores)
     np.testing.assert_array_equal(again.pictures[7], lessons.pictures[7])
 
