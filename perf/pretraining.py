@@ -126,7 +126,7 @@ def measure_step(arguments: argparse.Namespace) -> None:
         if arguments.threads:
             for variable in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
                 environment[variable] = str(arguments.threads)
-        result = subprocess.run(  # noqa: S603
+        result = subprocess.run(
             command, stdout=subprocess.PIPE, text=True, check=True, env=environment
         )
         seconds[name] = json.loads(result.stdout.splitlines()[-1])

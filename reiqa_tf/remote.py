@@ -135,12 +135,11 @@ def find_files(source: PathLike) -> list[str]:
     address = os.fspath(source)
     with _explained(address):
         system = _system(address)
-        if re.search(r"[*?[]", address):
-            found = system.glob(address)
-        elif system.isfile(address):
+        if system.isfile(address):
             return [address]
-        else:
-            found = system.find(address)
+        found = system.find(address)
+        if not found and re.search(r"[*?[]", address):
+            found = [path for path in system.glob(address) if system.isfile(path)]
     beginning = system._strip_protocol(address).rstrip("/")
     return sorted(
         # As it was asked for, where that is the beginning: stores call themselves in several ways.
@@ -219,6 +218,8 @@ def _explained(address: PathLike, done: str = "read") -> Iterator[None]:
         yield
     except (ReiqaError, FileNotFoundError, ImportError):
         raise
+    except NotADirectoryError as error:
+        raise FileNotFoundError(*error.args) from None
     except Exception as error:  # any type: each store has its own
         reason = " ".join(str(error).split()) or type(error).__name__
         raise RemoteError(f"{os.fspath(address)}: cannot be {done} ({reason}).") from None

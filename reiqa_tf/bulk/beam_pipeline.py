@@ -1,7 +1,9 @@
-"""Scores of millions of photos: an Apache Beam pipeline, from a file pattern to Parquet."""
+"""Scores of millions of photos: an Apache Beam pipeline, from photos or packs to Parquet."""
 
+import dataclasses
+import os
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import apache_beam as beam
 from apache_beam.io import fileio
@@ -10,6 +12,11 @@ from apache_beam.io.parquetio import WriteToParquet
 
 from reiqa_tf.bulk.parquet import schema
 from reiqa_tf.errors import ReiqaError
+from reiqa_tf.packs.pack import PACK_FILE
+from reiqa_tf.packs.records import read_photos
+from reiqa_tf.scoring.cache import photo_digest
+from reiqa_tf.scoring.features import compute_features
+from reiqa_tf.scoring.scorer import Outcome, Scorer
 from reiqa_tf.typing import PathLike
 
 _LARGEST_BATCH = 32
@@ -21,7 +28,10 @@ class BeamError(ReiqaError):
 
 
 class ScorePhotos(beam.DoFn):
-    """Scores batches of photos; the model is loaded once a worker.
+    """Scores batches of photos; the model is opened once a worker.
+
+    Scores come from the fastest runtime that the preset was exported to, with one thread: runners
+    start a worker a core. Features come from Keras, which knows whose they are.
 
     Args:
         preset: a folder that every worker can read, or the name of a shipped preset.
@@ -33,13 +43,18 @@ class ScorePhotos(beam.DoFn):
         self._with_features = with_features
 
     def setup(self) -> None:
-        """Loads the model; Beam calls this once before the first batch."""
+        """Opens the model; Beam calls this once before the first batch."""
+        if not self._with_features:
+            from reiqa_tf.runtimes.opening import open_scorer
+
+            self._scorer: Scorer = open_scorer(self._preset, threads=1)
+            return
         from reiqa_tf.models.scorer import load_preset
         from reiqa_tf.presets.storage import encoders_fingerprint
 
-        self._scorer = load_preset(self._preset)
-        self._compute = self._scorer.compile_features()
-        self._encoders = encoders_fingerprint(self._scorer)
+        self._keras_scorer = load_preset(self._preset)
+        self._compute = self._keras_scorer.compile_features()
+        self._encoders = encoders_fingerprint(self._keras_scorer)
 
     def process(self, batch: list[tuple[str, bytes]]) -> Iterator[dict[str, Any]]:
         """Scores one batch.
@@ -50,17 +65,14 @@ class ScorePhotos(beam.DoFn):
         Yields:
             dictionary with the columns of `reiqa_tf.bulk.parquet.schema`, a photo each.
         """
-        from reiqa_tf.scoring.cache import photo_digest
-        from reiqa_tf.scoring.features import compute_features
-
-        contents = [each for _, each in batch]
-        for outcome in compute_features(self._scorer, contents, compute=self._compute):
+        contents = [of_file for _, of_file in batch]
+        for outcome in self._outcomes(contents):
             row = dict.fromkeys(schema(self._with_features).names)
             row["photo"] = batch[outcome.index][0]
             if outcome.problem is not None:
                 row["problem"] = str(outcome.problem)
-            elif outcome.features is not None and self._scorer.has_head:
-                score = self._scorer.judge_features(outcome.features[None])[0]
+            elif outcome.score is not None:
+                score = outcome.score
                 row.update(
                     score=float(score), low=score.low, high=score.high, familiar=score.familiar
                 )
@@ -70,6 +82,35 @@ class ScorePhotos(beam.DoFn):
                 row["features"] = None if outcome.features is None else outcome.features.tolist()
             yield row
 
+    def _outcomes(self, contents: Sequence[bytes]) -> Iterator[Outcome]:
+        if not self._with_features:
+            yield from self._scorer.score_many(contents)
+            return
+        scorer = self._keras_scorer
+        for outcome in compute_features(scorer, contents, compute=self._compute):
+            if outcome.features is not None and scorer.has_head:
+                score = scorer.judge_features(outcome.features[None])[0]
+                outcome = dataclasses.replace(outcome, score=score)
+            yield outcome
+
+
+def _photos_of(file: fileio.ReadableFile) -> Iterator[tuple[str, bytes]]:
+    """The photo that a file is, or those that a shard of a pack holds."""
+    path = file.metadata.path
+    if not path.endswith(".tfrecord"):
+        yield path, file.read()
+        return
+    folder = path.rpartition("/")[0]
+    with file.open() as shard:
+        for photo in read_photos(cast(BinaryIO, shard), path):
+            yield f"{folder}/{os.fsdecode(photo.name)}", photo.contents
+
+
+def _pattern_of(source: str) -> str:
+    """The pattern of the files to read; of a pack, its shards."""
+    folder = source.rstrip("/")
+    return f"{folder}/*.tfrecord" if FileSystems.exists(f"{folder}/{PACK_FILE}") else source
+
 
 def run_pipeline(
     pattern: str,
@@ -78,14 +119,14 @@ def run_pipeline(
     with_features: bool = False,
     options: Sequence[str] = (),
 ) -> None:
-    """Scores all photos that a pattern matches.
+    """Scores all photos that a pattern matches, or all of a pack.
 
     The result appears when all of it is there; what a worker loses is done again by another, as
     the runner provides.
 
     Args:
         pattern: of the photos' paths, on any file system that Beam knows, such as
-            `photos/**.jpg` or `gs://bucket/*.jpg`.
+            `photos/**.jpg` or `gs://bucket/*.jpg`; or the folder of a pack.
         output: file that ends with `.parquet`, or the beginning of the names of several.
         preset: as in `ScorePhotos`.
         with_features: as in `ScorePhotos`.
@@ -94,6 +135,7 @@ def run_pipeline(
     Raises:
         BeamError: if no file matches.
     """
+    pattern = _pattern_of(pattern)
     if not any(match.metadata_list for match in FileSystems.match([pattern], limits=[1])):
         raise BeamError(f"{pattern}: no file matches this pattern.")
     single = output.endswith(".parquet")
@@ -103,7 +145,7 @@ def run_pipeline(
             | "match" >> fileio.MatchFiles(pattern)
             | "spread" >> beam.Reshuffle()
             | "open" >> fileio.ReadMatches()
-            | "read" >> beam.Map(lambda file: (file.metadata.path, file.read()))
+            | "read" >> beam.FlatMap(_photos_of)
             | "batch" >> beam.BatchElements(max_batch_size=_LARGEST_BATCH)
             | "score" >> beam.ParDo(ScorePhotos(preset, with_features))
             | "write"

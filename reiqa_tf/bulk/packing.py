@@ -231,6 +231,8 @@ def _is_done(folder: str, plan: dict[str, Any]) -> bool:
             former = json.loads(read_file(joined(folder, file)))
         except FileNotFoundError:
             continue
+        except ReiqaError:
+            raise
         except ValueError:
             raise PackError(f"{joined(folder, file)}: damaged. Name another folder.") from None
         if {name: former.get(name) for name in plan} != plan:

@@ -21,7 +21,12 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
     parser = terminal.add_parser(
         subparsers, "beam-score", run, "Score millions of photos with Apache Beam.", _EXAMPLES
     )
-    parser.add_argument("--input", required=True, metavar="PATTERN", help="of the photos' paths")
+    parser.add_argument(
+        "--input",
+        required=True,
+        metavar="PATTERN|PACK",
+        help="of the photos' paths, or a folder that `reiqa pack` made",
+    )
     parser.add_argument(
         "--output",
         required=True,
@@ -43,7 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
     from reiqa_tf.presets.folders import read_metadata
 
     read_metadata(arguments.preset)
-    start_tensorflow()
+    if arguments.features:
+        start_tensorflow()
     from reiqa_tf.bulk.beam_pipeline import run_pipeline
 
     run_pipeline(

@@ -15,6 +15,7 @@ from typing import TypeAlias
 import numpy as np
 
 from reiqa_tf.errors import ReiqaError
+from reiqa_tf.remote import is_remote
 from reiqa_tf.typing import PathLike
 
 SPLITS = ("train", "val", "test")
@@ -282,6 +283,8 @@ class _Files:
 
     def path(self, written: str) -> str:
         """The file's path; as it is written where there is no such file, or more than one."""
+        if is_remote(written):
+            return written
         exact = self._folder / written
         if os.path.exists(exact):
             return str(exact)

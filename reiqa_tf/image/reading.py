@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageChops, ImageStat
 
 from reiqa_tf.errors import ReiqaError
+from reiqa_tf.extras import MissingExtraError
 from reiqa_tf.image import containers, formats
 from reiqa_tf.image.color_profiles import to_srgb
 from reiqa_tf.image.containers import Container
@@ -238,6 +239,8 @@ def read_bytes(path: PathLike) -> bytes:
         return read_file(path) if contents is None else contents
     except FileNotFoundError:
         return _read_packed(path)
+    except MissingExtraError:
+        raise
     except (PackError, RecordError, RemoteError) as error:
         raise ImageError(str(error)) from None
     except IsADirectoryError:

@@ -184,6 +184,8 @@ def open_pack(folder: PathLike) -> Pack:
             f"{folder}: not a pack; expected a folder that `reiqa pack` has made to its end, with "
             f"{PACK_FILE} and {INDEX_FILE}."
         ) from None
+    except ReiqaError:
+        raise
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise PackError(
             f"{folder}: its {PACK_FILE} or {INDEX_FILE} cannot be used ({error or 'damaged'}). Get "

@@ -24,8 +24,10 @@ from reiqa_tf.pretraining.run_report import write_run_report
 from reiqa_tf.pretraining.shipped_configs import DEFAULT
 from reiqa_tf.pretraining.training_photos import training_photos
 from reiqa_tf.pretraining.views_picture import ViewsPicture, mosaic
+from reiqa_tf.remote import is_remote
 from reiqa_tf.training.history import read_history
 from reiqa_tf.training.replicas import worker_count, worker_index
+from reiqa_tf.training.stored_runs import run_folder
 from reiqa_tf.training.strategy import make_strategy
 from reiqa_tf.training.tensor_board import TensorBoardLog
 from reiqa_tf.typing import PathLike
@@ -39,7 +41,7 @@ class Pretrained:
     """What came of a run, or of a part of one.
 
     Attributes:
-        folder: folder of the run.
+        folder: folder of the run; its address, if that is on an object store.
         config: the `PretrainConfig` that it was made with.
         scorer: `ReIQAScorer` without a head, whose one expert is the encoder that was trained. Fit
             a head on it, by the preset's name: `folder / "preset"`.
@@ -56,7 +58,7 @@ class Pretrained:
         retrievals: measurements of retrieval, likewise.
     """
 
-    folder: pathlib.Path
+    folder: PathLike
     config: PretrainConfig
     scorer: ReIQAScorer
     step: int
@@ -97,9 +99,11 @@ def pretrain(
     they share.
 
     Args:
-        photos: a folder, a pattern, a CSV file with a column `image` (of which the rows with split
-            `train` are taken where there is a column `split`), or a list of paths.
-        out: folder of the run.
+        photos: a folder, a pack, a pattern, a CSV file with a column `image` (of which the rows
+            with split `train` are taken where there is a column `split`), or a list of paths; on
+            this machine or, with `reiqa_tf[remote]`, on an object store.
+        out: folder of the run, on this machine or on a store, to which it is copied after each
+            checkpoint.
         config: name of a shipped configuration, path of a Python file of your own, or a
             `PretrainConfig`; `quality_lite0` unless another one is named.
         settings: changes of it, such as `optimizer.rate=0.3`.
@@ -138,7 +142,6 @@ def pretrain(
         config = load_config(config)
     for setting in settings:
         config = override(config, setting)
-    folder = pathlib.Path(out)
     strategy = make_strategy() if strategy is None else strategy
     writes = worker_index(strategy) == 0
     pipeline = make_pipeline(
@@ -148,28 +151,31 @@ def pretrain(
         workers=worker_count(strategy),
         cache=cache,
     )
-    observers: list[keras.callbacks.Callback] = []
-    if writes:
-        observers += [] if display is None else [display]
-        observers.append(ViewsPicture(folder))
-        if probe is not None:
-            scored = probe if isinstance(probe, ScoredPhotos) else read_scored_photos(probe)
-            observers.append(LinearProbe(config, scored, folder, probe_every))
-        if retrieval is not None:
-            others = find_photos(retrieval) if isinstance(retrieval, _PATH) else list(retrieval)
-            observers.append(RetrievalProbe(config, others, folder, probe_every))
-    observers += callbacks
-    if writes and tensorboard:  # last, because it writes what the others measure
-        observers.append(TensorBoardLog(folder / "tensorboard", {"views": mosaic}))
-    trained = train_encoder(config, pipeline, folder, strategy, observers)
-    loss, accuracy = math.nan, math.nan
-    if writes and trained.step:
-        write_run_report(folder)
-        columns = read_history(folder / "history.csv")
-        newest = slice(-pipeline.steps_per_epoch, None)
-        loss, accuracy = (float(columns[name][newest].mean()) for name in ("loss", "accuracy"))
+    with run_folder(out, writes) as (folder, keepers):
+        observers: list[keras.callbacks.Callback] = []
+        if writes:
+            observers += [] if display is None else [display]
+            observers.append(ViewsPicture(folder))
+            if probe is not None:
+                scored = probe if isinstance(probe, ScoredPhotos) else read_scored_photos(probe)
+                observers.append(LinearProbe(config, scored, folder, probe_every))
+            if retrieval is not None:
+                others = find_photos(retrieval) if isinstance(retrieval, _PATH) else list(retrieval)
+                observers.append(RetrievalProbe(config, others, folder, probe_every))
+        observers += callbacks
+        if writes and tensorboard:  # last, because it writes what the others measure
+            observers.append(TensorBoardLog(folder / "tensorboard", {"views": mosaic}))
+        trained = train_encoder(config, pipeline, folder, strategy, [*observers, *keepers])
+        loss, accuracy = math.nan, math.nan
+        if writes and trained.step:
+            write_run_report(folder)
+            columns = read_history(folder / "history.csv")
+            newest = slice(-pipeline.steps_per_epoch, None)
+            loss, accuracy = (float(columns[name][newest].mean()) for name in ("loss", "accuracy"))
+        probes = read_probes(folder / "probe.csv") if writes else []
+        retrievals = read_retrievals(folder / "retrieval.json") if writes else []
     return Pretrained(
-        folder=folder,
+        folder=out if is_remote(out) else pathlib.Path(out),
         config=config,
         scorer=trained.scorer,
         step=trained.step,
@@ -180,6 +186,6 @@ def pretrain(
         writes=writes,
         loss=loss,
         accuracy=accuracy,
-        probes=read_probes(folder / "probe.csv") if writes else [],
-        retrievals=read_retrievals(folder / "retrieval.json") if writes else [],
+        probes=probes,
+        retrievals=retrievals,
     )

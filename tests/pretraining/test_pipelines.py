@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from reiqa_tf.bulk.packing import pack
 from reiqa_tf.data.scored_photos import ScoredPhotosError
 from reiqa_tf.pretraining.content_views import ContentViews
 from reiqa_tf.pretraining.pipelines import PipelineError, ViewPipeline
@@ -81,6 +82,20 @@ def test_parallel_calls_change_nothing(run, folder, calls):
     pipeline = ViewPipeline(training_photos(folder), VIEWS, 3, seed=5, parallel_calls=calls)
     for ours, expected in zip(take(pipeline), run, strict=False):
         same(ours, expected)
+
+
+@pytest.mark.slow  # compiles the views once more for each
+@pytest.mark.parametrize("kind", ["pack", "memory"])
+def test_packs_and_stores_give_the_batches_of_the_folder(run, folder, tmp_path, kind):
+    if kind == "pack":
+        source = pack(folder, tmp_path / "packed", shard_photos=3).folder
+    else:
+        source = "memory://pipelines"
+        pytest.importorskip("fsspec").filesystem("memory").put(str(folder), source, recursive=True)
+    pipeline = ViewPipeline(training_photos(source), VIEWS, 3, seed=5)
+    for ours, expected in zip(take(pipeline, 2, 4), run[2:], strict=False):
+        same(ours, expected)
+    assert not pipeline.skipped
 
 
 def test_workers_share_each_batch(run, folder):
