@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from reiqa_tf.explanation.diagnosis import Probe
 from reiqa_tf.explanation.graph import explained_outputs
-from reiqa_tf.image.scaling import fit_into, to_unit_range
+from reiqa_tf.image.scaling import to_unit_range
 from reiqa_tf.image.served_decoding import decode_served_photo
 from reiqa_tf.models.scorer import ReIQAScorer
 from reiqa_tf.runtimes.contract import (
@@ -176,10 +176,6 @@ def bytes_function(scorer: ReIQAScorer, compute: Callable[[Tensor], Outputs]) ->
             index, contents = entry
             label = tf.strings.join([IMAGE_BYTES, "[", tf.strings.as_string(index), "]"])
             photo = decode_served_photo(contents, label, scorer.working_size)
-            if scorer.working_size is None:
-                photo = to_unit_range(photo)
-            else:
-                photo = fit_into(photo, scorer.working_size)
             return tf.ensure_shape(compute(photo[tf.newaxis])[name][0], shape)
 
         entries = (tf.range(tf.size(image_bytes)), image_bytes)

@@ -53,6 +53,8 @@ class Container:
         is_end_missing: whether the mark at the end of a JPEG was missing and has been put there.
         is_white_zero: whether the levels of a grey TIFF count from white (0) to black.
         is_ink_unsure: whether a JPEG of four colours does not say how it counts ink.
+        is_reducible: whether it is a JPEG that can be decoded at reduced scale: not one that was
+            coded without loss, from pixels instead of waves.
         refusal: why the picture cannot be read right, where the decoder would not notice; or None.
     """
 
@@ -62,6 +64,7 @@ class Container:
     is_end_missing: bool = False
     is_white_zero: bool = False
     is_ink_unsure: bool = False
+    is_reducible: bool = False
     refusal: str | None = None
 
 
@@ -112,6 +115,7 @@ def said_of(picture: Image.Image, container: Container) -> tuple[int, bytes | No
 
 _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
 _APP0, _APP1, _APP2, _ADOBE, _APP15, _COMMENT = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF, 0xFE
+_LOSSLESS_FRAMES = (0xC3, 0xC7, 0xCB, 0xCF)
 _WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD8)}
 
 
@@ -120,12 +124,13 @@ def _split_jpeg(contents: bytes) -> Container:
     exif: bytes | None = None
     xmp = b""
     profile_parts: dict[int, bytes] = {}
-    has_adobe_mark = False
+    has_adobe_mark = is_lossless = False
     offset = 2
     for mark, begin, payload in _segments(contents):
         offset = begin
         if mark == _SOS:
             break
+        is_lossless |= mark in _LOSSLESS_FRAMES
         is_application = _APP0 <= mark <= _APP15 or mark == _COMMENT
         if mark == _APP1 and exif is None and payload.startswith(EXIF_PREFIX):
             exif = payload
@@ -148,6 +153,7 @@ def _split_jpeg(contents: bytes) -> Container:
         profile,
         is_end_missing=is_end_missing,
         is_ink_unsure=not has_adobe_mark,
+        is_reducible=not is_lossless,
     )
 
 

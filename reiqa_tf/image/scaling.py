@@ -108,13 +108,20 @@ def half_size(images: Tensor) -> tf.Tensor:
     return resize(images, height // 2, width // 2)
 
 
-def resize(images: Tensor, height: int | tf.Tensor, width: int | tf.Tensor) -> tf.Tensor:
+def resize(
+    images: Tensor,
+    height: int | tf.Tensor,
+    width: int | tf.Tensor,
+    is_rounded_between: bool | tf.Tensor = True,
+) -> tf.Tensor:
     """Resizes pictures as Pillow's `resize((width, height), BICUBIC)` does.
 
     Args:
         images: tensor `(..., H, W, 3)`: floats in [0, 1] or integer levels 0 to 255.
         height: new height in pixels, an integer or a scalar integer tensor.
         width: new width in pixels, likewise.
+        is_rounded_between: whether levels are rounded between the passes, as Pillow's are; a scalar
+            boolean tensor where the graph must tell.
 
     Returns:
         float32 tensor `(..., height, width, 3)` in [0, 1], on 8-bit levels.
@@ -126,7 +133,8 @@ def resize(images: Tensor, height: int | tf.Tensor, width: int | tf.Tensor) -> t
     levels = _levels(images)
     # Either pass runs over the rows of a matrix, so the first one takes the picture transposed.
     levels = _transposed(tf.reshape(levels, (-1, old_height, old_width, 3)))
-    levels = _resize_rows(tf.reshape(levels, (-1, old_width, old_height * 3)), old_width, width)
+    levels = tf.reshape(levels, (-1, old_width, old_height * 3))
+    levels = _resize_rows(levels, old_width, width, is_rounded_between)
     levels = _transposed(tf.reshape(levels, (-1, width, old_height, 3)))
     levels = _resize_rows(tf.reshape(levels, (-1, old_height, width * 3)), old_height, height)
     resized = tf.reshape(levels, tf.concat([leading, [height, width, 3]], 0)) * _LEVEL
@@ -135,12 +143,13 @@ def resize(images: Tensor, height: int | tf.Tensor, width: int | tf.Tensor) -> t
     return resized
 
 
-def fit_into(image: tf.Tensor, side: int) -> tf.Tensor:
+def fit_into(image: tf.Tensor, side: int, is_rounded_between: bool | tf.Tensor = True) -> tf.Tensor:
     """Shrinks a picture that does not fit into a square, as `read_image(fit=side)` does.
 
     Args:
         image: uint8 tensor `(H, W, 3)`.
         side: side of the square in pixels.
+        is_rounded_between: as in `resize`; False for what was decoded at reduced scale.
 
     Returns:
         float32 tensor `(height, width, 3)` in [0, 1], at most `side` px high and wide.
@@ -151,7 +160,7 @@ def fit_into(image: tf.Tensor, side: int) -> tf.Tensor:
     fitted = tf.maximum(1, (2 * size * side + longer) // (2 * longer))
     shrunk = tf.cond(
         longer > side,
-        lambda: resize(to_unit_range(image), fitted[0], fitted[1]),
+        lambda: resize(image, fitted[0], fitted[1], is_rounded_between),
         lambda: to_unit_range(image),
     )
     return tf.ensure_shape(shrunk, (None, None, 3))
@@ -206,7 +215,12 @@ def _transposed(images: tf.Tensor) -> tf.Tensor:
     return tf.transpose(images, (0, 2, 1, 3))
 
 
-def _resize_rows(rows: tf.Tensor, size: int | tf.Tensor, new_size: int | tf.Tensor) -> tf.Tensor:
+def _resize_rows(
+    rows: tf.Tensor,
+    size: int | tf.Tensor,
+    new_size: int | tf.Tensor,
+    is_rounded: bool | tf.Tensor = True,
+) -> tf.Tensor:
     """Resizes `(N, size, C)` levels to `(N, new_size, C)`, rounded to levels as Pillow does.
 
     New rows are made in blocks of `_BLOCK`, each from the few old ones that it lies on: one matrix
@@ -227,6 +241,8 @@ def _resize_rows(rows: tf.Tensor, size: int | tf.Tensor, new_size: int | tf.Tens
     # To the nearest level, halves up, with the carry of the lower half of the weights.
     levels = tf.floor((high + tf.floor(low / 2048.0) + 1024.0) / 2048.0)
     levels = tf.clip_by_value(levels, 0.0, 255.0)
+    if is_rounded is not True:
+        levels = tf.where(is_rounded, levels, (high + low / 2048.0) / 2048.0)
     channels = tf.shape(rows)[-1]
     return tf.reshape(levels, (tf.shape(rows)[0], -1, channels))[:, :new_size]
 

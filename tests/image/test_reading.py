@@ -1,14 +1,27 @@
 """Reading photos: every format and mode that a camera, a phone or a scanner writes."""
 
 import io
+import pathlib
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
 
+from reiqa_tf.image.containers import split
 from reiqa_tf.image.decoding import decode_jpeg
-from reiqa_tf.image.reading import MINIMUM_SIDE, ImageError, open_image, read_image, size_to_fit
+from reiqa_tf.image.reading import (
+    MINIMUM_SIDE,
+    REDUCTIONS,
+    SPARE,
+    ImageError,
+    open_image,
+    read_image,
+    reduction,
+    size_to_fit,
+)
+
+CASES = pathlib.Path(__file__).parents[1] / "cases"
 
 
 def _saved(picture, kind, **options):
@@ -141,6 +154,33 @@ def test_a_tall_photo_is_shrunk_as_in_every_version_of_pillow(photo):
 )
 def test_size_to_fit_keeps_the_aspect_ratio_and_never_enlarges(size, side, expected):
     assert size_to_fit(*size, side) == expected
+
+
+def test_a_jpeg_stays_so_many_times_larger_than_it_is_to_become():
+    for longer in range(40, 8 * SPARE * 40 + 50):
+        times = reduction(longer // 2, longer, 40)
+        assert times in (1, *REDUCTIONS)
+        assert times == 1 or longer / times >= SPARE * 40
+        assert times == 8 or longer < 2 * times * SPARE * 40
+    assert (reduction(4032, 3024, 512), reduction(3000, 4000, 512)) == (2, 2)
+
+
+@pytest.mark.parametrize("subsampling", [0, 2])
+@pytest.mark.parametrize("fit", [160, 80])
+def test_a_jpeg_decoded_at_reduced_scale_is_next_to_the_whole_one_shrunk(photo, subsampling, fit):
+    large = Image.fromarray(photo).resize((960, 640), Image.Resampling.BICUBIC)
+    contents = _saved(large, "JPEG", quality=90, subsampling=subsampling)
+    assert reduction(960, 640, fit) == 320 // fit
+    difference = read_image(open_image(contents), fit).astype(float) - read_image(contents, fit)
+    assert np.abs(difference).mean() < 0.6
+    assert abs(difference.mean()) < 0.1
+
+
+def test_every_jpeg_but_those_coded_without_loss_can_be_decoded_at_reduced_scale(crop):
+    for name in ("plain.jpg", "jpeg_arithmetic_progressive.jpg", "jpeg_cmyk_adobe.jpg"):
+        assert split((CASES / name).read_bytes()).is_reducible
+    assert not split((CASES / "jpeg_lossless.jpg").read_bytes()).is_reducible
+    assert not split(_saved(Image.fromarray(crop), "PNG")).is_reducible
 
 
 def test_open_image_gives_the_same_pixels_as_read_image(crop):

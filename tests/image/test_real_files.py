@@ -26,7 +26,8 @@ in_training = tf.function(
 
 @tf.function(input_signature=[tf.TensorSpec((), tf.string)], autograph=False)
 def on_a_server(contents):
-    return decode_served_photo(contents, tf.constant("image_bytes[0]"), 512)
+    photo = decode_served_photo(contents, tf.constant("image_bytes[0]"), 512)
+    return tf.cast(255 * photo + 0.5, tf.uint8)
 
 
 PLAIN = 93.70  # mean level of plain.jpg

@@ -10,7 +10,6 @@ import tensorflow as tf
 from PIL import Image
 
 from reiqa_tf.image.reading import read_image
-from reiqa_tf.image.scaling import fit_into
 from reiqa_tf.image.served_decoding import decode_served_photo
 
 
@@ -36,7 +35,13 @@ def clear(picture):
 
 @tf.function(input_signature=[tf.TensorSpec((), tf.string)], autograph=False)
 def decode(contents):
-    return decode_served_photo(contents, tf.constant("image_bytes[3]"))
+    photo = decode_served_photo(contents, tf.constant("image_bytes[3]"))
+    return tf.cast(255 * photo + 0.5, tf.uint8)
+
+
+@tf.function(input_signature=[tf.TensorSpec((), tf.string)], autograph=False)
+def decode_to_fit(contents):
+    return 255 * decode_served_photo(contents, tf.constant("image_bytes[3]"), 40)
 
 
 def deep_png(levels, color_type):
@@ -112,11 +117,46 @@ def test_photos_are_turned_as_their_exif_data_say(picture, kind, orientation):
     np.testing.assert_array_equal(decode(contents), read_image(contents))
 
 
-@pytest.mark.parametrize("size", [(131, 97), (60, 131), (97, 45), (300, 110)])
-def test_large_photos_are_shrunk_as_read_image_does(picture, size):
-    contents = encoded(picture.resize(size))
-    shrunk = fit_into(decode(contents), 96) * 255
-    np.testing.assert_allclose(shrunk, read_image(contents, fit=96), atol=1e-4)
+@pytest.mark.parametrize("size", [(121, 97), (100, 117), (41, 45), (35, 33)])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_large_photos_are_shrunk_as_read_image_does(picture, size, kind):
+    contents = encoded(picture.resize(size), kind)
+    np.testing.assert_allclose(decode_to_fit(contents), read_image(contents, fit=40), atol=1e-4)
+
+
+# Sides just below and from which on half, a quarter and an eighth is decoded; odd, turned, grey,
+# CMYK with and without Adobe's mark, progressive, in layouts of chroma.
+@pytest.mark.parametrize(
+    ("width", "height", "mode", "options"),
+    [
+        (239, 201, "RGB", {}),
+        (240, 200, "RGB", {"subsampling": 0}),
+        (477, 479, "RGB", {"subsampling": 1}),
+        (411, 481, "RGB", {"progressive": True, "exif": 6}),
+        (961, 803, "RGB", {"exif": 5}),
+        (301, 299, "L", {"exif": 3}),
+        (299, 301, "CMYK", {}),
+        (301, 299, "CMYK", {"mark": False}),
+        (483, 477, "RGB", {"end": False}),
+    ],
+)
+def test_large_jpegs_are_decoded_at_reduced_scale_alike(photo, width, height, mode, options):
+    picture = Image.fromarray(photo).resize((width, height)).convert(mode)
+    mark, end = options.pop("mark", True), options.pop("end", True)
+    if "exif" in options:
+        exif = Image.Exif()
+        exif[0x0112] = options["exif"]
+        options = {**options, "exif": exif}
+    contents = encoded(picture, "JPEG", quality=90, **options)
+    if not mark:
+        start = contents.index(b"\xff\xee")
+        contents = contents[:start] + contents[start + 16 :]
+    expected = read_image(contents, fit=40)
+    other = read_image(contents if end else contents[:-2], fit=40)
+    np.testing.assert_array_equal(other, expected)
+    differences = np.abs(np.rint(decode_to_fit(contents if end else contents[:-2])) - expected)
+    assert differences.max() <= 1
+    assert differences.mean() < 1e-3
 
 
 def _refusals(picture):
