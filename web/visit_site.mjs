@@ -12,6 +12,7 @@ import path from "node:path";
 import { findChromium, withChromium } from "./chromium.mjs";
 
 const TABS = 2; // pages that are open at the same time
+const TIMEOUT = 300_000; // milliseconds, for machines that do much else besides
 const PHONE = { width: 360, height: 800 };
 const TYPES = {
   ".css": "text/css",
@@ -136,6 +137,7 @@ async function walk(browser, folder, origin) {
 
   async function work() {
     const tab = await browser.newPage();
+    tab.setDefaultTimeout(TIMEOUT);
     await tab.setViewport(PHONE);
     while (waiting.length || opening.size) {
       const address = waiting.shift();
@@ -187,7 +189,7 @@ const server = await serve(folder);
 const begin = performance.now();
 // Nothing is ever fetched from elsewhere, whatever a page asks for.
 const flags = ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"];
-await withChromium({ flags }, async (browser) => {
+await withChromium({ flags, timeout: TIMEOUT }, async (browser) => {
   const origin = `http://127.0.0.1:${server.address().port}/`;
   const { problems, pages, links } = await walk(browser, folder, origin);
   for (const problem of problems.sort()) console.log(problem);
