@@ -4,8 +4,8 @@
 
 Numbers are the paper's (Saha, Mishra and Bovik, Re-IQA, CVPR 2023, arXiv 2304.00451) and its
 code's (github.com/avinabsaha/ReIQA at 290632a), where they do not name another reason. A step has
-15,120 pairs: several large GPUs, or `--set parts=...` and patience. Their pictures take 9.3 GB of
-the host's memory, and three times that while the next two steps are prepared.
+15,120 pairs: several large GPUs, or `--set parts=...` and patience; `--plan` says which fit. Their
+pictures take 2.3 GB of the host's memory, and four times that with those of the steps to come.
 """
 
 from reiqa_tf.pretraining import config

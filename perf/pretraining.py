@@ -9,6 +9,9 @@ On a CPU data and step share the cores: then the share of the CPU seconds is wha
 other programs on the machine hardly change. To compare steps on a machine that is not quiet, give
 each one thread (`--threads 1`) and look at the CPU seconds: PyTorch's idle threads compute, too.
 
+`--device GPU` insists on a GPU, and says so in a line where there is none; `--device CPU` hides
+them. On a GPU the peak of its memory stands beside the one that `reiqa pretrain --plan` counts.
+
     python perf/pretraining.py data PHOTOS_FOLDER --config quality_lite0 --steps 20
     python perf/pretraining.py step --pairs 8 --steps 8
 """
@@ -37,6 +40,9 @@ from reiqa_tf.pretraining.config import PretrainConfig, load_config, override
 if TYPE_CHECKING:
     from reiqa_tf.pretraining.step import TrainingStep
 
+PUBLISHED = "quality_resnet50"
+"""The configuration whose step PyTorch does, too."""
+
 
 def medians(advance: Callable[[], object], steps: int) -> tuple[float, float, float]:
     """Seconds of the first step, which compiles, and medians after it: wall clock and CPU."""
@@ -58,6 +64,24 @@ def means(advance: Callable[[], object], steps: int) -> tuple[float, float]:
     return taken / steps, computed / steps
 
 
+def choose_device(device: str | None) -> str:
+    """Sees to it that TensorFlow computes where it is told to; returns the names of the devices.
+
+    Raises:
+        SystemExit: if a GPU is wanted and there is none.
+    """
+    if device == "CPU":
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # before TensorFlow and PyTorch look
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    if device == "GPU" and not gpus:
+        raise SystemExit("pretraining.py: no GPU was found, so --device GPU measures nothing.")
+    for gpu in gpus:
+        tf.config.experimental.set_memory_growth(gpu, True)
+    return ", ".join(device.name for device in gpus or tf.config.list_physical_devices("CPU"))
+
+
 def make_step(config: PretrainConfig) -> TrainingStep:
     """A step of a configuration, with fresh weights."""
     import tensorflow as tf
@@ -75,6 +99,7 @@ def make_step(config: PretrainConfig) -> TrainingStep:
 
 def measure_data(arguments: argparse.Namespace) -> None:
     """Prints pairs a second of data and step, of the step alone, and of the data alone."""
+    choose_device(arguments.device)
     from reiqa_tf.pretraining.from_config import make_pipeline
     from reiqa_tf.pretraining.training_photos import training_photos
 
@@ -107,21 +132,26 @@ def measure_data(arguments: argparse.Namespace) -> None:
     print_table(None, [(f"{arguments.config}", "left"), ("value", "right")], rows)
 
 
-def images_of(pairs: int) -> dict[str, np.ndarray]:
-    """Queries and keys of the published size."""
+def images_of(pairs: int, side: int = 160) -> dict[str, np.ndarray]:
+    """Queries and keys, of the published size unless another one is named."""
     generator = np.random.default_rng(0)
-    shape = (pairs, 160, 160, 3)
+    shape = (pairs, side, side, 3)
     return {name: generator.uniform(size=shape).astype(np.float32) for name in ("query", "key")}
 
 
 def measure_step(arguments: argparse.Namespace) -> None:
-    """Prints seconds of the ResNet-50 step, ours and PyTorch's, and their ratio."""
+    """Prints seconds of the step, ours and PyTorch's of ResNet-50, and their ratio."""
+    if arguments.device == "GPU":
+        choose_device("GPU")
     # In processes of their own, one after the other, so that the threads of one do not stand in
     # the other's way.
     seconds = {}
-    for name in ("tensorflow", "pytorch"):
+    names = ("tensorflow", "pytorch") if arguments.config == PUBLISHED else ("tensorflow",)
+    for name in names:
         command = [sys.executable, __file__, name, "--pairs", str(arguments.pairs)]
         command += ["--steps", str(arguments.steps), "--precision", arguments.precision]
+        command += ["--config", arguments.config]
+        command += ["--device", arguments.device] if arguments.device else []
         environment = dict(os.environ)
         if arguments.threads:
             for variable in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
@@ -136,28 +166,39 @@ def measure_step(arguments: argparse.Namespace) -> None:
         for what, value in figures.items()
     ]
     for what in ("step, s", "step, CPU s"):
-        if what in seconds["pytorch"]:
+        if what in seconds.get("pytorch", {}):
             ratio = seconds["tensorflow"][what] / seconds["pytorch"][what]
             rows.append((f"tensorflow / pytorch: {what}", f"{ratio:.2f}"))
-    print_table(
-        None, [(f"ResNet-50, 160 px, {arguments.pairs} pairs", "left"), ("value", "right")], rows
-    )
+    heading = f"{arguments.config}, {arguments.pairs} pairs, {arguments.precision}"
+    print_table(None, [(heading, "left"), ("value", "right")], rows)
 
 
 def measure_tensorflow(arguments: argparse.Namespace) -> None:
     """Prints the figures of our step as JSON."""
+    names = choose_device(arguments.device)
     import tensorflow as tf
 
-    step = make_step(override(load_config("quality_resnet50"), f"precision={arguments.precision}"))
-    images = {name: tf.constant(batch) for name, batch in images_of(arguments.pairs).items()}
+    config = override(load_config(arguments.config), f"precision={arguments.precision}")
+    step = make_step(override(config, "parts=1"))
+    pictures = images_of(arguments.pairs, config.pairs.patch)
+    images = {name: tf.constant(np.rint(255 * part), tf.uint8) for name, part in pictures.items()}
     first, median, computed = medians(lambda: step(images), arguments.steps)
-    devices = tf.config.list_physical_devices("GPU") or tf.config.list_physical_devices("CPU")
-    names = ", ".join(device.name for device in devices)
-    print(json.dumps(_figures(names, first, median, computed)))
+    figures = _figures(names, first, median, computed)
+    if "GPU" in names:
+        from reiqa_tf.pretraining.plan import StepMemory
+
+        photos = arguments.pairs / config.pairs.pairs_per_photo
+        figures["GPU memory at most, GB"] = (
+            tf.config.experimental.get_memory_info("GPU:0")["peak"] / 1e9
+        )
+        figures["the same as planned, GB"] = StepMemory(config).of_replica(photos, 1).total / 1e9
+    print(json.dumps(figures))
 
 
 def measure_pytorch(arguments: argparse.Namespace) -> None:
     """Prints the figures of PyTorch's step as JSON; always float32."""
+    if arguments.device == "CPU":
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     try:
         import torch
     except ImportError:
@@ -206,6 +247,7 @@ def main() -> None:
     data.add_argument("--cache", help="folder that keeps decoded photos")
     data.set_defaults(measure=measure_data)
     data.add_argument("--steps", type=int, default=10)
+    data.add_argument("--device", choices=("CPU", "GPU"), help="(default: GPUs if there are any)")
     for name, measure, text in (
         ("step", measure_step, "the step against PyTorch's"),
         ("tensorflow", measure_tensorflow, "a part of `step`"),
@@ -217,7 +259,9 @@ def main() -> None:
         step.add_argument(
             "--precision", choices=("float32", "bfloat16"), default="float32", help="of ours"
         )
+        step.add_argument("--config", default=PUBLISHED, help="(default: %(default)s)")
         step.add_argument("--threads", type=int, help="of each (default: as many as cores)")
+        step.add_argument("--device", choices=("CPU", "GPU"), help="(default: GPUs if any)")
         step.set_defaults(measure=measure)
     arguments = parser.parse_args()
     arguments.measure(arguments)

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from reiqa_tf.models.resnet import ResNetBackbone
     from reiqa_tf.models.scorer import ReIQAScorer, load_preset, save_preset
     from reiqa_tf.presets.folders import preset_version, shipped_presets
+    from reiqa_tf.pretraining.plan import PretrainingPlan, plan_pretraining
     from reiqa_tf.pretraining.pretrain import Pretrained, pretrain
     from reiqa_tf.runtimes.comparison import compare
     from reiqa_tf.runtimes.litert_scorer import LiteRTScorer
@@ -66,6 +67,7 @@ _HOMES = {
     "OnnxScorer": "reiqa_tf.runtimes.onnx_scorer",
     "Outcome": "reiqa_tf.scoring.scorer",
     "Pretrained": "reiqa_tf.pretraining.pretrain",
+    "PretrainingPlan": "reiqa_tf.pretraining.plan",
     "ReIQAEncoder": "reiqa_tf.models.encoder",
     "ReIQAScorer": "reiqa_tf.models.scorer",
     "ReiqaError": "reiqa_tf.errors",
@@ -86,6 +88,7 @@ _HOMES = {
     "open_explainer": "reiqa_tf.explanation.explainer",
     "open_scorer": "reiqa_tf.runtimes.opening",
     "pack": "reiqa_tf.bulk.packing",
+    "plan_pretraining": "reiqa_tf.pretraining.plan",
     "preset_version": "reiqa_tf.presets.folders",
     "pretrain": "reiqa_tf.pretraining.pretrain",
     "read_image": "reiqa_tf.image.reading",
@@ -135,6 +138,7 @@ __all__ = [
     "OnnxScorer",
     "Outcome",
     "Pretrained",
+    "PretrainingPlan",
     "ReIQAEncoder",
     "ReIQAScorer",
     "ReiqaError",
@@ -156,6 +160,7 @@ __all__ = [
     "open_explainer",
     "open_scorer",
     "pack",
+    "plan_pretraining",
     "preset_version",
     "pretrain",
     "read_image",

@@ -9,6 +9,8 @@ import tensorflow as tf
 from tensorflow.python.eager import context
 from tensorflow.python.framework import kernels, op_def_registry
 
+from reiqa_tf.training.optimizers import make_optimizer
+
 ON_HOST = {
     # Nothing is computed: the runtime follows edges, or the step ends with an error.
     "Assert",
@@ -25,6 +27,40 @@ def new_graphs():
     yield found
     new = sorted(set(context.context().list_function_names()) - known)
     found.extend(context.context().get_function_def(name) for name in new)
+
+
+def made_step(objective):
+    """The step of an objective as the loop makes it, on this device."""
+    model = objective.make_model(from_start=True)
+    config, variables = objective.config, model.trainable_variables
+    optimizer = make_optimizer(
+        config.optimizer, 0.1, config.schedule, 1, variables, objective.rate_factors(model)
+    )
+    return objective.make_step(model, optimizer, tf.distribute.get_strategy())
+
+
+def assert_ready(graphs):
+    """The graphs of a step run on a GPU whole, and nothing that they compute goes to the host."""
+    assert unsupported(graphs) == {}
+    assert copies_to_the_host(graphs) == {}
+    operators = {node.op for graph in graphs for node in graph.node_def}
+    assert {"Conv2D", "Conv2DBackpropFilter", "AssignVariableOp"} <= operators
+
+
+def not_on_the_host(graphs):
+    """Nodes of the functions of a dataset that no `tf.device` places on the host, by operator.
+
+    The branches of a condition run where the condition is, which is one of these nodes. What
+    TensorFlow adds at the end of a function, to hand results on, is left out.
+    """
+    functions = [graph for graph in graphs if "_inference_Dataset_" in graph.signature.name]
+    assert functions
+    return {
+        node.op: f"{graph.signature.name}: {node.name}"
+        for graph in functions
+        for node in graph.node_def
+        if "CPU" not in node.device and node.op not in ("Identity", "NoOp")
+    }
 
 
 def unsupported(graphs):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from reiqa_tf.cli import terminal, training_flags
@@ -11,13 +12,17 @@ from reiqa_tf.cli.startup import start_tensorflow
 from reiqa_tf.extras import require_extra
 
 if TYPE_CHECKING:
+    from reiqa_tf.pretraining.config import PretrainConfig
     from reiqa_tf.pretraining.pretrain import Pretrained
+    from reiqa_tf.typing import PathLike
 
 _EXAMPLES = """\
   reiqa pretrain photos/ --config smoke --out run                   does it work? about a minute
   reiqa pretrain photos/ --config quality_lite0 --out run           one machine
   reiqa pretrain photos/ --config quality_lite0 --out run --probe scores.csv --tensorboard
   reiqa pretrain photos/ --out run --set batch_size=16 --set schedule.epochs=10
+  reiqa pretrain photos/ --config quality_resnet50 --plan --replicas 8 --set batch_size=640
+                                                                    what would it need?
   reiqa fit scores.csv --preset run/preset --out my_preset          a head on what was trained
   TF_CONFIG='{"cluster": ...}' reiqa pretrain ...                   on each of several machines
 
@@ -32,7 +37,13 @@ step.
 --set precision=bfloat16 computes with 16 bits where machines are fast at it; weights, optimizer,
 queue and loss stay at 32. --set parts=8 works a batch off in eight parts, for small memories: the
 gradient is that of the whole batch, but for batch normalisation, whose statistics are each part's
-own (of all parts and replicas the keys are shuffled among them)."""
+own (of all parts and replicas the keys are shuffled among them).
+
+--plan begins nothing and needs no GPU. It counts on the graphs of the step how much memory each GPU
+needs for what, which batches fit into 24, 40 and 80 GB in how many parts, what the host holds, and
+steps and epochs; with --pairs-per-second also hours, and the cores that prepare pairs fast enough.
+How many pairs a core prepares is measured for ten seconds, after a minute in which the distortions
+are compiled, or told with --pairs-per-core."""
 
 
 def add_parser(subparsers: terminal.Subparsers) -> None:
@@ -43,7 +54,7 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
         subparsers, "pretrain", run, "Train an encoder on photos without scores.", _EXAMPLES
     )
     parser.add_argument("photos", metavar="PHOTOS", help="the photos to learn from")
-    parser.add_argument("--out", required=True, metavar="RUN", help="folder of the run")
+    parser.add_argument("--out", metavar="RUN", help="folder of the run; --plan needs none")
     training_flags.add_config_flags(parser, shipped_configs(), DEFAULT, "optimizer.rate=0.3")
     parser.add_argument(
         "--probe",
@@ -72,6 +83,23 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
         "--cache", metavar="FOLDER", help="keep decoded photos there, 3 bytes a pixel"
     )
     training_flags.add_replicas_flag(parser)
+    parser.add_argument(
+        "--plan",
+        action="store_true",
+        help="only say what the run needs, on --replicas GPUs, which need not be here",
+    )
+    parser.add_argument(
+        "--pairs-per-core",
+        type=float,
+        metavar="N",
+        help="with --plan: pairs that a core prepares in a second (default: measured here)",
+    )
+    parser.add_argument(
+        "--pairs-per-second",
+        type=float,
+        metavar="N",
+        help="with --plan: pairs that all GPUs together learn from in a second",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -80,13 +108,19 @@ def run(arguments: argparse.Namespace) -> int:
 
     from reiqa_tf.data.photos import find_photos
     from reiqa_tf.data.scored_photos import read_scored_photos
-    from reiqa_tf.pretraining.config import load_config, override
+    from reiqa_tf.pretraining.config import ConfigError, load_config, override
     from reiqa_tf.pretraining.training_photos import training_photos
 
     # Here, so that an error is told before all else starts.
     config = training_flags.config_of(arguments, load_config, override)
-
+    if arguments.out is None and not arguments.plan:
+        raise ConfigError(
+            "--out: expected a folder for the run; without one there is --plan alone."
+        )
     photos = training_photos(arguments.photos)
+    if arguments.plan:
+        _plan(arguments, config, photos)
+        return 0
     probe = None if arguments.probe is None else read_scored_photos(arguments.probe)
     retrieval = None if arguments.retrieval is None else find_photos(arguments.retrieval)
     if arguments.tensorboard:
@@ -111,6 +145,27 @@ def run(arguments: argparse.Namespace) -> int:
             display=display,
         )
     return training_flags.report(result, lambda: _print_summary(result))
+
+
+def _plan(
+    arguments: argparse.Namespace, config: PretrainConfig, photos: Sequence[PathLike]
+) -> None:
+    """Prints what a run would need."""
+    start_tensorflow()
+    import tensorflow as tf
+
+    from reiqa_tf.cli.pretrain_plan import print_plan
+    from reiqa_tf.pretraining.plan import plan_pretraining
+
+    here = len(tf.config.list_physical_devices("GPU"))
+    plan = plan_pretraining(
+        photos,
+        config,
+        replicas=arguments.replicas if arguments.replicas is not None else max(1, here),
+        pairs_per_core=arguments.pairs_per_core,
+        pairs_per_second=arguments.pairs_per_second,
+    )
+    print_plan(plan, arguments.config)
 
 
 def _print_summary(result: Pretrained) -> None:

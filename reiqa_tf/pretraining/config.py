@@ -113,8 +113,8 @@ class PretrainConfig:
         parts: parts that each replica's share of a step is worked off in, one after the other, so
             that what a network remembers for its gradient fits into a small memory. Batch
             normalisation has the statistics of a part ("ghost batch norm"), as it has those of a
-            replica; all else is as without parts. The pictures themselves lie in the host's memory
-            whole: 24 bytes for each pixel of a crop and pair, of this step and two to come.
+            replica; all else is as without parts. The pictures themselves lie in memory whole, 6
+            bytes for each pixel of a crop and pair: see `reiqa_tf.plan_pretraining`.
         precision: `float32`, or `bfloat16` for computing with 16 bits and weights of 32.
         result: which network becomes the preset, `query` or `momentum`.
         seed: of the weights and of all that is random in the data.

@@ -25,15 +25,13 @@ from reiqa_tf.path_list import PathList
 from reiqa_tf.progress import Progress, silent
 from reiqa_tf.remote import is_remote
 from reiqa_tf.training.objective import Batch
+from reiqa_tf.training.strategy import on_host
 from reiqa_tf.typing import PathLike, Tensor
 
 SUBSTITUTES = 16
 """Photos that are tried, one after the other, for a place whose photo cannot be read."""
 
 _END = 2**62
-
-_plain = tf.autograph.experimental.do_not_convert
-"""Nothing here needs Python's `if` rewritten, and rewriting takes longer than tracing."""
 
 
 class PipelineError(ReiqaError):
@@ -139,7 +137,7 @@ class ViewPipeline:
         files, kept = self._files()
         places = tf.data.Dataset.range(first_step * share, _END)
         decoded = places.interleave(
-            _plain(lambda turn: self._readable(turn, files, kept)),
+            on_host(lambda turn: self._readable(turn, files, kept)),
             # Decoded photos that wait in memory, at least one for each call.
             cycle_length=max(2, self.parallel_calls),
             block_length=1,
@@ -147,9 +145,9 @@ class ViewPipeline:
             deterministic=True,
         )
         views = decoded.map(
-            _plain(self._views), num_parallel_calls=self.parallel_calls, deterministic=True
+            on_host(self._views), num_parallel_calls=self.parallel_calls, deterministic=True
         )
-        return views.batch(share, drop_remainder=True).map(_plain(_one_axis)).prefetch(2)
+        return views.batch(share, drop_remainder=True).map(on_host(_one_axis)).prefetch(2)
 
     def batches(self, first_step: int = 0) -> Iterator[Batch]:
         """Like `dataset`, and notes in `skipped`, once each, the photos that could not be read.
@@ -205,7 +203,7 @@ class ViewPipeline:
             tf.constant([str(path) for path, _ in missing], tf.string)
         )
         decoded = paths.enumerate().map(
-            _plain(
+            on_host(
                 lambda i, path: (i, tf.io.serialize_tensor(decode_photo(tf.io.read_file(path))))
             ),
             num_parallel_calls=self.parallel_calls,
@@ -253,14 +251,14 @@ class ViewPipeline:
                 return tf.nest.map_structure(tf.identity, element)
 
         tries = min(SUBSTITUTES, count)
-        readable = tf.data.Dataset.range(tries).map(_plain(read)).ignore_errors()
+        readable = tf.data.Dataset.range(tries).map(on_host(read)).ignore_errors()
         nothing = {
             "image": tf.zeros((1, 1, 3), tf.uint8),
             "seed": tf.zeros((2,), tf.int32),
             "photo": wanted,
             "wanted": wanted,
         }
-        failure = tf.data.Dataset.from_tensors(nothing).map(_plain(give_up))
+        failure = tf.data.Dataset.from_tensors(nothing).map(on_host(give_up))
         return readable.concatenate(failure).take(1)
 
     def _shuffled(self, epoch: Tensor, position: Tensor) -> Tensor:

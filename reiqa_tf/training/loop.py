@@ -26,6 +26,15 @@ from reiqa_tf.training.replicas import sum_over_workers, worker_count, worker_in
 from reiqa_tf.training.settings import differences
 from reiqa_tf.typing import PathLike
 
+_LOST = (
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.FailedPreconditionError,
+    tf.errors.UnavailableError,
+)
+"""What TensorFlow raises where another worker does not answer any more."""
+
 
 @dataclasses.dataclass(frozen=True)
 class TrainedModel:
@@ -76,8 +85,8 @@ def train(
         `TrainedModel`.
 
     Raises:
-        TrainingError: if the batches cannot be shared, the folder holds another run, or the loss is
-            not finite any more.
+        TrainingError: if the batches cannot be shared, the folder holds another run, the loss is
+            not finite any more, or another worker is gone.
         OutputError: if the last checkpoint cannot be written.
     """
     run = _Run(objective, pathlib.Path(folder), strategy or tf.distribute.get_strategy())
@@ -87,7 +96,7 @@ def train(
     )
     watchers = [callback for callback in callbacks if isinstance(callback, BatchCallback)]
     batches = run.batches()
-    with run.history() as history, noted_signals() as received:
+    with run.history() as history, noted_signals() as received, run.lost_workers_named():
         observers.on_train_begin()
         stops, before = run.was_signalled(received), time.perf_counter()
         while run.step < run.steps and not stops and not run.model.stop_training:
@@ -217,6 +226,21 @@ class _Run:
     def was_signalled(self, received: Callable[[], object]) -> bool:
         """Whether any worker has received a signal, so that all stop after the same step."""
         return sum_over_workers(self.strategy, int(received() is not None)) > 0
+
+    @contextlib.contextmanager
+    def lost_workers_named(self) -> Iterator[None]:
+        """Ends the run with a line if another worker is gone; nothing of this step is saved."""
+        try:
+            yield
+        except _LOST as error:
+            if worker_count(self.strategy) == 1:
+                raise
+            reason = str(error.message).splitlines()[0]
+            raise TrainingError(
+                f"{self.folder}: another worker is gone ({reason}). This one stops as well; the "
+                "checkpoints are as they were. Start all workers again to go on, or another number "
+                "of them that can share the batches."
+            ) from error
 
     def means_of_epoch(self) -> Logs:
         """The means of the logs over the epoch that just ended."""

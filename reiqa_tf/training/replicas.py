@@ -6,13 +6,38 @@ and by all of them alike; the others outside, by all workers alike.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import tensorflow as tf
 
 from reiqa_tf.typing import Tensor
 
+_traced_for: list[int] = []
+"""Replicas that `traced_as_one_of` stands in for."""
+
+
+@contextlib.contextmanager
+def traced_as_one_of(count: int) -> Iterator[None]:
+    """Within, graphs are traced as one of so many replicas has them, though there is one.
+
+    The memory of a run on eight GPUs can so be counted on a machine that has none: tensors have the
+    sizes that they have there. Such a graph must not be run.
+
+    Args:
+        count: number of replicas.
+    """
+    _traced_for.append(count)
+    try:
+        yield
+    finally:
+        _traced_for.pop()
+
 
 def replica_count() -> int:
     """Number of replicas, on all workers together."""
+    if _traced_for:
+        return _traced_for[-1]
     return int(tf.distribute.get_strategy().num_replicas_in_sync)
 
 
@@ -29,7 +54,12 @@ def gather(rows: Tensor) -> Tensor:
         return rows
     # TensorFlow gathers no bytes. A float16 holds each of 256 levels exactly.
     carried = tf.cast(rows, tf.float16) if rows.dtype == tf.uint8 else rows
-    gathered = tf.distribute.get_replica_context().all_gather(carried, axis=0)
+    if _traced_for:
+        # TensorFlow cuts what it has gathered into the replicas' parts and joins those.
+        count = replica_count()
+        gathered = tf.concat(tf.split(tf.concat([carried] * count, 0), count), 0)
+    else:
+        gathered = tf.distribute.get_replica_context().all_gather(carried, axis=0)
     return tf.cast(gathered, rows.dtype)
 
 
@@ -56,7 +86,7 @@ def mean(tensors: list[Tensor]) -> list[Tensor]:
     Returns:
         list of tensors, the same everywhere.
     """
-    if replica_count() == 1 or not tensors:
+    if replica_count() == 1 or not tensors or _traced_for:
         return tensors
     context = tf.distribute.get_replica_context()
     return list(context.all_reduce(tf.distribute.ReduceOp.MEAN, tensors))

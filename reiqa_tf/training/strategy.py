@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
@@ -66,6 +68,26 @@ def make_strategy(replicas: int | None = None) -> tf.distribute.Strategy:
         _part_cpu(replicas)
     kind = "GPU" if gpus else "CPU"
     return tf.distribute.MirroredStrategy([f"{kind}:{i}" for i in range(replicas)])
+
+
+def on_host(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of a `tf.data` pipeline, placed on the host.
+
+    A GPU would change pixels and take time from the step. Nothing in pipelines needs Python's `if`
+    rewritten either, and rewriting takes longer than tracing.
+
+    Args:
+        function: from tensors to tensors.
+
+    Returns:
+        the same function for `tf.data.Dataset.map` and the like.
+    """
+
+    def placed(*arguments: Any) -> Any:
+        with tf.device("CPU"):
+            return function(*arguments)
+
+    return tf.autograph.experimental.do_not_convert(placed)
 
 
 def _part_cpu(parts: int) -> None:

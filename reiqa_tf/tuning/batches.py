@@ -19,6 +19,7 @@ from reiqa_tf.fitting.ladders import ordered_names
 from reiqa_tf.image.reading import ImageError, read_image
 from reiqa_tf.image.scaling import to_levels
 from reiqa_tf.training.objective import Batch
+from reiqa_tf.training.strategy import on_host
 from reiqa_tf.typing import Tensor
 
 SMALLEST_SIDE = 32
@@ -26,6 +27,8 @@ SMALLEST_SIDE = 32
 
 DEGRADATION_SHARE = 0.4
 """Share of the ladders that are of `DEGRADATIONS`; the others are of the bank. Ours."""
+
+_END = 2**62
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -143,8 +146,8 @@ class TuningBatches:
             `ladder_weight`; `pair` uint8 `(P, 2, h, w, 3)`, the better first, and `pair_weight`;
             `row` int64 `(B,)`. What there is none of is left out.
         """
-        numbers = tf.data.Dataset.counter(first_step)
-        made = numbers.map(self._batch, num_parallel_calls=2, deterministic=True)
+        numbers = tf.data.Dataset.range(first_step, _END)
+        made = numbers.map(on_host(self._batch), num_parallel_calls=2, deterministic=True)
         return made.prefetch(2)
 
     def note_skipped(self, batch: Batch) -> None:

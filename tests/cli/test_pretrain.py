@@ -216,5 +216,7 @@ def test_help_teaches(reiqa):
         "report.html",
         "reiqa_tf[tensorboard]",
         "reiqa fit scores.csv --preset",
+        "--plan begins nothing and needs no GPU",
+        "--pairs-per-core",
     ):
         assert words in shown.out

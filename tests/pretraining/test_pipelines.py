@@ -16,6 +16,7 @@ from reiqa_tf.pretraining.content_views import ContentViews
 from reiqa_tf.pretraining.pipelines import PipelineError, ViewPipeline
 from reiqa_tf.pretraining.quality_views import QualityViews
 from reiqa_tf.pretraining.training_photos import training_photos
+from tests.gpu_kernels import new_graphs, not_on_the_host
 
 VIEWS = ContentViews(patch=32)
 
@@ -44,9 +45,26 @@ def same(first, second):
 
 
 @pytest.fixture(scope="module")
-def run(folder):
-    """Nine batches of three photos: nearly four epochs of seven."""
-    return take(ViewPipeline(training_photos(folder), VIEWS, 3, seed=5), count=9)
+def made(folder):
+    """Nine batches of three photos, nearly four epochs of seven, and the graphs that made them."""
+    pipeline = ViewPipeline(training_photos(folder), VIEWS, 3, seed=5)
+    with new_graphs() as graphs:
+        stream = pipeline.batches()
+        batches = [
+            {name: part.numpy() for name, part in batch.items()}
+            for batch in itertools.islice(stream, 9)
+        ]
+    return batches, graphs
+
+
+@pytest.fixture(scope="module")
+def run(made):
+    """The batches."""
+    return made[0]
+
+
+def test_decoding_and_views_are_placed_on_the_host(made):
+    assert not_on_the_host(made[1]) == {}
 
 
 def test_each_epoch_holds_each_photo_once_in_an_order_of_its_own(run):

@@ -1,8 +1,9 @@
-"""Several replicas are one: the same batch on two devices, or in two processes, moves alike."""
+"""Several replicas are one: the same batch on eight devices, or on two of each of two workers."""
 
 import contextlib
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -31,16 +32,16 @@ STEPS = 3
 
 
 def train(strategy, synchronized, parts):
-    """Three steps of 12 pairs; answers losses, variables by name, and the statistics."""
+    """Three steps of 16 pairs; returns losses, variables by name, and the statistics."""
     with strategy.scope():
         keras.utils.set_random_seed(0)
-        encoder = ReIQAEncoder(ResNetBackbone((1, 1), width=8))
+        encoder = ReIQAEncoder(ResNetBackbone((1,), width=8))  # eight of them are compiled
         moco = MoCo(encoder, units=16, queue_size=40, synchronized=synchronized)
         moco.build((None, None, None, 3))
         optimizer = LARS(1.0)
         optimizer.build(moco.trainable_variables)
     step = TrainingStep(moco, optimizer, strategy, parts, seed=3)
-    pipeline = StandIn(batch_size=6, pairs=2)
+    pipeline = StandIn(batch_size=8, pairs=2)
     batches = strategy.experimental_distribute_dataset(pipeline.dataset().take(STEPS))
     losses = [list(step(batch).values()) for batch in batches]
     values = {variable.path.replace("/", "."): variable.numpy() for variable in moco.variables}
@@ -59,15 +60,16 @@ def _environment(**more):
     return {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3", **more}
 
 
-def _close(one, other):
+def assert_close(one, other, tolerance=1e-5):
+    """Two runs ended with the same numbers, but for rounding."""
     assert set(one) == set(other)
     for name in one:
         difference = np.abs(one[name] - other[name]).max()
-        assert difference <= 1e-5 * max(1.0, np.abs(one[name]).max()), (name, difference)
+        assert difference <= tolerance * max(1.0, np.abs(one[name]).max()), (name, difference)
 
 
 @pytest.fixture(scope="module")
-def two_replicas(tmp_path_factory):
+def eight_replicas(tmp_path_factory):
     out = tmp_path_factory.mktemp("replicas")
     subprocess.run(
         [sys.executable, HERE / "train_replicas.py", out], env=_environment(), check=True
@@ -76,31 +78,39 @@ def two_replicas(tmp_path_factory):
 
 
 @pytest.mark.slow  # in another process, which trains twice
-def test_two_synchronised_replicas_are_one_replica_with_the_whole_batch(two_replicas):
+def test_eight_synchronised_replicas_are_one_replica_with_the_whole_batch(eight_replicas):
     one = train(tf.distribute.get_strategy(), synchronized=True, parts=1)
-    _close(one, two_replicas(True))
+    assert_close(one, eight_replicas(True))
     assert one["losses"][1:, 0].min() > 1  # from the second step on there are real keys
 
 
 @pytest.mark.slow  # in another process, which trains twice
-def test_two_shuffled_replicas_are_one_replica_with_two_parts(two_replicas):
-    one = train(tf.distribute.get_strategy(), synchronized=False, parts=2)
-    _close(one, two_replicas(False))
+def test_eight_shuffled_replicas_are_one_replica_with_eight_parts(eight_replicas):
+    one = train(tf.distribute.get_strategy(), synchronized=False, parts=8)
+    assert_close(one, eight_replicas(False))
     whole = train(tf.distribute.get_strategy(), synchronized=False, parts=1)
     assert np.abs(whole["losses"] - one["losses"]).max() > 1e-3  # so that equality says something
 
 
 @contextlib.contextmanager
-def _two_workers(folder, epochs):
-    """Two processes that train together into `folder/two`; they are ended if need be."""
+def _two_workers(folder, epochs, dies_at=()):
+    """Two processes of two devices that train together into `folder/two`; ended if need be.
+
+    `dies_at` names a step before which the second of them kills itself.
+    """
     program = HERE / "train_worker.py"
     workers = [
         subprocess.Popen(
-            [sys.executable, program, folder / "two", folder / f"{i}.npz", str(epochs)],
+            list(map(str, [
+                sys.executable, program, folder / "two", folder / f"{i}.npz", epochs,
+                *(dies_at if i == 1 else ()),
+            ])),
             env=_environment(TF_CONFIG=task),
+            stderr=subprocess.PIPE if dies_at and i == 0 else None,
+            text=True,
         )
         for i, task in enumerate(cluster(2))
-    ]
+    ]  # fmt: skip
     try:
         yield workers
     finally:
@@ -109,22 +119,56 @@ def _two_workers(folder, epochs):
             worker.wait()
 
 
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory):
+    """A run of two workers of which one was killed; how the other ended, and what it said."""
+    folder = tmp_path_factory.mktemp("killed")
+    with _two_workers(folder, epochs=3, dies_at=[6]) as (first, second):
+        assert second.wait(timeout=300) == -signal.SIGKILL
+        since = time.monotonic()
+        _, said = first.communicate(timeout=300)
+    return folder, first.returncode, said, time.monotonic() - since
+
+
 @pytest.mark.slow  # two more processes, which start TensorFlow and compile a run
-def test_two_worker_processes_are_one_process(tmp_path):
-    with _two_workers(tmp_path, epochs=1) as workers:
-        one = train_encoder(worker_config(), StandIn(), tmp_path / "one")
+def test_a_worker_whose_partner_is_killed_ends_with_a_line_and_does_not_wait(killed):
+    folder, code, said, seconds = killed
+    assert code == 1
+    assert "another worker is gone" in said
+    assert "Start all workers again to go on" in said
+    assert seconds < 60
+    assert CheckpointFolder(folder / "two" / "checkpoints", 2).newest().step == 4
+    assert read_history(folder / "two" / "history.csv")["step"][-1] == 5
+
+
+@pytest.mark.slow  # likewise
+def test_the_run_goes_on_with_the_same_workers_or_one_to_what_one_process_comes_to(
+    killed, tmp_path
+):
+    folder = killed[0]
+    before = read_history(folder / "two" / "history.csv")
+    shutil.copytree(folder / "two", tmp_path / "alone")
+    with _two_workers(folder, epochs=3) as workers:
+        untouched = train_encoder(worker_config(3), StandIn(), tmp_path / "one")
+        alone = train_encoder(worker_config(3), StandIn(), tmp_path / "alone")
         assert [worker.wait(timeout=300) for worker in workers] == [0, 0]
-    first, second = (dict(np.load(tmp_path / f"{i}.npz")) for i in range(2))
+    first, second = (dict(np.load(folder / f"{i}.npz")) for i in range(2))
     for name, array in first.items():
         np.testing.assert_array_equal(array, second[name])
-    assert (first.pop("step"), first.pop("interrupted")) == (2, False)
-    _close({f"{i:03d}": a for i, a in enumerate(one.scorer.quality.get_weights())}, first)
-    histories = [
-        np.loadtxt(tmp_path / run / "history.csv", delimiter=",", skiprows=1)
-        for run in ("one", "two")
-    ]
-    np.testing.assert_allclose(histories[0][:, 2], histories[1][:, 2], rtol=1e-5)
-    assert (tmp_path / "two" / "preset").is_dir()
+    assert (first.pop("step"), first.pop("interrupted")) == (6, False)
+    one, other = (
+        {f"{i:03d}": array for i, array in enumerate(run.scorer.quality.get_weights())}
+        for run in (untouched, alone)
+    )
+    assert_close(one, first)
+    assert_close(one, other)
+    after = read_history(folder / "two" / "history.csv")
+    # The step that was lost is made again from the same weights and pictures, to the last bit.
+    for name in ("loss", "accuracy", "learning_rate"):
+        np.testing.assert_array_equal(after[name][:5], before[name], err_msg=name)
+    history = read_history(tmp_path / "one" / "history.csv")
+    np.testing.assert_allclose(after["loss"], history["loss"], rtol=1e-5)
+    assert (folder / "two" / "preset").is_dir()
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""Trains on two logical CPUs; a process of its own, because TensorFlow bears one strategy each.
+"""Trains on eight logical CPUs; a process of its own, because TensorFlow bears one strategy each.
 
 Usage: python train_replicas.py OUT
 """
@@ -13,8 +13,8 @@ from tests.pretraining.test_replicas import train
 
 
 def main(out):
-    strategy = make_strategy(replicas=2)
-    assert strategy.num_replicas_in_sync == 2
+    strategy = make_strategy(replicas=8)
+    assert strategy.num_replicas_in_sync == 8
     for synchronized in (False, True):
         name = pathlib.Path(out) / f"synchronized_{synchronized}.npz"
         np.savez(name, **train(strategy, synchronized=synchronized, parts=1))

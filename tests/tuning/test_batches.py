@@ -8,6 +8,7 @@ from PIL import Image
 
 from reiqa_tf.fitting.ladders import ordered_names
 from reiqa_tf.tuning.batches import TuningBatches
+from tests.gpu_kernels import new_graphs, not_on_the_host
 
 SIZES = [(40, 60)] * 7 + [(60, 40)] * 6 + [(50, 50)] * 3
 
@@ -103,7 +104,10 @@ def test_ladders_are_distorted_more_and_more_and_belong_to_evenly_spaced_photos(
         crop=96, ladders=2, ladder_levels=5, pair_paths=(), rotates=False,
     )  # fmt: skip
     kinds = set()
-    for step, batch in enumerate(shown.dataset(0).take(12)):
+    with new_graphs() as graphs:
+        dataset = shown.dataset(0)
+    assert not_on_the_host(graphs) == {}
+    for step, batch in enumerate(dataset.take(12)):
         assert batch["ladder"].shape == (2, 5, 96, 96, 3)
         kinds |= {int(kind) for kind in shown._crops(np.int64(step))[6]}
         crops = batch["image"].numpy()[[0, 2]].astype(float)
@@ -116,8 +120,11 @@ def test_ladders_are_distorted_more_and_more_and_belong_to_evenly_spaced_photos(
     assert len(kinds) > 3
 
 
-def test_the_better_photo_of_a_pair_is_the_first(batches):
-    batch = next(iter(batches.dataset(0)))
+def test_the_better_photo_of_a_pair_is_the_first_and_all_is_placed_on_the_host(batches):
+    with new_graphs() as graphs:
+        dataset = batches.dataset(0)
+        batch = next(iter(dataset))
+    assert not_on_the_host(graphs) == {}
     shown = batch["pair"].numpy()[:, :, 0, 0, 0]
     assert {tuple(pair) for pair in shown.tolist()} <= {(0, 1), (7, 8), (13, 14)}
     assert (batch["pair_weight"].numpy() == 1).all()
