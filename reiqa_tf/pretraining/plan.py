@@ -314,8 +314,9 @@ def plan_pretraining(
     ):
         if value is not None and value <= 0:
             raise TrainingError(f"{name}: expected a number above 0. Received: {value}")
-    is_one = isinstance(photos, (str, os.PathLike))
-    paths = training_photos(photos) if is_one else PathList.of(photos)
+    paths = (
+        training_photos(photos) if isinstance(photos, (str, os.PathLike)) else PathList.of(photos)
+    )
     pipeline = ViewPipeline(paths, make_views(config), config.batch_size)
     pairs = config.batch_size * config.pairs.pairs_per_photo
     if config.batch_size % replicas or pairs // replicas % config.parts:
