@@ -82,6 +82,7 @@ LEFT = {
     "docs/guides/explain.md": {"why.html", "faults.html"},
     "docs/guides/fit.md": {"my_preset", "result.json", "scatter.png"},
     "docs/guides/folders.md": {"holiday.html", "scored.csv", "best.html", "best.csv"},
+    "docs/guides/millions.md": {"packed"},
     "docs/guides/score.md": {"features.npz", "scored.csv"},
 }
 

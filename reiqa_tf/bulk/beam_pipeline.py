@@ -19,6 +19,9 @@ from reiqa_tf.scoring.features import compute_features
 from reiqa_tf.scoring.scorer import Outcome, Scorer
 from reiqa_tf.typing import PathLike
 
+_LOG_LEVEL = "WARNING"
+"""Below it workers tell of each of their steps."""
+
 _LARGEST_BATCH = 32
 """Photos that a worker holds at a time."""
 
@@ -139,7 +142,8 @@ def run_pipeline(
     if not any(match.metadata_list for match in FileSystems.match([pattern], limits=[1])):
         raise BeamError(f"{pattern}: no file matches this pattern.")
     single = output.endswith(".parquet")
-    with beam.Pipeline(options=beam.options.pipeline_options.PipelineOptions(list(options))) as p:
+    words = [f"--default_sdk_harness_log_level={_LOG_LEVEL}", *options]  # the last one counts
+    with beam.Pipeline(options=beam.options.pipeline_options.PipelineOptions(words)) as p:
         _ = (
             p
             | "match" >> fileio.MatchFiles(pattern)

@@ -9,11 +9,19 @@ from reiqa_tf.cli.startup import start_tensorflow
 _EXAMPLES = """\
   reiqa beam-score --input 'photos/**.jpg' --output scores.parquet
   reiqa beam-score --input 'photos/*.jpg' --output scored/part --features
+  reiqa beam-score --input packed --output scored/part              what `reiqa pack` made
+  reiqa beam-score --input packed --output scores.parquet -- \\
+      --direct_running_mode=multi_processing --direct_num_workers=8
+  reiqa beam-score --input packed --output scored/part -- \\
+      --runner=FlinkRunner --flink_master=HOST:8081 --environment_type=DOCKER
   reiqa beam-score --input 'gs://bucket/*.jpg' --output gs://bucket/scores -- \\
       --runner=DataflowRunner --project=MINE --region=europe-west1
 
-What stands behind -- goes to Beam. Photos that cannot be read get a row with the reason. With
---features the files also serve `reiqa benchmark --take`. Needs pip install 'reiqa_tf[beam]'."""
+What stands behind -- goes to Beam. Photos that cannot be read get a row with the reason. Each
+worker scores with one thread, in the fastest runtime that the preset was exported to; with
+--features it is Keras, and the files also serve `reiqa benchmark --take`. Files appear when all
+photos are scored. Beam's direct runner does not replace a worker that dies: start the command
+again. Flink and Dataflow do. Needs pip install 'reiqa_tf[beam]'."""
 
 
 def add_parser(subparsers: terminal.Subparsers) -> None:
@@ -45,8 +53,11 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Runs the pipeline and returns the exit code."""
+    from absl import logging
+
     from reiqa_tf.presets.folders import read_metadata
 
+    logging.set_verbosity(logging.WARNING)  # Beam tells of every step of every worker
     read_metadata(arguments.preset)
     if arguments.features:
         start_tensorflow()

@@ -24,15 +24,17 @@ _EXAMPLES = """\
   reiqa pretrain photos/ --config quality_resnet50 --plan --replicas 8 --set batch_size=640
                                                                     what would it need?
   reiqa fit scores.csv --preset run/preset --out my_preset          a head on what was trained
+  reiqa pretrain packed --out s3://bucket/run                       a million photos, on a store
   TF_CONFIG='{"cluster": ...}' reiqa pretrain ...                   on each of several machines
 
-photos is a folder, a pattern, or a CSV file with a column `image` (rows of the split `train`, if
-there is a column `split`). Ctrl-C and SIGTERM save a checkpoint after the step; the same command
-goes on where it was, and ends with the same weights. A second Ctrl-C ends the run at once. RUN gets
-config.json, history.csv, views.png, checkpoints/, curves.png, report.html and at the end preset/.
-All GPUs of the machine are used; with TF_CONFIG, as TensorFlow documents it, all machines of the
-cluster, which must share the folder of the run; a signal to one of them stops all after the same
-step.
+photos is a folder, a pack (`reiqa pack --help`), a pattern, or a CSV file with a column `image`
+(rows of the split `train`, if there is a column `split`). Ctrl-C and SIGTERM save a checkpoint
+after the step; the same command goes on where it was, and ends with the same weights. A second
+Ctrl-C ends the run at once. RUN gets config.json, history.csv, views.png, checkpoints/,
+curves.png, report.html and at the end preset/. With reiqa_tf[remote] both may be addresses on an
+object store; RUN is then copied there after each checkpoint, and goes on from there. All GPUs of
+the machine are used; with TF_CONFIG, as TensorFlow documents it, all machines of the cluster,
+which must share the folder of the run; a signal to one of them stops all after the same step.
 
 --set precision=bfloat16 computes with 16 bits where machines are fast at it; weights, optimizer,
 queue and loss stay at 32. --set parts=8 works a batch off in eight parts, for small memories: the

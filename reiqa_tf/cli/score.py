@@ -41,6 +41,8 @@ _EXAMPLES = """\
   reiqa score holiday/ --features features.npz             for models of your own
   find . -name '*.jpg' | reiqa score -                     paths on standard input (or -print0)
   reiqa score - < photo.jpg                                or a photo itself
+  reiqa score packed                                       what `reiqa pack` made of a folder
+  reiqa score s3://bucket/photos                           on a store: reiqa_tf[remote]
 
 Scores have the range and direction of the preset (higher is better). The word (bad, poor, fair,
 good, excellent) and the percentile say where a photo stands among those that the preset knows. The

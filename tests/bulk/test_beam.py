@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from reiqa_tf.bulk.packing import pack
 from reiqa_tf.cli.main import main, parse
 from reiqa_tf.models.scorer import load_preset, save_preset
 from reiqa_tf.presets.storage import encoders_fingerprint
@@ -78,6 +79,21 @@ def test_the_benchmark_takes_features_from_the_file(folder, scored, tmp_path):
         np.testing.assert_array_equal(
             cache.get(photo_digest(contents)), np.array(row["features"], np.float32)
         )
+
+
+def test_a_pack_has_the_scores_of_the_folder_in_whatever_runtime(folder, scored, tmp_path):
+    packed = pack(folder / "photos", folder / "packed", shard_photos=7)
+    assert list(packed.left_out) == ["7.png"]
+    words = ["reiqa", "beam-score", "--input", packed.folder, "--output", f"{tmp_path}/part"]
+    assert main(parse([*words, "--preset", str(folder / "preset")])) == 0
+    rows = {}
+    for path in tmp_path.glob("part*.parquet"):
+        rows |= _rows(path)
+    assert sorted(rows) == sorted(packed.paths)
+    for path, row in rows.items():
+        as_file = scored[path.replace("/packed/", "/photos/")]
+        assert row["score"] == pytest.approx(as_file["score"], rel=1e-4)
+        assert row["problem"] is None
 
 
 def test_a_pattern_that_matches_nothing_is_refused_and_nothing_is_written(folder, capsys):

@@ -177,6 +177,21 @@ def test_damage_is_found_and_named(packed, tmp_path, capsys):
         open_pack(tmp_path / "packed")
 
 
+def test_the_command_packs_and_names_what_it_left_out(photos, tmp_path, capsys):
+    from reiqa_tf.cli.main import main, parse
+
+    out = str(tmp_path / "packed")
+    assert main(parse(["reiqa", "pack", str(photos), "--out", out, "--shard-photos", "4"])) == 1
+    captured = capsys.readouterr()
+    assert captured.out.startswith(f"{out}: 6 photos in 2 shards, 0.")
+    assert f"1 of 7 photos could not be read:\n  {BROKEN}: cannot be decoded" in captured.err
+    for words in (["--verify", out, "--out", out], [str(photos)], []):
+        assert main(parse(["reiqa", "pack", *words])) == 1
+        assert "expected photos and a folder" in (said := capsys.readouterr().err) or (
+            "--verify FOLDER stands alone" in said
+        )
+
+
 def test_what_cannot_be_packed_is_refused_before_anything_is_written(photos, packed, tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "other.txt").write_text("mine")
