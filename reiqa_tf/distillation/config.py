@@ -82,6 +82,8 @@ class DistillConfig:
         people: how much people's score counts beside the teacher's for a photo that has one, from
             0 to 1.
         losses: `LossWeights`.
+        rounds: whether maps and kernels are rounded to 8 bits while the student learns, as they
+            are in full-integer files, which then score as it does.
         rotates: whether pictures are also turned, so that scores depend less on how a photo is
             held; they are mirrored in any case.
         rate_by_depth: factor on the learning rate for each stage further from the head.
@@ -106,6 +108,7 @@ class DistillConfig:
     distorted: int = 2
     people: float = 0.5
     losses: LossWeights = LossWeights()
+    rounds: bool = False
     rotates: bool = True
     rate_by_depth: float = 1.0
     freezes_normalization: bool = True

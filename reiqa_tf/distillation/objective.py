@@ -13,6 +13,7 @@ import tensorflow as tf
 from reiqa_tf.distillation.batches import LessonBatches
 from reiqa_tf.distillation.config import DistillConfig
 from reiqa_tf.distillation.student import Start
+from reiqa_tf.models.rounding import eight_bits
 from reiqa_tf.training.objective import Batch, TrainingError
 from reiqa_tf.training.settings import as_dictionary
 from reiqa_tf.tuning import losses
@@ -57,7 +58,8 @@ class DistillStep(ScorerStep):
         """The weighted sum of the losses, then each of them, `(4,)`."""
         scorer = self.model.scorer
         training = not self.config.freezes_normalization
-        features = scorer.features(batch["image"], training=training)
+        with eight_bits(self.config.rounds):
+            features = scorer.features(batch["image"], training=training)
         predicted = (scorer.fitted_head()(features) - self.center) / self.scale
         wanted = (batch["score"] - self.center) / self.scale
         weights = tf.ones_like(wanted)

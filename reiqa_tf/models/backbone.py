@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras import ops
 
 from reiqa_tf.models.normalization import FusedBatchNormalization
+from reiqa_tf.models.rounding import rounded_kernel, rounded_maps
 from reiqa_tf.typing import Shape, Tensor
 
 CHANNELS_LAST = "channels_last"
@@ -129,7 +130,7 @@ class ConvolutionUnit(keras.layers.Layer):
             maps = self.normalization(self.convolution(images), training=True)
         else:
             maps = self._with_known_statistics(images)
-        return maps if self.activation is None else self.activation(maps)
+        return rounded_maps(maps if self.activation is None else self.activation(maps))
 
     def _with_known_statistics(self, images: Tensor) -> Tensor:
         """Convolution and normalisation in one.
@@ -143,6 +144,7 @@ class ConvolutionUnit(keras.layers.Layer):
         offset = statistics.beta - statistics.moving_mean * factor
         is_depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
         kernel = layer.kernel * (factor[:, None] if is_depthwise else factor)
+        kernel = rounded_kernel(kernel, is_depthwise)
         convolve = ops.depthwise_conv if is_depthwise else ops.conv
         maps = convolve(
             images, ops.cast(kernel, images.dtype), layer.strides, layer.padding, CHANNELS_LAST

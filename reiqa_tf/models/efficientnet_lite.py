@@ -10,6 +10,7 @@ from keras import ops
 
 from reiqa_tf.models.backbone import Backbone, ConvolutionUnit
 from reiqa_tf.models.designs import EfficientNetLite
+from reiqa_tf.models.rounding import rounded_maps
 from reiqa_tf.presets.storage import storable
 from reiqa_tf.typing import Shape, Tensor
 
@@ -215,7 +216,7 @@ class InvertedBottleneck(keras.layers.Layer):
     def narrow(self, inside: Tensor, maps: Tensor, training: bool | None = None) -> Tensor:
         """The second half: the block's output from what `widen` made of `maps`."""
         projected = self.project(inside, training=training)
-        return projected + maps if self.adds_input else projected
+        return rounded_maps(projected + maps) if self.adds_input else projected
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shape of the output for maps of `input_shape`; height and width are left open."""

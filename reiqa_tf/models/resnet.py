@@ -10,6 +10,7 @@ from keras import ops
 
 from reiqa_tf.models.backbone import CHANNELS_LAST, Backbone, ConvolutionUnit
 from reiqa_tf.models.designs import ResNet
+from reiqa_tf.models.rounding import rounded_maps
 from reiqa_tf.presets.storage import storable
 from reiqa_tf.typing import Shape, Tensor
 
@@ -167,7 +168,7 @@ class Bottleneck(keras.layers.Layer):
         maps = self.reduce(maps, training=training)
         maps = self.spatial(maps, training=training)
         maps = self.expand(maps, training=training)
-        return ops.relu(maps + shortcut)
+        return rounded_maps(ops.relu(maps + shortcut))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shape of the output for maps of `input_shape`; height and width are left open."""
