@@ -301,8 +301,9 @@ class _Files:
     """
 
     def __init__(self, paths: PathList) -> None:
-        self._block = tf.constant(paths.block)
-        self._ends = tf.constant(paths.ends)
+        with tf.device("CPU"):  # where it is read; numbers would lie on a GPU
+            self._block = tf.constant(paths.block)
+            self._ends = tf.constant(paths.ends)
         self._folder = os.fsencode(paths.folder)
         # TensorFlow reads files of this machine without Python; packs and stores it does not know.
         self._are_plain = not (

@@ -1,6 +1,7 @@
 """`reiqa_tf.pretrain`: what the command does, in one call."""
 
 import dataclasses
+import importlib.util
 import os
 import signal
 
@@ -12,6 +13,7 @@ from PIL import Image
 import reiqa_tf
 from reiqa_tf.data.scored_photos import read_scored_photos
 from reiqa_tf.pretraining.config import ConfigError, ContentPairs, load_config
+from reiqa_tf.remote import read_file, size_of
 from reiqa_tf.training.objective import TrainingError
 
 CONFIG = dataclasses.replace(load_config("smoke"), pairs=ContentPairs(patch=32))
@@ -83,14 +85,23 @@ def test_a_call_leaves_the_folder_and_returns_what_came_of_it(photos_folder, sco
 
 
 @pytest.mark.slow  # compiles distortions three times; tests of the engine stop runs in seconds
-def test_ctrl_c_returns_and_the_same_call_goes_on(photos_folder, tmp_path):
+def test_ctrl_c_returns_and_the_same_call_goes_on_from_a_pack_and_on_a_store_too(
+    photos_folder, tmp_path
+):
     photos = sorted(photos_folder.glob("*.png"))
     whole = reiqa_tf.pretrain(photos, tmp_path / "whole", CONFIG)
-    stopped = reiqa_tf.pretrain(photos, tmp_path / "run", CONFIG, callbacks=[_Watcher(1)])
+    packed = reiqa_tf.pack(photos, tmp_path / "packed", shard_photos=2).folder
+    is_remote = importlib.util.find_spec("fsspec") is not None
+    out = "memory://run" if is_remote else str(tmp_path / "run")
+    stopped = reiqa_tf.pretrain(packed, out, CONFIG, callbacks=[_Watcher(1)])
     assert (stopped.step, stopped.interrupted) == (1, True)
-    assert not (stopped.folder / "preset").exists()
-    ended = reiqa_tf.pretrain(photos, tmp_path / "run", CONFIG)
+    assert size_of(f"{out}/checkpoints/step-000000001.npz") is not None
+    assert size_of(f"{out}/preset/config.json") is None
+    ended = reiqa_tf.pretrain(packed, out, CONFIG)
     assert (ended.step, ended.interrupted) == (2, False)
+    assert os.fspath(ended.folder) == out
+    assert size_of(f"{out}/preset/config.json") is not None
+    assert read_file(f"{out}/history.csv").count(b"\n") == 3
     for one, other in zip(whole.scorer.weights, ended.scorer.weights, strict=True):
         np.testing.assert_array_equal(one, other)
 
