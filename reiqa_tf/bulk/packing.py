@@ -14,6 +14,7 @@ import json
 import os
 import pathlib
 import shutil
+import zipfile
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -54,8 +55,9 @@ def pack(
 
     A million small files become a thousand large ones, which are listed at once, copied without a
     trip for each photo, and checked as one thing. Files are kept byte for byte; each is decoded
-    once, and what cannot be read is left out. The pack then stands for the folder: `reiqa_tf.score_many(out)`,
-    `reiqa_tf.pretrain(out, ...)`, and `out/2020/1.jpg` where a photo's path is asked for.
+    once, and what cannot be read is left out. The pack then stands for the folder:
+    `reiqa_tf.score_many(out)`, `reiqa_tf.pretrain(out, ...)`, and `out/2020/1.jpg` where a photo's
+    path is asked for.
 
     The same photos make the same files, bit for bit. A call that was interrupted goes on where it
     was when it is made again: whole shards are kept, and nothing else is there.
@@ -229,7 +231,7 @@ def _is_done(folder: str, plan: dict[str, Any]) -> bool:
     for file in (PACK_FILE, _PLAN_FILE):
         try:
             former = json.loads(read_file(joined(folder, file)))
-        except FileNotFoundError:
+        except OSError:
             continue
         except ReiqaError:
             raise
@@ -313,10 +315,10 @@ def _finished_part(folder: str, file: str) -> _Part | None:
     """What the index says of a shard; None if the shard is not whole."""
     try:
         contents = read_file(joined(folder, _part_file(file)))
-    except FileNotFoundError:
+        with np.load(io.BytesIO(contents), allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (FileNotFoundError, zipfile.BadZipFile):  # damaged: the power failed
         return None
-    with np.load(io.BytesIO(contents), allow_pickle=False) as archive:
-        arrays = {name: archive[name] for name in archive.files}
     about = json.loads(arrays.pop("about").tobytes())
     shard = Shard(**about["shard"])
     if size_of(joined(folder, file)) != shard.size:

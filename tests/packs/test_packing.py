@@ -199,6 +199,7 @@ def test_what_cannot_be_packed_is_refused_before_anything_is_written(photos, pac
         (ReiqaError, (photos, tmp_path / "full")),
         (ReiqaError, (tmp_path / "full", tmp_path / "packed")),
         (PackError, ([], tmp_path / "packed")),
+        (ReiqaError, (photos, tmp_path / "full" / "other.txt")),
     ):
         with pytest.raises(error):
             pack(*arguments)
