@@ -18,8 +18,8 @@ from __future__ import annotations
 
 import argparse
 import collections
-import csv
 import dataclasses
+import json
 import os
 import pathlib
 import resource
@@ -77,12 +77,10 @@ def rehearse(arguments: argparse.Namespace, folder: pathlib.Path) -> None:
     for number in range(_DAMAGED):
         (photos / "00000" / f"damaged{number}.jpg").write_bytes(b"\xff\xd8\xff damaged")
     link(source, folder / "alone", min(arguments.alone, count - _DAMAGED))
-    table = folder / "alone.csv"
+    table = folder / "alone.jsonl"  # with all digits
     alone = run("score", folder / "alone", "--preset", preset, "--out", table)
-    with open(table, newline="") as file:
-        scores = {
-            os.path.basename(row["photo"]): float(row["score"]) for row in csv.DictReader(file)
-        }
+    rows = [json.loads(line) for line in table.read_text().splitlines()]
+    scores = {os.path.basename(row["photo"]): float(row["score"]) for row in rows}
     report("reiqa score", len(scores), alone)
 
     output = folder / "scores.parquet"
@@ -91,11 +89,12 @@ def rehearse(arguments: argparse.Namespace, folder: pathlib.Path) -> None:
         *("--", "--direct_running_mode=multi_processing"),
         f"--direct_num_workers={arguments.workers}",
     )
-    report("reiqa beam-score", count, run(*pipeline))
+    whole = run(*pipeline)
+    report("reiqa beam-score", count, whole)
     check(output, count, scores)
 
     output.unlink()
-    killed = run(*pipeline, kill_after=alone.seconds)
+    killed = run(*pipeline, kill_after=whole.processor / arguments.workers / 2)
     print(f"a worker killed: exit code {killed.code}, {killed.said}")
     if output.exists():
         check(output, count, scores)
@@ -109,7 +108,7 @@ def rehearse(arguments: argparse.Namespace, folder: pathlib.Path) -> None:
 
 
 def run(*words: object, kill_after: float | None = None) -> Ran:
-    """Runs `reiqa`; `kill_after` seconds after a worker has begun to work, that one is killed."""
+    """Runs `reiqa`; a worker that has used `kill_after` seconds of the processor is killed."""
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     with tempfile.TemporaryFile() as said:
         with subprocess.Popen([*_REIQA, *map(str, words)], stderr=said, stdout=said) as process:
@@ -124,7 +123,7 @@ def run(*words: object, kill_after: float | None = None) -> Ran:
 
 
 def kill_a_worker(process: subprocess.Popen[bytes], seconds: float) -> None:
-    """Kills one of Beam's workers once it has worked for so long."""
+    """Kills the first of Beam's workers that has used so many seconds of the processor."""
     while process.poll() is None:
         for worker in workers_of(process.pid):
             times = pathlib.Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2].split()
