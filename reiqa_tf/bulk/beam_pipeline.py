@@ -27,7 +27,7 @@ _LARGEST_BATCH = 32
 
 
 class BeamError(ReiqaError):
-    """A pipeline that has nothing to do."""
+    """A pipeline that has nothing to do, or does not come to its end."""
 
 
 class ScorePhotos(beam.DoFn):
@@ -136,28 +136,35 @@ def run_pipeline(
         options: options for Beam, such as `--runner=DataflowRunner`.
 
     Raises:
-        BeamError: if no file matches.
+        BeamError: if no file matches, or a worker is lost on a runner that does not replace it.
     """
     pattern = _pattern_of(pattern)
     if not any(match.metadata_list for match in FileSystems.match([pattern], limits=[1])):
         raise BeamError(f"{pattern}: no file matches this pattern.")
     single = output.endswith(".parquet")
     words = [f"--default_sdk_harness_log_level={_LOG_LEVEL}", *options]  # the last one counts
-    with beam.Pipeline(options=beam.options.pipeline_options.PipelineOptions(words)) as p:
-        _ = (
-            p
-            | "match" >> fileio.MatchFiles(pattern)
-            | "spread" >> beam.Reshuffle()
-            | "open" >> fileio.ReadMatches()
-            | "read" >> beam.FlatMap(_photos_of)
-            | "batch" >> beam.BatchElements(max_batch_size=_LARGEST_BATCH)
-            | "score" >> beam.ParDo(ScorePhotos(preset, with_features))
-            | "write"
-            >> WriteToParquet(
-                output.removesuffix(".parquet"),
-                schema(with_features),
-                file_name_suffix=".parquet",
-                num_shards=1 if single else 0,
-                shard_name_template="" if single else None,
+    try:
+        with beam.Pipeline(options=beam.options.pipeline_options.PipelineOptions(words)) as p:
+            _ = (
+                p
+                | "match" >> fileio.MatchFiles(pattern)
+                | "spread" >> beam.Reshuffle()
+                | "open" >> fileio.ReadMatches()
+                | "read" >> beam.FlatMap(_photos_of)
+                | "batch" >> beam.BatchElements(max_batch_size=_LARGEST_BATCH)
+                | "score" >> beam.ParDo(ScorePhotos(preset, with_features))
+                | "write"
+                >> WriteToParquet(
+                    output.removesuffix(".parquet"),
+                    schema(with_features),
+                    file_name_suffix=".parquet",
+                    num_shards=1 if single else 0,
+                    shard_name_template="" if single else None,
+                )
             )
-        )
+    except RuntimeError as error:  # Beam has logged where it was
+        reason = str(error).strip().rpartition("\n")[2] or type(error).__name__
+        raise BeamError(
+            f"{output}: not written, the pipeline ended before its work did ({reason}). If a "
+            "worker was lost, start the same command again."
+        ) from error
