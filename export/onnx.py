@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+import keras
 import numpy as np
 
 from reiqa_tf.errors import ReiqaError
@@ -15,6 +16,7 @@ from reiqa_tf.export.serving import explaining, folded_function
 from reiqa_tf.models.scorer import ReIQAScorer
 from reiqa_tf.runtimes.contract import FEATURES, IMAGES, Contract
 from reiqa_tf.runtimes.explained import EXPLAINING
+from reiqa_tf.runtimes.native_head import HEAD, NATIVE_SIZE, NativeHead
 
 if TYPE_CHECKING:
     import onnx
@@ -53,7 +55,8 @@ def convert_onnx(
         bytes of the file: input `images`, uint8 `[N, H, W, 3]`, outputs as the contract says, and
         `features` `[N, F]` behind them. A runtime computes the outputs that it is asked for, and
         the features are computed on the way to a score: they cost nothing. What explains scores
-        stands behind them.
+        stands behind them, and last the kernels of the head, with which photos are scored at their
+        own size.
 
     Raises:
         ONNXError: if there is no such precision, the weights do not fit into it, or the converter
@@ -78,6 +81,7 @@ def convert_onnx(
     model = _convert(scorer, probe)
     outputs = dict.fromkeys((*contract.outputs, FEATURES, *(EXPLAINING if probe else ())))
     _name_dimensions(model.graph, tuple(outputs))
+    native = add_head(model.graph, scorer)
     store_kernels_as_halves(model, scorer)
     PRECISIONS[precision](model.graph)
     foreign = {node.domain for node in model.graph.node} - _STANDARD_DOMAINS
@@ -94,6 +98,7 @@ def convert_onnx(
             "Image.ColorSpaceGamma": "SRGB",
             "Image.NominalPixelRange": "NominalRange_0_255",
             **{key: json.dumps(value) for key, value in contract.entries().items()},
+            NATIVE_SIZE: json.dumps(native.entry()),
         },
     )
     model.producer_name, _, model.producer_version = contract.producer.partition(" ")
@@ -123,6 +128,43 @@ def _name_dimensions(graph: onnx.GraphProto, outputs: Sequence[str]) -> None:
     for name in outputs:
         by_name[name].type.tensor_type.shape.dim[0].dim_param = "N"
         graph.output.append(by_name[name])
+
+
+def add_head(graph: onnx.GraphProto, scorer: ReIQAScorer) -> NativeHead:
+    """Has a graph return the kernels of the head, which it holds, as an output of their own.
+
+    Args:
+        graph: made of `scorer`; changed in place.
+        scorer: the built `ReIQAScorer`.
+
+    Returns:
+        what the file says beside: `NativeHead`.
+    """
+    from onnx import TensorProto, helper, numpy_helper
+
+    head = scorer.head
+    if head is not None:
+        sources = []
+        for kernel in (head.kernel, head.spread_kernel, head.distance_kernel):
+            array = keras.ops.convert_to_numpy(kernel)
+            sources.append(_initializer_of(graph, array) or f"{HEAD}/{kernel.name}")
+            if sources[-1].startswith(f"{HEAD}/"):  # of zeros, say, which the converter left out
+                graph.initializer.append(numpy_helper.from_array(array, sources[-1]))
+        graph.node.append(helper.make_node("Concat", sources, [HEAD], axis=0))
+        shape = [3 * scorer.feature_count]
+        graph.output.append(helper.make_tensor_value_info(HEAD, TensorProto.FLOAT, shape))
+    return NativeHead.of(scorer)
+
+
+def _initializer_of(graph: onnx.GraphProto, array: np.ndarray) -> str | None:
+    from onnx import numpy_helper
+
+    for initializer in graph.initializer:
+        if list(initializer.dims) == list(array.shape) and np.array_equal(
+            numpy_helper.to_array(initializer), array
+        ):
+            return str(initializer.name)
+    return None
 
 
 def _as_it_is(_graph: onnx.GraphProto) -> None:

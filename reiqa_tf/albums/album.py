@@ -419,7 +419,7 @@ def score_for_album(
         photos: as `read_image` takes them.
         progress: shows how far the work is.
         names: what to call the photos; their paths, if None.
-        native_size: whether photos are scored as they are. For a `ReIQAScorer` alone.
+        native_size: whether photos are scored as they are. For `ReIQAScorer` and `OnnxScorer`.
         with_features: whether features are kept. For `ReIQAScorer` and `OnnxScorer`.
         thumbnail_side: side of the square in pixels that thumbnails fit into; none, if None.
         max_pixels: most pixels that a photo's file may have; see `read_image`.

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from reiqa_tf.albums.album import Album, AlbumPhoto, Order
     from reiqa_tf.explanation.explainer import Explainer
-    from reiqa_tf.models.scorer import ReIQAScorer
     from reiqa_tf.runtimes.onnx_scorer import OnnxScorer
+    from reiqa_tf.scoring.features import NativeFeatureScorer
     from reiqa_tf.scoring.scorer import Outcome, Scorer
 
 BELOW = 3
@@ -64,7 +64,7 @@ exit codes:
 The shipped presets are scored by onnxruntime, your own if `reiqa export` made an ONNX or TFLite
 file of them (for TFLite: pip install 'reiqa_tf[tflite]'). `--runtime auto` takes such a file if it
 was made of the weights that the preset has, and otherwise Keras, which gives the same scores and
-needs TensorFlow (pip install 'reiqa_tf[tensorflow]'), as --native-size always does."""
+needs TensorFlow (pip install 'reiqa_tf[tensorflow]'). --native-size takes an ONNX file or Keras."""
 
 
 class NeedsKerasError(ReiqaError):
@@ -188,9 +188,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Scores the photos and returns the exit code."""
     _refuse_what_no_runtime_does(arguments)
     score_outputs.check(arguments)
-    if arguments.native_size:
-        require_extra("tensorflow", "--native-size")
-    elif arguments.runtime in _EXTRAS:
+    if arguments.runtime in _EXTRAS:
         require_extra(_EXTRAS[arguments.runtime], f"--runtime {arguments.runtime}")
     from reiqa_tf.presets.folders import preset_folder
     from reiqa_tf.scoring.score import MissingHeadError
@@ -296,12 +294,12 @@ def _features(
 ) -> Iterator[Outcome]:
     from reiqa_tf.scoring.features import compute_features, compute_native_features
 
-    # What may be asked for features is Keras or onnxruntime; at native size, Keras.
-    keras_scorer, max_pixels = cast("ReIQAScorer", scorer), _max_pixels(arguments)
+    # What may be asked for features is Keras or onnxruntime.
+    able, max_pixels = cast("NativeFeatureScorer", scorer), _max_pixels(arguments)
     outcomes = (
-        compute_native_features(keras_scorer, found.photos, max_pixels)
+        compute_native_features(able, found.photos, max_pixels)
         if arguments.native_size
-        else compute_features(keras_scorer, found.photos, max_pixels=max_pixels)
+        else compute_features(able, found.photos, max_pixels=max_pixels)
     )
     return terminal.show_progress(outcomes, "features", len(found.photos))
 
@@ -314,10 +312,10 @@ def _max_pixels(arguments: argparse.Namespace) -> int:
 
 def _refuse_what_no_runtime_does(arguments: argparse.Namespace) -> None:
     runtime = arguments.runtime
-    if arguments.native_size and runtime in ("onnx", "tflite"):
+    if arguments.native_size and runtime == "tflite":
         raise NeedsKerasError(
-            f"--runtime {runtime} scores photos at the working size alone. For --native-size take "
-            "--runtime keras, or none"
+            "--runtime tflite scores photos at the working size alone. For --native-size take "
+            "--runtime onnx, keras or none"
         )
     if arguments.why and (arguments.native_size or arguments.features or runtime == "tflite"):
         raise NeedsKerasError(
@@ -340,15 +338,17 @@ def _open(arguments: argparse.Namespace) -> Scorer:
         open_fastest,
     )
 
-    if not arguments.native_size and arguments.runtime != "keras":
+    if arguments.runtime != "keras":
         with silenced():  # LiteRT tells what it is about to do
             if arguments.runtime != "auto":
                 return open_artifact(arguments.preset, arguments.runtime)
-            runtimes = ("onnx",) if arguments.features else LIGHT_RUNTIMES
+            needs_features = arguments.features or arguments.native_size
+            runtimes = ("onnx",) if needs_features else LIGHT_RUNTIMES
             scorer, problems = open_fastest(arguments.preset, runtimes=runtimes)
-        if arguments.features and scorer is not None:
+        if needs_features and scorer is not None:
+            light = cast("OnnxScorer", scorer)
             try:
-                cast("OnnxScorer", scorer).compile_features()
+                light.require_native_size() if arguments.native_size else light.compile_features()
             except MissingFeaturesError as missing:
                 scorer = None
                 problems.append(missing)

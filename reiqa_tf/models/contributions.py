@@ -10,8 +10,9 @@ import tensorflow as tf
 
 from reiqa_tf.image.scaling import half_size
 from reiqa_tf.image.shapes import require_batch
-from reiqa_tf.models.encoder import POOLINGS, VARIANCE_FLOOR, ReIQAEncoder
+from reiqa_tf.models.encoder import POOLINGS, ReIQAEncoder
 from reiqa_tf.models.scorer import ReIQAScorer
+from reiqa_tf.scoring.native_size import VARIANCE_FLOOR
 from reiqa_tf.scoring.parts import GRID, KINDS, SIZES, MapName, PartName
 from reiqa_tf.typing import Tensor
 

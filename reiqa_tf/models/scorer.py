@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from reiqa_tf.image.reading import MAX_PIXELS, open_image, read_image
+from reiqa_tf.image.reading import MAX_PIXELS, read_image
 from reiqa_tf.image.scaling import require_unit_range
 from reiqa_tf.image.shapes import require_batch
 from reiqa_tf.models import efficientnet_lite, resnet  # noqa: F401  presets may name them
@@ -23,12 +23,10 @@ from reiqa_tf.progress import Progress, silent
 from reiqa_tf.scoring.cache import FeatureCache
 from reiqa_tf.scoring.calibration import Calibration
 from reiqa_tf.scoring.features import ComputeFeatures, compute_features, compute_native_features
+from reiqa_tf.scoring.native_size import FeatureBlock, native_features
 from reiqa_tf.scoring.score import MissingHeadError, Score
 from reiqa_tf.scoring.scorer import Outcome, PhotoSource
 from reiqa_tf.typing import PathLike, Shape, Tensor
-
-TILE_SIDE = 1024
-"""Largest side in pixels of the tiles that a photo is cut into when it is scored at native size."""
 
 
 @storable
@@ -112,6 +110,12 @@ class ReIQAScorer(keras.Model):
     def feature_count(self) -> int:
         """Number of features of one photo."""
         return sum(encoder.feature_count for encoder in self.experts().values())
+
+    @property
+    def feature_blocks(self) -> tuple[FeatureBlock, ...]:
+        """What the features are, in their order; see `reiqa_tf.scoring.native_size`."""
+        experts = self.experts().values()
+        return tuple(block for encoder in experts for block in encoder.feature_blocks)
 
     @property
     def feature_order(self) -> dict[str, list[int]]:
@@ -333,11 +337,7 @@ class ReIQAScorer(keras.Model):
         *,
         max_pixels: int = MAX_PIXELS,
     ) -> np.ndarray:
-        """Features of a photo at its own size, in memory that does not grow with it.
-
-        A photo larger than `TILE_SIDE` is cut into a grid of nearly equal tiles, and the features
-        of the tiles are merged as if they had been pooled over one map. A tile does not see over
-        its edge; what that changes is small beside the photo, but not nothing.
+        """Features of a photo at its own size; see `reiqa_tf.scoring.native_size`.
 
         Args:
             photo: path, bytes of a file, array or `PIL.Image`, as `read_image` takes them.
@@ -352,20 +352,7 @@ class ReIQAScorer(keras.Model):
             ImageError: if the photo cannot be read.
         """
         compute = self.features if compute is None else compute
-        picture = open_image(photo, max_pixels=max_pixels)
-        boxes = tiles(picture.width, picture.height, TILE_SIDE)
-        rows = [
-            ops.convert_to_numpy(compute(np.asarray(picture.crop(box))[None]))[0] for box in boxes
-        ]
-        if len(rows) == 1:
-            return rows[0]
-        table = np.stack(rows)
-        return np.concatenate(
-            [
-                self.experts()[name].merge_tiles(table[:, first:end], boxes)
-                for name, (first, end) in self.feature_order.items()
-            ]
-        )
+        return native_features(photo, compute, self.feature_blocks, max_pixels)
 
     @classmethod
     def from_preset(cls, preset: PathLike, dtype: str | None = None) -> ReIQAScorer:
@@ -407,23 +394,6 @@ class ReIQAScorer(keras.Model):
         if self.head is None:
             raise MissingHeadError
         return self.head
-
-
-def tiles(width: int, height: int, side: int) -> list[tuple[int, int, int, int]]:
-    """Cuts a picture into a grid of nearly equal tiles.
-
-    Args:
-        width: width in pixels.
-        height: height in pixels.
-        side: largest side of a tile in pixels.
-
-    Returns:
-        list of boxes `(left, top, right, bottom)`, row by row, that cover every pixel once.
-    """
-    columns, rows = -(-width // side), -(-height // side)
-    xs = [width * i // columns for i in range(columns + 1)]
-    ys = [height * i // rows for i in range(rows + 1)]
-    return [(xs[i], ys[j], xs[i + 1], ys[j + 1]) for j in range(rows) for i in range(columns)]
 
 
 def load_preset(preset: PathLike, dtype: str | None = None) -> ReIQAScorer:

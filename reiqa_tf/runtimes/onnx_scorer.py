@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from reiqa_tf.image.reading import MAX_PIXELS
+from reiqa_tf.image.reading import MAX_PIXELS, MINIMUM_SIDE
 from reiqa_tf.progress import Progress, silent
 from reiqa_tf.runtimes.artifact_scorer import ArtifactScorer, as_levels
 from reiqa_tf.runtimes.contract import FEATURES, IMAGES, Contract
@@ -17,6 +19,8 @@ from reiqa_tf.runtimes.errors import ArtifactError, MissingFeaturesError, Missin
 from reiqa_tf.runtimes.explained import EXPLAINING
 from reiqa_tf.runtimes.kept_sessions import WORTH_KEEPING, open_kept
 from reiqa_tf.runtimes.manifest import artifact_digest, read_artifact
+from reiqa_tf.runtimes.native_head import HEAD, NATIVE_SIZE, NativeHead
+from reiqa_tf.scoring.native_size import native_features
 from reiqa_tf.scoring.score import Score
 from reiqa_tf.scoring.scorer import Outcome, PhotoSource
 from reiqa_tf.typing import PathLike
@@ -86,7 +90,7 @@ class OnnxScorer(ArtifactScorer):
             ) from None
         contract = Contract.read(entries, self.path)
         # Older versions wrote no features beside the scores.
-        may_be = {*contract.outputs, FEATURES, *EXPLAINING}
+        may_be = {*contract.outputs, FEATURES, HEAD, *EXPLAINING}
         known = set(contract.outputs) <= set(outputs) <= may_be
         if not known or inputs != [(IMAGES, "tensor(uint8)", 4)]:
             raise ArtifactError(
@@ -95,6 +99,10 @@ class OnnxScorer(ArtifactScorer):
             )
         self._outputs = frozenset(outputs)
         self._feature_count = int(outputs[FEATURES][-1]) if FEATURES in outputs else None
+        native = NativeHead.read(entries.get(NATIVE_SIZE))
+        has_head = native is not None and (HEAD in outputs or contract.head is None)
+        is_right = has_head and native.feature_count == self._feature_count
+        self._native = native if is_right else None
         return contract
 
     def _contents(self) -> bytes:
@@ -156,11 +164,96 @@ class OnnxScorer(ArtifactScorer):
         """
         return self.compile_features()(images)
 
+    def require_native_size(self) -> NativeHead:
+        """What is needed to score photos at their own size.
+
+        Raises:
+            MissingFeaturesError: if the file is of an older version.
+        """
+        if self._native is None:
+            raise MissingFeaturesError(
+                f"{self.path}: takes photos at the working size alone. For their own size, export "
+                f"the preset again: reiqa export --preset {self.contract.preset} --format onnx"
+            )
+        return self._native
+
+    def native_features(
+        self,
+        photo: PhotoSource,
+        compute: ComputeFeatures | None = None,
+        *,
+        max_pixels: int = MAX_PIXELS,
+    ) -> np.ndarray:
+        """Features of a photo at its own size; see `reiqa_tf.scoring.native_size`.
+
+        Args:
+            photo: path, bytes of a file, array or `PIL.Image`, as `read_image` takes them.
+            compute: what `compile_features` returned, or None.
+            max_pixels: most pixels that a photo's file may have; see `read_image`.
+
+        Returns:
+            float32 array `(feature_count,)`.
+
+        Raises:
+            ImageError: if the photo cannot be read.
+            MissingFeaturesError: if the file is of an older version.
+            ArtifactError: if the runtime fails.
+        """
+        native = self.require_native_size()
+        return native_features(photo, compute or self.compile_features(), native.blocks, max_pixels)
+
+    def judge_features(self, features: np.ndarray) -> list[Score]:
+        """Scores, with interval and familiarity, from features.
+
+        Args:
+            features: array `(N, feature_count)`.
+
+        Returns:
+            list of N `Score`.
+
+        Raises:
+            MissingHeadError: if the scorer has no head.
+            MissingFeaturesError: if the file is of an older version.
+        """
+        calibration = self.contract.fitted_head()
+        return calibration.judge(*self.require_native_size().judge(features, self._kernels))
+
+    @functools.cached_property
+    def _kernels(self) -> np.ndarray:
+        # Constants of the graph; what is computed beside is of the smallest picture.
+        smallest = np.zeros((1, MINIMUM_SIDE, MINIMUM_SIDE, 3), np.uint8)
+        return self._compute(smallest, [HEAD])[HEAD]
+
+    def score(
+        self, photo: PhotoSource, native_size: bool = False, *, max_pixels: int = MAX_PIXELS
+    ) -> Score:
+        """Scores one photo.
+
+        Args:
+            photo: path, bytes of a file, array or `PIL.Image`, as `read_image` takes them.
+            native_size: whether the photo is scored as it is, cut into tiles where it is large,
+                instead of being brought to `working_size` first.
+            max_pixels: most pixels that a photo's file may have; see `read_image`.
+
+        Returns:
+            `Score`.
+
+        Raises:
+            ImageError: if the photo cannot be read.
+            MissingHeadError: if the scorer has no head.
+            MissingFeaturesError: at native size, if the file is of an older version.
+        """
+        self.contract.fitted_head()
+        if native_size:
+            return self.judge_features(self.native_features(photo, max_pixels=max_pixels)[None])[0]
+        return super().score(photo, max_pixels=max_pixels)
+
     def score_many(
         self,
         photos: Sequence[PhotoSource],
         progress: Progress = silent,
         with_features: bool = False,
+        native_size: bool = False,
         *,
         max_pixels: int = MAX_PIXELS,
     ) -> Iterator[Outcome]:
@@ -171,6 +264,7 @@ class OnnxScorer(ArtifactScorer):
             progress: shows how far the work is.
             with_features: whether outcomes have the features as well; of encoders without a head
                 they have nothing else.
+            native_size: as in `score`.
             max_pixels: most pixels that a photo's file may have; see `read_image`.
 
         Returns:
@@ -180,10 +274,24 @@ class OnnxScorer(ArtifactScorer):
             MissingHeadError: if scores alone are asked for and the scorer has no head.
             MissingFeaturesError: as `feature_count`.
         """
+        if native_size:
+            self.require_native_size()
+            if not with_features:
+                self.contract.fitted_head()
+            from reiqa_tf.scoring.features import compute_native_features
+
+            outcomes = compute_native_features(self, photos, max_pixels)
+            return map(self._with_score, progress(outcomes, "scoring", len(photos)))
         if not with_features:
             return super().score_many(photos, progress, max_pixels=max_pixels)
         _ = self.feature_count
         return self._outcomes(photos, progress, max_pixels, self._with_features)
+
+    def _with_score(self, outcome: Outcome) -> Outcome:
+        if outcome.features is None or not self.has_head:
+            return outcome
+        score = self.judge_features(outcome.features[None])[0]
+        return dataclasses.replace(outcome, score=score)
 
     def _with_features(self, image: np.ndarray) -> tuple[Score | None, np.ndarray]:
         names = list(dict.fromkeys((*self.contract.outputs, FEATURES)))

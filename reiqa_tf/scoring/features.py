@@ -46,7 +46,7 @@ class FeatureScorer(Protocol):
 
 
 class NativeFeatureScorer(FeatureScorer, Protocol):
-    """A scorer that also gives features of photos at their own size; `ReIQAScorer` does."""
+    """A scorer that also gives features of photos at their own size; not LiteRT's."""
 
     def native_features(
         self,

@@ -131,13 +131,18 @@ def test_a_photo_that_the_file_does_not_take_is_named_and_the_rest_is_scored(
     assert "64 x 64 px (height x width) alone. Received: 72 x 96 px" in result.err
 
 
-def test_native_size_takes_keras(reiqa, exported, folder, tmp_path):
+def test_native_size_takes_keras_where_the_file_is_of_an_older_version(
+    reiqa, exported, folder, tmp_path
+):
     path = tmp_path / "features.npz"
     options = ("--preset", exported, "--format", "json", "--native-size", "--features", path)
     document = _document(reiqa("score", folder / "0.png", *options))
     assert document["runtime"] == "keras"
     assert np.load(path)["features"].shape == (1, load_preset(exported).feature_count)
-    for runtime, option in (("onnx", "--native-size"), ("tflite", "--features")):
+    light = reiqa("score", folder, "--preset", exported, "--runtime", "onnx", "--native-size")
+    assert light.code == 1
+    assert "takes photos at the working size alone" in light.err
+    for runtime, option in (("tflite", "--native-size"), ("tflite", "--features")):
         arguments = ("--preset", exported, "--runtime", runtime, option)
         result = reiqa("score", folder, *arguments, *([path] if option == "--features" else []))
         assert result.code == 1

@@ -11,6 +11,9 @@ from reiqa_tf.models.encoder import ReIQAEncoder
 from reiqa_tf.models.resnet import ResNetBackbone
 from reiqa_tf.models.scorer import load_preset
 from reiqa_tf.runtimes.contract import Contract
+from reiqa_tf.runtimes.native_head import NativeHead
+from reiqa_tf.runtimes.onnx_scorer import OnnxScorer
+from reiqa_tf.scoring import native_size
 from tests.small_models import small_scorer
 
 onnx = pytest.importorskip("onnx")
@@ -101,7 +104,23 @@ def test_names_types_and_open_dimensions_are_the_contract(scorer, session):
         ("spread", "tensor(float)", ["N"]),
         ("distance", "tensor(float)", ["N"]),
         ("features", "tensor(float)", ["N", scorer.feature_count]),
+        ("head", "tensor(float)", [3 * scorer.feature_count]),
     ]
+
+
+def test_photos_at_their_own_size_score_as_in_keras(scorer, model, photo, tmp_path, monkeypatch):
+    (tmp_path / "model.onnx").write_bytes(model)
+    light = OnnxScorer(tmp_path / "model.onnx", threads=1)
+    monkeypatch.setattr(native_size, "TILE_SIDE", 150)  # twelve tiles
+    for picture in (photo, photo[:97, :131]):
+        expected, score = (each.score(picture, native_size=True) for each in (scorer, light))
+        assert score == pytest.approx(expected, abs=1e-4)
+        assert (score.low, score.high) == pytest.approx((expected.low, expected.high), abs=1e-4)
+        (outcome,) = light.score_many([picture], native_size=True)
+        assert outcome.score == score
+        np.testing.assert_allclose(
+            outcome.features, scorer.native_features(picture), rtol=2e-3, atol=1e-4
+        )
 
 
 def test_the_opset_is_pinned_and_the_operators_are_onnx_s_own(model):
@@ -116,6 +135,7 @@ def test_the_file_says_what_its_user_must_know(scorer, session):
     assert said.pop("Image.BitmapPixelFormat") == "Rgb8"
     assert said.pop("Image.ColorSpaceGamma") == "SRGB"
     assert said.pop("Image.NominalPixelRange") == "NominalRange_0_255"
+    assert NativeHead.read(json.loads(said.pop("native_size"))) == NativeHead.of(scorer)
     assert {key: json.loads(value) for key, value in said.items()} == known(scorer).entries()
 
 

@@ -90,6 +90,13 @@ def test_a_damaged_photo_is_named_and_the_rest_is_scored(holiday):
     assert b"broken.jpg" in result.stderr
 
 
+def test_photos_are_scored_at_their_own_size(holiday):
+    path = holiday / NAMES[0]
+    native = scores_of(reiqa("score", path, "--native-size", "--format", "json"))
+    assert 0.3 < native[str(path)] < 1
+    assert native != scores_of(reiqa("score", path, "--format", "json"))
+
+
 def test_features_are_written(holiday):
     import numpy as np
 
@@ -183,7 +190,6 @@ def test_a_command_that_needs_an_extra_says_so_before_it_does_anything(
     ("options", "line"),
     [
         ("--runtime keras", "--runtime keras needs TensorFlow: pip install 'reiqa_tf[tensorflow]'"),
-        ("--native-size", "--native-size needs TensorFlow: pip install 'reiqa_tf[tensorflow]'"),
         ("--runtime tflite", "--runtime tflite needs LiteRT: pip install 'reiqa_tf[tflite]'"),
     ],
 )

@@ -9,6 +9,7 @@ from PIL import Image
 from reiqa_tf.models.counting import multiply_adds
 from reiqa_tf.models.encoder import EFFICIENTNET_LITE, IMAGENET, POOLINGS, ReIQAEncoder
 from reiqa_tf.models.resnet import ResNetBackbone
+from reiqa_tf.scoring.native_size import merge_tiles
 from tests.small_models import randomise
 
 
@@ -119,7 +120,7 @@ def test_merged_tiles_are_the_features_of_one_map(pooling, scales):
     # No edge of the middle, rows 3 to 9 and columns 5 to 15, goes through a tile.
     boxes = [(0, 0, 5, 12), (5, 0, 20, 3), (5, 3, 15, 9), (15, 3, 20, 9), (5, 9, 20, 12)]
     tiles = [pooled(lambda m, box=box: m[box[1] : box[3], box[0] : box[2]]) for box in boxes]
-    merged = encoder.merge_tiles(tiles, boxes)
+    merged = merge_tiles(tiles, boxes, encoder.feature_blocks)
     np.testing.assert_allclose(merged, pooled(lambda m: m), rtol=1e-5, atol=1e-6)
 
 

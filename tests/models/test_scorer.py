@@ -12,9 +12,10 @@ from PIL import Image
 from reiqa_tf.models.encoder import ReIQAEncoder
 from reiqa_tf.models.head import LinearHead
 from reiqa_tf.models.resnet import ResNetBackbone
-from reiqa_tf.models.scorer import TILE_SIDE, MissingHeadError, ReIQAScorer, tiles
+from reiqa_tf.models.scorer import MissingHeadError, ReIQAScorer
 from reiqa_tf.runtimes.contract import Contract
 from reiqa_tf.runtimes.errors import ArtifactError
+from reiqa_tf.scoring.native_size import TILE_SIDE
 from tests.small_models import CALIBRATION, small_scorer
 
 
@@ -108,16 +109,6 @@ def test_at_native_size_tiles_stand_for_the_whole_photo(scorer, photo, tmp_path)
     # Only what a tile does not see over its edge may differ.
     assert np.corrcoef(merged, whole)[0, 1] > 0.999
     np.testing.assert_allclose(merged, whole, atol=0.05 * np.abs(whole).max())
-
-
-@pytest.mark.parametrize(("width", "height"), [(1, 1), (1024, 1024), (1025, 700), (5000, 3333)])
-def test_tiles_cover_every_pixel_once(width, height):
-    covered = np.zeros((height, width), np.uint8)
-    for left, top, right, bottom in tiles(width, height, 1024):
-        assert 0 < right - left <= 1024
-        assert 0 < bottom - top <= 1024
-        covered[top:bottom, left:right] += 1
-    assert (covered == 1).all()
 
 
 def test_the_compiled_features_equal_the_eager_ones_at_any_size(scorer, photo):
