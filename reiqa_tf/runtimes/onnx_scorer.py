@@ -98,11 +98,12 @@ class OnnxScorer(ArtifactScorer):
                 f"{', '.join(contract.outputs)}. Received: {inputs} and {sorted(outputs)}"
             )
         self._outputs = frozenset(outputs)
+        self._native: NativeHead | None = None
         self._feature_count = int(outputs[FEATURES][-1]) if FEATURES in outputs else None
         native = NativeHead.read(entries.get(NATIVE_SIZE))
-        has_head = native is not None and (HEAD in outputs or contract.head is None)
-        is_right = has_head and native.feature_count == self._feature_count
-        self._native = native if is_right else None
+        is_whole = HEAD in outputs or contract.head is None
+        if native is not None and native.feature_count == self._feature_count and is_whole:
+            self._native = native
         return contract
 
     def _contents(self) -> bytes:
