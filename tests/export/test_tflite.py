@@ -18,6 +18,7 @@ from reiqa_tf.export.quiet import quiet
 from reiqa_tf.export.tflite import PRECISIONS, TFLiteError, convert_tflite, operators
 from reiqa_tf.models.encoder import ReIQAEncoder
 from reiqa_tf.models.resnet import ResNetBackbone
+from reiqa_tf.models.rounding import eight_bits
 from reiqa_tf.models.scorer import load_preset
 from reiqa_tf.runtimes.contract import Contract
 from reiqa_tf.runtimes.errors import ArtifactError
@@ -394,3 +395,16 @@ def test_the_shipped_preset_in_integers_is_small_and_near(shipped, photos_folder
     difference = by_file(model, photos) - by_keras(shipped, photos)
     # On photos like those of the preset the differences have a deviation of 0.013.
     assert np.abs(difference).max() <= 0.06
+
+
+@pytest.mark.slow  # converts and quantises a real network
+def test_rounding_while_a_network_learns_errs_as_its_full_integer_file_will(photo):
+    scorer = load_preset("content_lite0_biq2021")
+    photos = crops(photo, (96, 96), 10)
+    model = convert_tflite(scorer, (96, 96), "full_integer", known(scorer), calibration=photos)
+    exact, file = by_keras(scorer, photos), by_file(model, photos)
+    with eight_bits():
+        simulated = by_keras(scorer, photos)
+    errors = simulated - exact, file - exact
+    assert np.corrcoef(*errors)[0, 1] > 0.8
+    assert 0.5 < np.std(errors[0]) / np.std(errors[1]) < 2
