@@ -30,7 +30,9 @@ the teacher's early layers and learns to say what the teacher says, and people w
 their scores (image, mos; split and group as in `reiqa tune`). Rows of val, or a fifth of the
 groups, are held out: they say after every epoch how well the student agrees, which epoch is kept,
 and at the end how wide intervals are. Rows of test are left alone. Without scores the student can
-score once `reiqa_tf.recalibrate` has seen 20 photos that people scored.
+score once `reiqa_tf.recalibrate` has seen 20 photos that people scored. The teacher should not have
+learned from the held-out photos: it would tell the student of their scores, and figures and
+intervals would flatter both. Fit one on the other rows: reiqa fit others.csv --shrink-to zero.
 
 Ctrl-C and SIGTERM save a checkpoint after the step; the same command goes on where it was, and ends
 with the same weights. RUN gets lessons/, start/, config.json, history.csv, validation.csv,
@@ -160,6 +162,6 @@ def _print_summary(result: Distilled) -> None:
         [("student", "left"), ("value", "right")],
         rows,
         caption=f"saved in {folder}/preset: reiqa score PHOTOS --preset {folder}/preset\n"
-        f"What the run was like: {folder}/report.html. The teacher's figure flatters it where it "
-        "has learned from these photos itself.",
+        f"What the run was like: {folder}/report.html. A teacher that has learned from the held-out "
+        "photos itself makes these figures too good: see `reiqa distill --help`.",
     )

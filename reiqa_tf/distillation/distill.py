@@ -129,7 +129,9 @@ def distill(
             folder or pattern of photos that nobody scored, or their list. Without scores the
             student's interval and familiarity stay unknown until `recalibrate`.
         out: folder of the run.
-        teacher: a preset with a head: a folder, the name of a shipped one, or a scorer.
+        teacher: a preset with a head: a folder, the name of a shipped one, or a scorer. Where it
+            has learned from the held-out photos itself, what is measured on them flatters teacher
+            and student, and the interval is too narrow: see docs/guides/distill.md.
         student: name of a shipped configuration, path of a Python file of your own, or a
             `DistillConfig`; `nano_lite0` unless another one is named.
         settings: changes of it, such as `optimizer.rate=1e-4`.

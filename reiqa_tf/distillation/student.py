@@ -22,8 +22,9 @@ from reiqa_tf.scoring.features import feature_table
 from reiqa_tf.training.settings import ConfigError
 from reiqa_tf.typing import PathLike
 
-LESSONS = 4096
-"""Most lessons that the linear maps are fitted on, drawn evenly: training moves what they read."""
+LESSONS = 6144
+"""Most lessons that the linear maps are fitted on: photos first, then distorted versions. They stay
+as they are while the encoder learns, so that what they do not read is not learned."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -105,7 +106,9 @@ def fit_start(
     Raises:
         FitError: if there are too few lessons, or their scores are equal.
     """
-    chosen = np.sort(np.random.default_rng([seed, 5]).permutation(len(lessons))[:LESSONS])
+    drawn = np.random.default_rng([seed, 5]).permutation(len(lessons))
+    photos_first = drawn[np.argsort(~lessons.is_photo[drawn], kind="stable")]
+    chosen = np.sort(photos_first[:LESSONS])
     pictures = [np.asarray(lessons.pictures[row]) for row in chosen]
     features, _ = feature_table(student, pictures, progress)
     scored = ScoredPhotos(
