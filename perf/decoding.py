@@ -2,7 +2,7 @@
 
 Photos of any size are made of a folder's: enlarged, or laid side by side at their own size, with
 detail of other photos and noise upon them, and saved as JPEG of five qualities, three layouts of
-chroma, some progressive. Each is read in turns, whole and at reduced scale, and scored both ways.
+chroma, one in 25 progressive. Each is read in turns, whole and at reduced scale, and scored both ways.
 Milliseconds are the processor's, of reading and shrinking.
 
     python perf/decoding.py KODAK
@@ -34,7 +34,7 @@ ASKED_SPEED = 2.0
 
 _NOISE = (0, 2, 4, 8)
 _QUALITIES = (75, 85, 90, 93, 96)
-_SUBSAMPLINGS = (2, 0, 1)
+_SUBSAMPLINGS = (2, 1, 2, 0)
 
 
 def large_photos(paths: Sequence[str], size: tuple[int, int], count: int) -> Iterator[bytes]:
@@ -61,7 +61,7 @@ def large_photos(paths: Sequence[str], size: tuple[int, int], count: int) -> Ite
             "JPEG",
             quality=_QUALITIES[number % len(_QUALITIES)],
             subsampling=_SUBSAMPLINGS[number // 2 % len(_SUBSAMPLINGS)],
-            progressive=number % 7 == 3,
+            progressive=number % 25 == 3,
         )
         yield file.getvalue()
 
@@ -95,17 +95,19 @@ def main() -> None:
     low, high = scorer.score_range
     width, height = map(int, arguments.size.split("x"))
     files = large_photos(find_photos(arguments.folder), (width, height), arguments.photos)
-    seconds, differences = np.zeros(2), []
+    seconds, differences = [], []
     for contents in show_progress(files, "photos", arguments.photos):
         scores = []
+        seconds.append([0.0, 0.0])
         for way in (0, 1):
             start = time.process_time()
             image = read_image(contents if way else open_image(contents), fit)
-            seconds[way] += time.process_time() - start
+            seconds[-1][way] = time.process_time() - start
             scores.append(scorer.predict(image[None])[0])
         differences.append((scores[1] - scores[0]) / (high - low))
     changes = np.array(differences)
-    whole, reduced = 1e3 * seconds / len(changes)
+    taken = np.array(seconds)
+    whole, reduced = 1e3 * taken.mean(axis=0)
     times = reduction(width, height, fit)
     print_table(
         f"{len(changes)} JPEGs of {width} x {height} px, decoded at 1/{times}",
@@ -113,7 +115,8 @@ def main() -> None:
         [
             ("whole, ms a photo", f"{whole:.0f}", ""),
             ("at reduced scale, ms a photo", f"{reduced:.0f}", ""),
-            ("times as fast", f"{whole / reduced:.2f}", f"{ASKED_SPEED}"),
+            ("times as fast, all", f"{whole / reduced:.2f}", f"{ASKED_SPEED}"),
+            ("times as fast, median", f"{np.median(taken[:, 0] / taken[:, 1]):.2f}", ""),
             ("change of the score, worst", f"{np.abs(changes).max():.4f}", f"{ASKED_DIFFERENCE}"),
             ("change of the score, mean", f"{changes.mean():+.4f}", ""),
             (

@@ -210,7 +210,7 @@ def _reduction(size: tf.Tensor, fit: int | None) -> tf.Tensor:
     """How many times smaller a JPEG is decoded: see `reiqa_tf.image.reading.reduction`."""
     reduced = tf.constant(1)
     if fit is not None:
-        times = tf.reduce_max(size) // (SPARE * fit)
+        times = tf.reduce_max(size) // int(SPARE * fit)
         for fewer in reversed(REDUCTIONS):
             reduced = tf.where(times >= fewer, fewer, reduced)
     return reduced

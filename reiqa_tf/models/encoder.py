@@ -210,7 +210,7 @@ class ReIQAEncoder(keras.Model):
 
 
 def _one_if_equal(numbers: Sequence[float]) -> Tensor:
-    """A number a channel, or one for all, with which onnxruntime takes 7 % less time for a photo."""
+    """A number a channel, or one for all, with which onnxruntime takes 7 % less for a photo."""
     return ops.convert_to_tensor(numbers if len(set(numbers)) > 1 else numbers[0], "float32")
 
 

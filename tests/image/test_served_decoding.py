@@ -129,15 +129,15 @@ def test_large_photos_are_shrunk_as_read_image_does(picture, size, kind):
 @pytest.mark.parametrize(
     ("width", "height", "mode", "options"),
     [
-        (239, 201, "RGB", {}),
-        (240, 200, "RGB", {"subsampling": 0}),
-        (477, 479, "RGB", {"subsampling": 1}),
-        (411, 481, "RGB", {"progressive": True, "exif": 6}),
-        (961, 803, "RGB", {"exif": 5}),
+        (299, 251, "RGB", {}),
+        (300, 250, "RGB", {"subsampling": 0}),
+        (597, 599, "RGB", {"subsampling": 1}),
+        (511, 601, "RGB", {"progressive": True, "exif": 6}),
+        (1201, 1003, "RGB", {"exif": 5}),
         (301, 299, "L", {"exif": 3}),
-        (299, 301, "CMYK", {}),
+        (303, 301, "CMYK", {}),
         (301, 299, "CMYK", {"mark": False}),
-        (483, 477, "RGB", {"end": False}),
+        (603, 597, "RGB", {"end": False}),
     ],
 )
 def test_large_jpegs_are_decoded_at_reduced_scale_alike(photo, width, height, mode, options):
