@@ -42,6 +42,7 @@ print(len(tf.config.list_physical_devices("GPU")))
 [ -n "$gpus" ] || { echo "gpu.sh: TensorFlow does not start in $environment" >&2; exit 1; }
 
 failed=0
+noise='^[IW][0-9][0-9][0-9][0-9] .*[]]\|absl::InitializeLog' # what TensorFlow says of itself when it starts
 
 # section TITLE COMMAND...: its output becomes a part of the report.
 section() {
@@ -50,7 +51,9 @@ section() {
   echo "gpu.sh: $title" >&2
   {
     printf '\n## %s\n\n```text\n$ %s\n' "$title" "$*"
-    "$@" 2>&1 || { echo "(ended with exit code $?)" && failed=1; }
+    "$@" 2>&1 | grep -v "$noise"
+    code=${PIPESTATUS[0]}
+    [ "$code" = 0 ] || { echo "(ended with exit code $code)" && failed=1; }
     printf '```\n'
   } >> "$report"
 }

@@ -23,6 +23,8 @@ def print_plan(plan: PretrainingPlan, name: str) -> None:
     config, memory = plan.config, plan.memory
     gpus = "1 GPU" if plan.replicas == 1 else f"{plan.replicas} GPUs"
     parts = "1 part" if config.parts == 1 else f"{config.parts} parts"
+    unit, power = ("GB", 9) if memory.total >= 1e9 else ("MB", 6)
+    bytes_of_unit = 10**power
     rows = [
         ("weights", memory.weights),
         ("network that follows", memory.momentum),
@@ -36,13 +38,13 @@ def print_plan(plan: PretrainingPlan, name: str) -> None:
     ]
     terminal.print_table(
         f"{name}: {config.batch_size} photos a step, {gpus}, {parts}, {config.precision}",
-        [("memory of a GPU, at most", "left"), ("GB", "right")],
-        [(what, f"{count / 1e9:,.3f}") for what, count in rows],
-        caption="GB are 10^9 bytes, counted on the graphs of the step. Not in a graph: what CUDA "
-        "takes for itself\nand cuDNN to compute with. A card of 24 GB has 24 x 2^30 bytes, which "
-        "leaves them 7 %.",
+        [("memory of a GPU, at most", "left"), (unit, "right")],
+        [(what, f"{count / bytes_of_unit:,.3f}") for what, count in rows],
+        caption=f"{unit} are 10^{power} bytes, counted on the graphs of the step. Not in a graph: "
+        "what CUDA takes for\nitself, and cuDNN to compute with. A card of 24 GB has 24 x "
+        "2^30 bytes, which leaves them 7 %.",
     )
-    columns: list[tuple[str, Justify]] = [("parts", "right"), ("GB, this batch", "right")]
+    columns: list[tuple[str, Justify]] = [("parts", "right"), (f"{unit}, this batch", "right")]
     columns += [(f"in {size} GB", "right") for size in GPU_SIZES]
     terminal.print_table(
         "photos a step and GPU that fit",
@@ -50,7 +52,7 @@ def print_plan(plan: PretrainingPlan, name: str) -> None:
         [
             (
                 f"{count}",
-                "not shared" if needed is None else f"{needed / 1e9:,.2f}",
+                "not shared" if needed is None else f"{needed / bytes_of_unit:,.2f}",
                 *(f"{fitting:,}" for fitting in largest),
             )
             for count, (needed, largest) in plan.by_parts.items()
@@ -63,7 +65,7 @@ def print_plan(plan: PretrainingPlan, name: str) -> None:
         ("steps an epoch", f"{plan.steps_per_epoch:,}"),
         ("epochs", f"{config.schedule.epochs:,}"),
         ("steps", f"{plan.steps:,}"),
-        ("pictures in the host's memory, GB", f"{plan.host_bytes / 1e9:,.2f}"),
+        (f"pictures in the host's memory, {unit}", f"{plan.host_bytes / bytes_of_unit:,.2f}"),
         (f"pairs a second that a core prepares, {source}", f"{plan.pairs_per_core:,.2f}"),
     ]
     if plan.hours is not None and plan.cores is not None:

@@ -1,9 +1,8 @@
-"""Trains on eight logical CPUs; a process of its own, because TensorFlow bears one strategy each.
+"""Trains on logical CPUs; a process of its own, because TensorFlow bears one strategy each.
 
-Usage: python train_replicas.py OUT
+Usage: python train_replicas.py OUT REPLICAS SYNCHRONIZED
 """
 
-import pathlib
 import sys
 
 import numpy as np
@@ -12,12 +11,10 @@ from reiqa_tf.training.strategy import make_strategy
 from tests.pretraining.test_replicas import train
 
 
-def main(out):
-    strategy = make_strategy(replicas=8)
-    assert strategy.num_replicas_in_sync == 8
-    for synchronized in (False, True):
-        name = pathlib.Path(out) / f"synchronized_{synchronized}.npz"
-        np.savez(name, **train(strategy, synchronized=synchronized, parts=1))
+def main(out, replicas, synchronized):
+    strategy = make_strategy(replicas=int(replicas))
+    assert strategy.num_replicas_in_sync == int(replicas)
+    np.savez(out, **train(strategy, synchronized=synchronized == "True", parts=1))
 
 
 if __name__ == "__main__":
