@@ -2,7 +2,7 @@
 
 Photos of any size are made of a folder's: enlarged, or laid side by side at their own size, with
 detail of other photos and noise upon them, and saved as JPEG of five qualities, three layouts of
-chroma, one in 25 progressive. Each is read in turns, whole and at reduced scale, and scored both ways.
+chroma, one in 25 progressive. Each is read whole and at reduced scale, and scored both ways.
 Milliseconds are the processor's, of reading and shrinking.
 
     python perf/decoding.py KODAK

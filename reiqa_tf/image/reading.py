@@ -44,6 +44,9 @@ END_NOISE = bytes((193 * i + 217) % 255 for i in range(1000))
 """What is put behind the pixels of a JPEG without its end mark, to see whether all are there: bytes
 far from the zeros that a decoder makes up, none of which begins a mark."""
 
+_STRIP = 256
+"""Rows that are floats at the same time: whole pictures of them cost a third more time."""
+
 _SIXTEEN_BIT_MODES = ("I;16", "I;16B", "I;16L", "I;16N")
 
 # What EXIF calls 2 to 8.
@@ -250,11 +253,16 @@ def _shrunk(picture: Image.Image, size: tuple[int, int], is_reduced: bool) -> np
         return np.asarray(picture.resize(between, bicubic).resize(size, bicubic))
     # Levels are rounded between the calls. Fewer rows than in the whole picture make one of the new
     # ones, so that the rounding shows more: without it scores are twice as near.
-    bands = [
-        np.asarray(band.convert("F").resize(between, bicubic).resize(size, bicubic))
-        for band in picture.split()
+    strips = []
+    for top in range(0, picture.height, _STRIP):
+        strip = picture.crop((0, top, picture.width, min(top + _STRIP, picture.height)))
+        narrow = (size[0], strip.height)
+        bands = [band.convert("F").resize(narrow, bicubic) for band in strip.split()]
+        strips.append(np.stack([np.asarray(band) for band in bands]))
+    shrunk = [
+        Image.fromarray(band).resize(size, bicubic) for band in np.concatenate(strips, axis=1)
     ]
-    return np.clip(np.floor(np.stack(bands, axis=-1) + 0.5), 0, 255).astype(np.uint8)
+    return np.clip(np.floor(np.stack(shrunk, axis=-1) + 0.5), 0, 255).astype(np.uint8)
 
 
 def size_to_fit(width: int, height: int, side: int) -> tuple[int, int]:
