@@ -163,7 +163,7 @@ def run_pipeline(
                 )
             )
     except RuntimeError as error:  # Beam has logged where it was
-        reason = str(error).strip().rpartition("\n")[2] or type(error).__name__
+        reason = str(error).strip(" .\n").rpartition("\n")[2] or type(error).__name__
         raise BeamError(
             f"{output}: not written, the pipeline ended before its work did ({reason}). If a "
             "worker was lost, start the same command again."
