@@ -162,6 +162,6 @@ def _print_summary(result: Distilled) -> None:
         [("student", "left"), ("value", "right")],
         rows,
         caption=f"saved in {folder}/preset: reiqa score PHOTOS --preset {folder}/preset\n"
-        f"What the run was like: {folder}/report.html. A teacher that has learned from the held-out "
-        "photos itself makes these figures too good: see `reiqa distill --help`.",
+        f"What the run was like: {folder}/report.html. A teacher that has learned from the "
+        "held-out photos itself makes these figures too good: see `reiqa distill --help`.",
     )
