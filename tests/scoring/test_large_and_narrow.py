@@ -1,5 +1,6 @@
 """Photos of all sizes and sources, in every runtime: scored, or refused in one line."""
 
+import io
 import json
 import pathlib
 import subprocess
@@ -10,7 +11,7 @@ import pytest
 from PIL import Image
 
 import reiqa_tf
-from reiqa_tf.image.reading import ImageError, read_image
+from reiqa_tf.image.reading import ImageError, open_image, read_image
 
 CASES = pathlib.Path(__file__).parents[1] / "cases"
 PRESET = "reiqa_lite0_biq2021"
@@ -106,3 +107,18 @@ def test_the_command_takes_a_limit_and_names_what_is_above(tmp_path):
     )
     assert bad.returncode == 2
     assert "--max-pixels" in bad.stderr
+
+
+@pytest.mark.slow
+def test_photos_of_twelve_megapixels_score_as_from_their_whole_pixels(photos_folder):
+    scorer = reiqa_tf.open_scorer(PRESET, "onnx")
+    generator = np.random.default_rng(0)
+    for number, path in enumerate(sorted(photos_folder.glob("*.png"))):
+        picture = open_image(path).resize((4000, 3000), Image.Resampling.LANCZOS)
+        noise = 4 * generator.standard_normal((3000, 4000, 3), np.float32)
+        levels = np.clip(np.asarray(picture) + noise, 0, 255).astype(np.uint8)
+        file = io.BytesIO()
+        Image.fromarray(levels).save(file, "JPEG", quality=90, subsampling=2 * (number % 2))
+        whole = scorer.score(open_image(file.getvalue()))
+        # Of 24 photos the worst change was 0.0031: python perf/decoding.py
+        assert scorer.score(file.getvalue()) == pytest.approx(whole, abs=0.005)
