@@ -235,11 +235,10 @@ class _Run:
         except _LOST as error:
             if worker_count(self.strategy) == 1:
                 raise
-            reason = str(error.message).splitlines()[0]
             raise TrainingError(
-                f"{self.folder}: another worker is gone ({reason}). This one stops as well; the "
-                "checkpoints are as they were. Start all workers again to go on, or another number "
-                "of them that can share the batches."
+                f"{self.folder}: another worker is gone ({type(error).__name__}). This one stops as "
+                "well; the checkpoints are as they were. Start all workers again to go on, or "
+                "another number of them that can share the batches."
             ) from error
 
     def means_of_epoch(self) -> Logs:
