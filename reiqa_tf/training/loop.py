@@ -236,8 +236,8 @@ class _Run:
             if worker_count(self.strategy) == 1:
                 raise
             raise TrainingError(
-                f"{self.folder}: another worker is gone ({type(error).__name__}). This one stops as "
-                "well; the checkpoints are as they were. Start all workers again to go on, or "
+                f"{self.folder}: another worker is gone ({type(error).__name__}). This one stops "
+                "as well; the checkpoints are as they were. Start all workers again to go on, or "
                 "another number of them that can share the batches."
             ) from error
 
