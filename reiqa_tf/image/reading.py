@@ -260,7 +260,8 @@ def _shrunk(picture: Image.Image, size: tuple[int, int], is_reduced: bool) -> np
         bands = [band.convert("F").resize(narrow, bicubic) for band in strip.split()]
         strips.append(np.stack([np.asarray(band) for band in bands]))
     shrunk = [
-        Image.fromarray(band).resize(size, bicubic) for band in np.concatenate(strips, axis=1)
+        np.asarray(Image.fromarray(band).resize(size, bicubic))
+        for band in np.concatenate(strips, axis=1)
     ]
     return np.clip(np.floor(np.stack(shrunk, axis=-1) + 0.5), 0, 255).astype(np.uint8)
 
