@@ -98,7 +98,9 @@ def test_it_says_what_it_is_made_of(scorer):
     trained = metadata["sources"]["quality"]["pretraining"]
     recipe = as_dictionary(load_config("quality_lite0_biq2021"))
     names = {text.split(":")[0] for text in differences(trained["config"], recipe)}
-    assert names <= {"checkpoints.keep"}  # how many were kept changes no weight
+    # How many were kept changes no weight; and there were two scales before there was a choice.
+    assert names <= {"checkpoints.keep", "encoder.scales"}
+    assert recipe["encoder"]["scales"] == 2
 
 
 def test_its_model_card_is_the_projects(photos_folder):
