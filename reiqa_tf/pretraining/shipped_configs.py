@@ -5,6 +5,9 @@ from reiqa_tf.training.config_files import config_names
 DEFAULT = "quality_lite0"
 """The configuration of a run that names none."""
 
+_OTHERS = ("tune_", "nano_")
+"""How configurations of other objectives begin: of tuning, of distillation."""
+
 
 def shipped_configs() -> list[str]:
     """Names of the configurations of pretraining that the package ships.
@@ -12,4 +15,4 @@ def shipped_configs() -> list[str]:
     Returns:
         list of names, in alphabetical order.
     """
-    return [name for name in config_names() if not name.startswith("tune_")]
+    return [name for name in config_names() if not name.startswith(_OTHERS)]

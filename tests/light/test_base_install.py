@@ -171,6 +171,7 @@ ASKED = {
     "views": "photo.jpg --out views.png",
     "pretrain": "photos --out run",
     "tune": "scores.csv --out run",
+    "distill": "scores.csv --out run",
 }
 
 

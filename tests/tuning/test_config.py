@@ -4,7 +4,9 @@ import dataclasses
 
 import pytest
 
+from reiqa_tf.distillation.shipped_configs import shipped_configs as shipped_for_distillation
 from reiqa_tf.pretraining.shipped_configs import shipped_configs as shipped_for_pretraining
+from reiqa_tf.training.config_files import config_names
 from reiqa_tf.tuning.config import (
     ConfigError,
     LossWeights,
@@ -20,8 +22,9 @@ def test_a_shipped_configuration_loads(name):
     assert isinstance(load_config(name), TuneConfig)
 
 
-def test_the_two_objectives_have_configurations_of_their_own():
-    assert not set(shipped_configs()) & set(shipped_for_pretraining())
+def test_objectives_have_configurations_of_their_own():
+    names = [*shipped_configs(), *shipped_for_pretraining(), *shipped_for_distillation()]
+    assert sorted(names) == config_names()
     with pytest.raises(ConfigError, match="no such configuration"):
         load_config("quality_lite0")
 
