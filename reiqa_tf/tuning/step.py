@@ -84,6 +84,7 @@ class ScorerStep(ABC):
         return self.strategy.run(self._learn, (batch,))
 
     def _learn(self, batch: Batch) -> Tensor:
+        batch = {name: _of_any_size(rows) for name, rows in batch.items()}
         before = self.optimizer.iterations.value
         with tf.GradientTape() as tape:
             totals = self.losses(batch) / replicas.replica_count()
@@ -102,6 +103,19 @@ class ScorerStep(ABC):
                 variable.assign(mean)
         self.model.averages.follow(step)
         return totals
+
+
+def _of_any_size(rows: Tensor) -> Tensor:
+    """Pictures whose height and width the graph does not know; other columns as they are.
+
+    The graph is first made for the size of the first batch, and computes that size in another
+    order than a graph for any size: a run that goes on has another first batch, and would end with
+    other last digits.
+    """
+    if len(rows.shape) < 4:
+        return rows
+    shape = [*rows.shape[:-3], None, None, rows.shape[-1]]
+    return tf.compat.v1.placeholder_with_default(rows, shape)
 
 
 def encoder_variables(scorer: ReIQAScorer) -> list[keras.Variable]:

@@ -50,7 +50,7 @@ CONFIG = DistillConfig(
     optimizer=AdamW(2e-3, 8, 0.0),
     schedule=Schedule(epochs=4, warmup_epochs=1, warmup_from=1e-5, final_share=0.1),
     batch_size=8,
-    distorted=1,
+    distorted=0,  # each distortion is compiled for each size: tests of lessons have some
     held_out=0.4,
     averaging=0.5,
     checkpoints=Checkpoints(every=3, keep=2),
@@ -78,8 +78,8 @@ def run(scored_crops, tmp_path_factory):
 
 @pytest.mark.slow
 def test_a_run_leaves_a_student_that_says_who_taught_it(run):
-    assert (run.step, run.steps, run.interrupted) == (36, 36, False)
-    assert (run.photos, run.lessons, run.held_out) == (36, 72, 24)
+    assert (run.step, run.steps, run.interrupted) == (16, 16, False)
+    assert (run.photos, run.lessons, run.held_out) == (36, 36, 24)
     assert {path.name for path in run.folder.iterdir()} == {
         "best", "checkpoints", "config.json", "curves.png", "history.csv", "lessons",
         "preset", "report.html", "start", "validation.csv",
@@ -91,10 +91,10 @@ def test_a_run_leaves_a_student_that_says_who_taught_it(run):
     for ours, kept in zip(run.scorer.weights, student.weights, strict=True):
         np.testing.assert_array_equal(ours, kept)
     about = read_metadata(run.folder / "preset")
-    assert about["distillation"]["lessons"] == 72
+    assert about["distillation"]["lessons"] == 36
     assert about["metrics"]["held_out"]["srcc"] == run.agreement.srcc
     report = (run.folder / "report.html").read_text()
-    assert "36 photos, 72 lessons; 4 epochs, 36 steps" in report
+    assert "36 photos, 36 lessons; 4 epochs, 16 steps" in report
 
 
 @pytest.mark.slow
@@ -102,20 +102,20 @@ def test_the_losses_fall(run):
     history = read_history(run.folder / "history.csv")
     total = history["huber"] + history["plcc"] + 0.5 * history["parts"]
     np.testing.assert_allclose(history["loss"], total, rtol=1e-5)
-    assert history["loss"][-9:].mean() < 0.9 * history["loss"][:9].mean()
+    assert history["loss"][-4:].mean() < history["loss"][:4].mean()
 
 
 @pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on_to_the_same_weights(run, scored_crops, tmp_path):
-    first = reiqa_tf.distill(scored_crops, tmp_path, small_scorer(), CONFIG, callbacks=[_Stops(14)])
-    assert (first.interrupted, first.step, first.agreement) == (True, 14, None)
+    first = reiqa_tf.distill(scored_crops, tmp_path, small_scorer(), CONFIG, callbacks=[_Stops(7)])
+    assert (first.interrupted, first.step, first.agreement) == (True, 7, None)
     again = reiqa_tf.distill(scored_crops, tmp_path, small_scorer(), CONFIG)
     assert again.agreement == run.agreement
     assert again.validations == run.validations
     one, two = (
         CheckpointFolder(folder / "checkpoints", 2).newest() for folder in (run.folder, tmp_path)
     )
-    assert one.step == two.step == 36
+    assert one.step == two.step == 16
     for expected, found in zip(one.arrays.values(), two.arrays.values(), strict=True):
         np.testing.assert_array_equal(found, expected)
 
@@ -123,7 +123,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(run, scored_crops, t
 @pytest.mark.slow
 def test_photos_that_nobody_scored_teach_what_the_teacher_says(scored_crops, tmp_path):
     paths = read_scored_photos(scored_crops).paths
-    config = dataclasses.replace(CONFIG, distorted=0, schedule=Schedule(2, 0, 1e-5, 0.1))
+    config = dataclasses.replace(CONFIG, schedule=Schedule(1, 0, 1e-5, 0.1))
     run = reiqa_tf.distill(paths, tmp_path, small_scorer(), config)
     assert run.teacher_agreement is None
     assert run.agreement.srcc == pytest.approx(max(row.srcc for row in run.validations), abs=1e-6)
@@ -247,7 +247,7 @@ def test_no_loss_at_all_is_refused():
 
 def test_the_shipped_student_computes_an_eighth_of_its_teacher():
     config = load_config("nano_lite0").student
-    student = new_student(config, reiqa_tf.load_preset("reiqa_lite0_biq2021"), 0)
+    student = new_student(dataclasses.replace(config, start=None), small_scorer(), 0)
     cost = multiply_adds(student.quality, config.working_size, config.working_size)
     assert cost < 0.6e9
 
