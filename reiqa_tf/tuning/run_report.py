@@ -28,7 +28,7 @@ LABELS = {
     "learning_rate": "learning rate",
     "pictures_per_second": "pictures a second",
 }
-"""What the curves of a run are called, by the columns of its history."""
+"""What the curves of a run are called, by the columns that its history may have."""
 
 _MATERIAL = ("photos", "pairs", "lessons")
 """What a run may have learned from, by the entries of its `config.json`."""
@@ -48,12 +48,13 @@ def write_run_report(folder: PathLike, title: str, start: str) -> None:
     folder = pathlib.Path(folder)
     described = json.loads((folder / "config.json").read_text())
     columns = read_history(folder / "history.csv")
+    labels = {name: label for name, label in LABELS.items() if name in columns}
     rows = read_validation(folder / "validation.csv")
     points = [(row.step, row.value) for row in rows]
     is_scored = described["photos"]["count"] > 0
     measure = "SRCC" if is_scored else "pairs in order"
     panels = [Panel(f"{measure}, held out", [Line(points)])] if points else []
-    plot_history(folder / "history.csv", folder / "curves.png", LABELS, panels)
+    plot_history(folder / "history.csv", folder / "curves.png", labels, panels)
     page = page_template(__package__).render(
         version=__version__,
         title=title,
@@ -70,7 +71,7 @@ def write_run_report(folder: PathLike, title: str, start: str) -> None:
         rows=rows,
         best=best_of(rows),
         curves={
-            ground: picture_address(draw_curves(columns, LABELS, panels, dark=ground == "dark"))
+            ground: picture_address(draw_curves(columns, labels, panels, dark=ground == "dark"))
             for ground in ("light", "dark")
         },
         settings=list(settings_rows(described["config"])),
