@@ -1,9 +1,6 @@
 """Batches of pairs: order, resuming, sharing, photos that cannot be read, the cache."""
 
-import hashlib
 import itertools
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -14,7 +11,6 @@ from reiqa_tf.bulk.packing import pack
 from reiqa_tf.data.scored_photos import ScoredPhotosError
 from reiqa_tf.pretraining.content_views import ContentViews
 from reiqa_tf.pretraining.pipelines import PipelineError, ViewPipeline
-from reiqa_tf.pretraining.quality_views import QualityViews
 from reiqa_tf.pretraining.training_photos import training_photos
 from tests.gpu_kernels import new_graphs, not_on_the_host
 
@@ -126,39 +122,6 @@ def test_workers_share_each_batch(run, folder):
             name: np.concatenate([part[step][name] for part in parts]) for name in run[step]
         }
         same(together, run[step])
-
-
-_OTHER_PROCESS = """
-import hashlib, itertools, sys
-from reiqa_tf.pretraining.pipelines import ViewPipeline
-from reiqa_tf.pretraining.training_photos import training_photos
-from reiqa_tf.pretraining.quality_views import QualityViews
-pipeline = ViewPipeline(
-    training_photos(sys.argv[1]), QualityViews(32, 5), 2, seed=5, parallel_calls=int(sys.argv[2])
-)
-for batch in itertools.islice(pipeline.dataset(), 4):
-    pairs = batch["query"].numpy().tobytes() + batch["key"].numpy().tobytes()
-    print(hashlib.sha256(pairs).hexdigest())
-"""
-
-
-@pytest.mark.slow
-def test_another_process_makes_the_same_quality_pairs(folder):
-    pipeline = ViewPipeline(
-        training_photos(folder), QualityViews(32, 5), 2, seed=5, parallel_calls=8
-    )
-    ours = [
-        hashlib.sha256(batch["query"].tobytes() + batch["key"].tobytes()).hexdigest()
-        for batch in take(pipeline, count=4)
-    ]
-    theirs = subprocess.run(
-        [sys.executable, "-c", _OTHER_PROCESS, str(folder), "2"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert theirs.stdout.split() == ours
-    assert len(set(ours)) == 4
 
 
 @pytest.fixture
