@@ -275,11 +275,14 @@ def test_webgpu_has_the_same_scores(small_site, ten_photos):
     address, scorer = small_site
     # Shaders on the processor: slow, so that the page would rather take WebAssembly.
     flags = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"]
-    seen = visit(f"{address}?runtime=webgpu", ten_photos[:3], flags=flags)
+    # Not of JPEGs of several times the working size, here 96 px: Python decodes those at reduced
+    # scale, which moves a score, and browsers cannot.
+    photos = [ten_photos[0], ten_photos[4], ten_photos[7]]
+    seen = visit(f"{address}?runtime=webgpu", photos, flags=flags)
     if seen["runtime"] != "WebGPU":
         pytest.skip("this Chromium has no WebGPU")
     assert seen["problems"] == []
-    check(seen, ten_photos[:3], scorer)
+    check(seen, photos, scorer)
 
 
 def test_the_runtime_that_is_committed_is_that_of_npm(dist):
