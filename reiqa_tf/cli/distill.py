@@ -62,21 +62,7 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
     training_flags.add_config_flags(
         parser, shipped_configs(), DEFAULT, "optimizer.rate=1e-4", "--student"
     )
-    parser.add_argument(
-        "--range",
-        nargs=2,
-        type=float,
-        metavar=("LOW", "HIGH"),
-        help="the scale of the scores (default: the lowest and the highest score)",
-    )
-    parser.add_argument(
-        "--lower-is-better", action="store_true", help="the scores fall with quality (DMOS)"
-    )
-    parser.add_argument(
-        "--tensorboard",
-        action="store_true",
-        help="also write RUN/tensorboard: curves (pip install 'reiqa_tf[tensorboard]')",
-    )
+    training_flags.add_score_flags(parser)
     training_flags.add_replicas_flag(parser)
     add_export_flag(parser)
     cache_flags.add_cache_flags(parser)
@@ -125,7 +111,6 @@ def run(arguments: argparse.Namespace) -> int:
 def _photos(arguments: argparse.Namespace) -> ScoredPhotos | list[str]:
     """The scored photos, or the paths of photos that nobody scored."""
     from reiqa_tf.data.photos import find_photos
-    from reiqa_tf.data.scored_photos import read_scored_photos
 
     lists = [name for name in arguments.photos if name.lower().endswith(".csv")]
     if not lists:
@@ -134,8 +119,7 @@ def _photos(arguments: argparse.Namespace) -> ScoredPhotos | list[str]:
         raise ReiqaError(
             f"expected one scores.csv, or photos. Received: {', '.join(arguments.photos)}"
         )
-    limits = None if arguments.range is None else tuple(arguments.range)
-    return read_scored_photos(lists[0], limits, arguments.lower_is_better)
+    return training_flags.scored_photos_of(arguments, lists[0])
 
 
 def _print_summary(result: Distilled) -> None:

@@ -12,6 +12,7 @@ from reiqa_tf.cli import terminal
 if TYPE_CHECKING:
     import tensorflow as tf
 
+    from reiqa_tf.data.scored_photos import ScoredPhotos
     from reiqa_tf.typing import PathLike
 
 _Config = TypeVar("_Config")
@@ -79,6 +80,33 @@ def config_of(
     for setting in arguments.set:
         config = override(config, setting)
     return config
+
+
+def add_score_flags(parser: argparse.ArgumentParser) -> None:
+    """Adds `--range`, `--lower-is-better` and `--tensorboard` of what learns from scores."""
+    parser.add_argument(
+        "--range",
+        nargs=2,
+        type=float,
+        metavar=("LOW", "HIGH"),
+        help="the scale of the scores (default: the lowest and the highest score)",
+    )
+    parser.add_argument(
+        "--lower-is-better", action="store_true", help="the scores fall with quality (DMOS)"
+    )
+    parser.add_argument(
+        "--tensorboard",
+        action="store_true",
+        help="also write RUN/tensorboard: curves (pip install 'reiqa_tf[tensorboard]')",
+    )
+
+
+def scored_photos_of(arguments: argparse.Namespace, path: str) -> ScoredPhotos:
+    """The scored photos of a list, read as the flags of `add_score_flags` ask for."""
+    from reiqa_tf.data.scored_photos import read_scored_photos
+
+    limits = None if arguments.range is None else tuple(arguments.range)
+    return read_scored_photos(path, limits, arguments.lower_is_better)
 
 
 def add_replicas_flag(parser: argparse.ArgumentParser) -> None:

@@ -66,21 +66,7 @@ def add_parser(subparsers: terminal.Subparsers) -> None:
     parser.add_argument(
         "--pairs", metavar="pairs.csv", help="pairs of photos that people compared: better,worse"
     )
-    parser.add_argument(
-        "--range",
-        nargs=2,
-        type=float,
-        metavar=("LOW", "HIGH"),
-        help="the scale of the scores (default: the lowest and the highest score)",
-    )
-    parser.add_argument(
-        "--lower-is-better", action="store_true", help="the scores fall with quality (DMOS)"
-    )
-    parser.add_argument(
-        "--tensorboard",
-        action="store_true",
-        help="also write RUN/tensorboard: curves (pip install 'reiqa_tf[tensorboard]')",
-    )
+    training_flags.add_score_flags(parser)
     training_flags.add_replicas_flag(parser)
     add_export_flag(parser)
     cache_flags.add_cache_flags(parser)
@@ -90,17 +76,15 @@ def run(arguments: argparse.Namespace) -> int:
     """Tunes, prints what came of it, and returns the exit code."""
     from absl import logging
 
-    from reiqa_tf.data.scored_photos import read_scored_photos
     from reiqa_tf.presets.folders import preset_folder
     from reiqa_tf.tuning.config import load_config, override
     from reiqa_tf.tuning.pairs import read_pairs
 
     # Here, so that an error is told before all else starts.
     config = training_flags.config_of(arguments, load_config, override)
-    limits = None if arguments.range is None else tuple(arguments.range)
     scored = None
     if arguments.scores is not None:
-        scored = read_scored_photos(arguments.scores, limits, arguments.lower_is_better)
+        scored = training_flags.scored_photos_of(arguments, arguments.scores)
     elif arguments.pairs is None:
         raise ReiqaError("expected scores.csv, or --pairs pairs.csv, or both. Received: neither")
     preset_folder(arguments.preset)

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from reiqa_tf.distillation.lessons import Lessons
-from reiqa_tf.tuning.batches import batches_by_size
+from reiqa_tf.tuning.batches import batches_by_size, mirrored_and_turned, stream_of
 from reiqa_tf.typing import Tensor
 
 
@@ -56,9 +56,7 @@ class LessonBatches:
             `tf.data.Dataset` of dictionaries: `image` uint8 `(B, h, w, 3)`, `score` float32 `(B,)`
             and `parts` float32 `(B, P)`.
         """
-        numbers = tf.data.Dataset.counter(first_step)
-        made = numbers.map(self._batch, num_parallel_calls=2, deterministic=True)
-        return made.prefetch(2)
+        return stream_of(self._batch, first_step)
 
     def _batch(self, step: Tensor) -> dict[str, Tensor]:
         share = self.batch_size // self.workers
@@ -73,8 +71,9 @@ class LessonBatches:
     def _drawn(self, step: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """This worker's part of a step."""
         epoch, place = divmod(int(step), self.steps_per_epoch)
-        rows = batches_by_size(self._sizes, self.batch_size, self.seed, epoch)[place]
-        height, width = self._sizes[rows].min(axis=0)
+        sizes = self.lessons.sizes
+        rows = batches_by_size(sizes, self.batch_size, self.seed, epoch)[place]
+        height, width = sizes[rows].min(axis=0)
         share = len(rows) // self.workers
         first = self.worker * share
         shown = []
@@ -85,12 +84,6 @@ class LessonBatches:
             picture = picture[top : top + height, left : left + width]
             # By place in the whole batch: with another number of workers it is the same.
             flip, turn = np.random.default_rng([self.seed, 3, int(step), i]).random(2)
-            if self.rotates:
-                picture = np.rot90(picture, int(4 * turn) if height == width else 2 * int(2 * turn))
-            shown.append(picture[:, ::-1] if flip < 0.5 else picture)
+            shown.append(mirrored_and_turned(picture, flip, turn if self.rotates else 0.0))
         mine = rows[first : first + share]
         return np.stack(shown), self.scores[mine], self.parts[mine]
-
-    @property
-    def _sizes(self) -> np.ndarray:
-        return self.lessons.sizes

@@ -17,10 +17,8 @@ from reiqa_tf.models.rounding import eight_bits
 from reiqa_tf.training.objective import Batch, TrainingError
 from reiqa_tf.training.settings import as_dictionary
 from reiqa_tf.tuning import losses
-from reiqa_tf.tuning.step import ScorerStep, TunedModel, copy_of, rate_factors
+from reiqa_tf.tuning.step import ScorerStep, TunedModel, make_tuned_model, rate_factors
 from reiqa_tf.typing import Tensor
-
-_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
 class DistillStep(ScorerStep):
@@ -131,11 +129,7 @@ class DistillObjective:
 
     def make_model(self, from_start: bool) -> TunedModel:
         """Makes the student with the weights of the start, and its average."""
-        scorer = copy_of(self.start.scorer, _POLICIES[self.config.precision])
-        model = TunedModel(scorer, self.config.averaging)
-        if from_start:
-            model.averages.start()
-        return model
+        return make_tuned_model(self.start.scorer, self.config, from_start)
 
     def rate_factors(self, model: TunedModel) -> Sequence[float]:
         """A factor for each stage that a variable is away from the head."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -146,9 +146,7 @@ class TuningBatches:
             `ladder_weight`; `pair` uint8 `(P, 2, h, w, 3)`, the better first, and `pair_weight`;
             `row` int64 `(B,)`. What there is none of is left out.
         """
-        numbers = tf.data.Dataset.range(first_step, _END)
-        made = numbers.map(on_host(self._batch), num_parallel_calls=2, deterministic=True)
-        return made.prefetch(2)
+        return stream_of(self._batch, first_step)
 
     def note_skipped(self, batch: Batch) -> None:
         """Notes in `skipped` the photos that could not be read.
@@ -297,10 +295,38 @@ class TuningBatches:
             return None
         top, left = int(y * (spare[0] + 1)), int(x * (spare[1] + 1))
         crop = photo[top : top + drawn.height, left : left + drawn.width]
-        if self.rotates:
-            quarters = int(4 * turn) if drawn.height == drawn.width else 2 * int(2 * turn)
-            crop = np.rot90(crop, quarters)
-        return crop[:, ::-1] if flip < 0.5 else crop
+        return mirrored_and_turned(crop, flip, turn if self.rotates else 0.0)
+
+
+def stream_of(make: Callable[[Tensor], dict[str, Tensor]], first_step: int) -> tf.data.Dataset:
+    """The endless stream of a run's batches from a step on, made on the host ahead of the step.
+
+    Args:
+        make: from the number of a step to its batch.
+        first_step: number of the first step.
+
+    Returns:
+        `tf.data.Dataset` of what `make` returns.
+    """
+    numbers = tf.data.Dataset.range(first_step, _END)
+    return numbers.map(on_host(make), num_parallel_calls=2, deterministic=True).prefetch(2)
+
+
+def mirrored_and_turned(picture: np.ndarray, flip: float, turn: float) -> np.ndarray:
+    """A picture mirrored or not, and turned as far as that leaves its height and width.
+
+    Args:
+        picture: array `(H, W, 3)`.
+        flip: drawn from 0 to below 1; below a half mirrors it.
+        turn: likewise; a square picture is turned by four times as many quarters, another one by
+            twice as many halves. 0 turns nothing.
+
+    Returns:
+        array `(H, W, 3)`.
+    """
+    is_square = picture.shape[0] == picture.shape[1]
+    turned = np.rot90(picture, int(4 * turn) if is_square else 2 * int(2 * turn))
+    return turned[:, ::-1] if flip < 0.5 else turned
 
 
 def batches_by_size(

@@ -17,10 +17,8 @@ from reiqa_tf.training.settings import as_dictionary
 from reiqa_tf.tuning import losses
 from reiqa_tf.tuning.batches import TuningBatches
 from reiqa_tf.tuning.config import TuneConfig
-from reiqa_tf.tuning.step import ScorerStep, TunedModel, copy_of, rate_factors
+from reiqa_tf.tuning.step import ScorerStep, TunedModel, make_tuned_model, rate_factors
 from reiqa_tf.typing import Tensor
-
-_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
 class TuningStep(ScorerStep):
@@ -154,11 +152,7 @@ class TuneObjective:
 
     def make_model(self, from_start: bool) -> TunedModel:
         """Makes the scorer with the weights of the start, and its average."""
-        scorer = copy_of(self.start, _POLICIES[self.config.precision])
-        model = TunedModel(scorer, self.config.averaging)
-        if from_start:
-            model.averages.start()
-        return model
+        return make_tuned_model(self.start, self.config, from_start)
 
     def rate_factors(self, model: TunedModel) -> Sequence[float]:
         """A factor for each stage that a variable is away from the head."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Protocol
 
 import keras
 import tensorflow as tf
@@ -14,6 +15,8 @@ from reiqa_tf.training import replicas
 from reiqa_tf.training.averaging import AveragedWeights
 from reiqa_tf.training.objective import Batch, Logs
 from reiqa_tf.typing import Tensor
+
+_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
 class TunedModel(keras.Model):
@@ -35,6 +38,35 @@ class TunedModel(keras.Model):
     def call(self, images: Tensor, training: bool | None = None) -> Tensor:
         """Computes the scores `(N,)` of images; see `ReIQAScorer`."""
         return self.scorer(images, training=training)
+
+
+class ScorerRunConfig(Protocol):
+    """What is read of a configuration of whatever trains a scorer's encoders."""
+
+    @property
+    def precision(self) -> str:
+        """`float32` or `bfloat16`."""
+
+    @property
+    def averaging(self) -> float:
+        """How much of the average of the weights stays at a step."""
+
+
+def make_tuned_model(start: ReIQAScorer, config: ScorerRunConfig, from_start: bool) -> TunedModel:
+    """Makes a model with the weights of the start.
+
+    Args:
+        start: a built `ReIQAScorer` with a head, which is copied.
+        config: the configuration of the run.
+        from_start: whether the average begins, too; a run that goes on has it in its checkpoint.
+
+    Returns:
+        built `TunedModel`.
+    """
+    model = TunedModel(copy_of(start, _POLICIES[config.precision]), config.averaging)
+    if from_start:
+        model.averages.start()
+    return model
 
 
 class ScorerStep(ABC):
