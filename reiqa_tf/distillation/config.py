@@ -8,8 +8,22 @@ import dataclasses
 from reiqa_tf.distillation.shipped_configs import shipped_configs
 from reiqa_tf.models.designs import EfficientNetLite, EncoderDesign, Normalization, ResNet
 from reiqa_tf.training.config_files import load_config_of
-from reiqa_tf.training.recipes import AdamW, Checkpoints, Lars, OptimizerRecipe, Schedule, Sgd
-from reiqa_tf.training.settings import ConfigError, override
+from reiqa_tf.training.recipes import (
+    AdamW,
+    Checkpoints,
+    Lars,
+    OptimizerRecipe,
+    Schedule,
+    Sgd,
+    rate_of,
+)
+from reiqa_tf.training.settings import (
+    PRECISIONS,
+    ConfigError,
+    override,
+    require_least,
+    require_words,
+)
 from reiqa_tf.typing import PathLike
 
 __all__ = [
@@ -120,23 +134,13 @@ class DistillConfig:
     checkpoints: Checkpoints = Checkpoints()  # noqa: RUF009 -- it is frozen
 
     def __post_init__(self) -> None:
-        if self.precision not in ("float32", "bfloat16"):
-            raise ConfigError(
-                f"precision: expected float32 or bfloat16. Received: {self.precision!r}"
-            )
+        require_words(self, {"precision": PRECISIONS})
         if self.student.start is not None and self.student.start not in EXPERTS:
             raise ConfigError(
                 f"student.start: expected content, quality or None. Received: {self.student.start}"
             )
-        numbers = {
-            "batch_size": (self.batch_size, 2),
-            "distorted": (self.distorted, 0),
-            "patience": (self.patience, 1),
-            "student.working_size": (self.student.working_size, 32),
-        }
-        for name, (value, least) in numbers.items():
-            if value < least:
-                raise ConfigError(f"{name}: expected {least} or more. Received: {value}")
+        least = {"batch_size": 2, "distorted": 0, "patience": 1, "student.working_size": 32}
+        require_least(self, least)
         if not (
             0 <= self.people <= 1
             and 0 < self.rate_by_depth <= 1
@@ -157,7 +161,7 @@ class DistillConfig:
     @property
     def learning_rate(self) -> float:
         """The base rate, scaled to the batch."""
-        return self.optimizer.rate * self.batch_size / self.optimizer.per_photos
+        return rate_of(self.optimizer, self.batch_size)
 
 
 def load_config(name: PathLike) -> DistillConfig:

@@ -11,8 +11,22 @@ from reiqa_tf.models import designs
 from reiqa_tf.models.designs import EfficientNetLite, Normalization, ResNet
 from reiqa_tf.pretraining.shipped_configs import shipped_configs
 from reiqa_tf.training.config_files import load_config_of
-from reiqa_tf.training.recipes import AdamW, Checkpoints, Lars, OptimizerRecipe, Schedule, Sgd
-from reiqa_tf.training.settings import ConfigError, override
+from reiqa_tf.training.recipes import (
+    AdamW,
+    Checkpoints,
+    Lars,
+    OptimizerRecipe,
+    Schedule,
+    Sgd,
+    rate_of,
+)
+from reiqa_tf.training.settings import (
+    PRECISIONS,
+    ConfigError,
+    override,
+    require_least,
+    require_words,
+)
 from reiqa_tf.typing import PathLike
 
 __all__ = [
@@ -141,19 +155,8 @@ class PretrainConfig:
     clean_photos: int = 0
 
     def __post_init__(self) -> None:
-        for name, allowed in (
-            ("precision", ("float32", "bfloat16")),
-            ("result", ("query", "momentum")),
-        ):
-            if getattr(self, name) not in allowed:
-                raise ConfigError(
-                    f"{name}: expected {' or '.join(allowed)}. Received: {getattr(self, name)!r}"
-                )
-        for name, least in (("batch_size", 1), ("parts", 1), ("clean_photos", 0)):
-            if getattr(self, name) < least:
-                raise ConfigError(
-                    f"{name}: expected {least} or more. Received: {getattr(self, name)}"
-                )
+        require_words(self, {"precision": PRECISIONS, "result": ("query", "momentum")})
+        require_least(self, {"batch_size": 1, "parts": 1, "clean_photos": 0})
 
     @property
     def expert(self) -> str:
@@ -163,7 +166,7 @@ class PretrainConfig:
     @property
     def learning_rate(self) -> float:
         """The base rate, scaled to the batch."""
-        return self.optimizer.rate * self.batch_size / self.optimizer.per_photos
+        return rate_of(self.optimizer, self.batch_size)
 
 
 def load_config(name: PathLike) -> PretrainConfig:

@@ -43,6 +43,16 @@ OptimizerRecipe: TypeAlias = Lars | Sgd | AdamW
 """What describes an optimizer."""
 
 
+def rate_of(optimizer: OptimizerRecipe, batch_size: int) -> float:
+    """The base rate of an optimizer, scaled to the batch.
+
+    Args:
+        optimizer: what describes it.
+        batch_size: photos of a step, on all replicas together.
+    """
+    return optimizer.rate * batch_size / optimizer.per_photos
+
+
 @dataclasses.dataclass(frozen=True)
 class Schedule:
     """`reiqa_tf.training.schedules.WarmupCosine`."""

@@ -3,8 +3,9 @@
 import ast
 import dataclasses
 import difflib
+import operator
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from reiqa_tf.errors import ReiqaError
@@ -80,6 +81,43 @@ def differences(one: Any, other: Any, path: str = "") -> list[str]:
         ]
         return [text for texts in found for text in texts]
     return [] if one == other else [f"{path}: {one} and {other}"]
+
+
+def require_words(config: Any, allowed: Mapping[str, Sequence[str]]) -> None:
+    """Refuses a configuration with a word that is not one of those that are known.
+
+    Args:
+        config: a dataclass.
+        allowed: words by the names of entries.
+
+    Raises:
+        ConfigError: if an entry has another one.
+    """
+    for name, words in allowed.items():
+        if getattr(config, name) not in words:
+            raise ConfigError(
+                f"{name}: expected {' or '.join(words)}. Received: {getattr(config, name)!r}"
+            )
+
+
+def require_least(config: Any, least: Mapping[str, int]) -> None:
+    """Refuses a configuration with a number that is too small.
+
+    Args:
+        config: a dataclass.
+        least: the smallest number by the name of the entry, with dots into its parts.
+
+    Raises:
+        ConfigError: if an entry has a smaller one.
+    """
+    for name, smallest in least.items():
+        value = operator.attrgetter(name)(config)
+        if value < smallest:
+            raise ConfigError(f"{name}: expected {smallest} or more. Received: {value}")
+
+
+PRECISIONS = ("float32", "bfloat16")
+"""What a run may compute in."""
 
 
 def hint(name: str, known: Iterable[str]) -> str:

@@ -7,8 +7,22 @@ import dataclasses
 
 from reiqa_tf.fitting.degradations import LEVELS
 from reiqa_tf.training.config_files import load_config_of
-from reiqa_tf.training.recipes import AdamW, Checkpoints, Lars, OptimizerRecipe, Schedule, Sgd
-from reiqa_tf.training.settings import ConfigError, override
+from reiqa_tf.training.recipes import (
+    AdamW,
+    Checkpoints,
+    Lars,
+    OptimizerRecipe,
+    Schedule,
+    Sgd,
+    rate_of,
+)
+from reiqa_tf.training.settings import (
+    PRECISIONS,
+    ConfigError,
+    override,
+    require_least,
+    require_words,
+)
 from reiqa_tf.tuning.shipped_configs import shipped_configs
 from reiqa_tf.typing import PathLike
 
@@ -97,21 +111,9 @@ class TuneConfig:
     checkpoints: Checkpoints = Checkpoints()  # noqa: RUF009 -- it is frozen
 
     def __post_init__(self) -> None:
-        if self.precision not in ("float32", "bfloat16"):
-            raise ConfigError(
-                f"precision: expected float32 or bfloat16. Received: {self.precision!r}"
-            )
-        for name, least in (
-            ("batch_size", 2),
-            ("crop", 32),
-            ("ladders", 0),
-            ("pairs", 0),
-            ("patience", 1),
-        ):
-            if getattr(self, name) < least:
-                raise ConfigError(
-                    f"{name}: expected {least} or more. Received: {getattr(self, name)}"
-                )
+        require_words(self, {"precision": PRECISIONS})
+        least = {"batch_size": 2, "crop": 32, "ladders": 0, "pairs": 0, "patience": 1}
+        require_least(self, least)
         if self.ladders and self.batch_size % self.ladders:
             raise ConfigError(
                 f"ladders: expected 0 or a divisor of batch_size, {self.batch_size}. "
@@ -136,7 +138,7 @@ class TuneConfig:
     @property
     def learning_rate(self) -> float:
         """The base rate, scaled to the batch."""
-        return self.optimizer.rate * self.batch_size / self.optimizer.per_photos
+        return rate_of(self.optimizer, self.batch_size)
 
 
 def load_config(name: PathLike) -> TuneConfig:
