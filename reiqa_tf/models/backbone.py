@@ -71,6 +71,9 @@ class ConvolutionUnit(keras.layers.Layer):
         activation: function applied last; None leaves it out.
         symmetric_padding: whether zeros are put around the images alike on all sides (PyTorch's
             way). TensorFlow's own `"same"` puts the odd pixel right and below.
+        shares_gradient: whether the maps are added to those of another such unit, so that both
+            receive one gradient. TensorFlow would merge the sum of that gradient with either's
+            convolution, by chance: steps of two processes would differ in their last digits.
     """
 
     def __init__(
@@ -81,10 +84,12 @@ class ConvolutionUnit(keras.layers.Layer):
         strides: int = 1,
         activation: Callable[[Tensor], Tensor] | None = None,
         symmetric_padding: bool = False,
+        shares_gradient: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.activation = activation
+        self.shares_gradient = shares_gradient
         # At stride 1 both kinds of padding are the same, and "same" needs no operator of its own.
         pads = symmetric_padding and strides > 1 and kernel_size > 1
         arguments: dict[str, Any] = {
@@ -149,8 +154,9 @@ class ConvolutionUnit(keras.layers.Layer):
         maps = convolve(
             images, ops.cast(kernel, images.dtype), layer.strides, layer.padding, CHANNELS_LAST
         )
-        # TensorFlow merges this operator with the convolution, and a plain addition it does not.
-        return tf.nn.bias_add(maps, ops.cast(offset, images.dtype))
+        offset = ops.cast(offset, images.dtype)
+        # TensorFlow merges `bias_add` with the convolution, and a plain addition it does not.
+        return maps + offset if self.shares_gradient else tf.nn.bias_add(maps, offset)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Shape of the feature map for images of `input_shape`."""

@@ -146,6 +146,7 @@ class Bottleneck(keras.layers.Layer):
         self.spatial = ConvolutionUnit(
             width, 3, strides=strides, activation=ops.relu, name="spatial", **shared
         )
+        shared["shares_gradient"] = projects
         self.expand = ConvolutionUnit(width * _EXPANSION, 1, name="expand", **shared)
         self.shortcut = (
             ConvolutionUnit(width * _EXPANSION, 1, strides=strides, name="shortcut", **shared)

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from reiqa_tf.models.backbone import ConvolutionUnit
 from reiqa_tf.models.efficientnet_lite import EfficientNetLiteBackbone
@@ -107,6 +108,26 @@ def test_a_convolution_unit_equals_a_loop_over_pixels(kernel_size, strides, symm
             )
     expected = (expected - mean) / np.sqrt(variance + 1e-3) * gamma + beta
     np.testing.assert_allclose(unit(images)[0], np.clip(expected, 0, 6), rtol=1e-4, atol=1e-5)
+
+
+def test_no_two_convolutions_share_the_gradient_of_one_merged_offset():
+    # TensorFlow would merge the offset's gradient with either of them, by chance.
+    backbone = ResNetBackbone(blocks=(1, 1), width=4)
+    backbone.build((None, 32, 32, 3))
+
+    @tf.function
+    def gradients(images):
+        with tf.GradientTape() as tape:
+            maps = tf.reduce_sum(list(backbone(images, training=False).values())[-1])
+        weights = [variable.value for variable in backbone.trainable_variables]
+        return tape.gradient(maps, weights, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+
+    operators = gradients.get_concrete_function(tf.ones((1, 32, 32, 3))).graph.get_operations()
+    offsets = [each.inputs[0] for each in operators if each.type == "BiasAddGrad"]
+    kernels = [each.inputs[2] for each in operators if each.type == "Conv2DBackpropFilter"]
+    assert len(offsets) == 5
+    for offset in offsets:
+        assert sum(kernel is offset for kernel in kernels) == 1
 
 
 def test_wider_and_deeper_members_of_the_lite_family_have_their_published_channels():
