@@ -113,9 +113,9 @@ def test_most_pages_have_commands():
     assert set(LEFT) <= set(map(_name, WITH_COMMANDS))
 
 
-# Examples that wait for compiling, of all 26 distortions and of gradients of EfficientNet, or fit a
-# head; those of the site's pages are slow together. `.ci/run docs` runs them.
-COMPILED = ("QualityViews", "scorer.fit(", "reiqa_tf.fit(")
+# Examples that wait for compiling, of distortions, of Keras's loop and of gradients, or fit a head;
+# those of the site's pages are slow together. `.ci/run docs` runs them.
+COMPILED = ("QualityViews", "scorer.predict(", "scorer.fit(", "reiqa_tf.fit(")
 TUNES = ("reiqa_tf.tune(", "reiqa_tf.distill(")  # minutes: tests/tuning, tests/distillation
 
 

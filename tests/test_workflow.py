@@ -47,6 +47,7 @@ def fitted(scores, preset, tmp_path_factory):
     return out, reiqa_tf.fit(scores, out, preset, about={"data": "crops"})
 
 
+@pytest.mark.slow  # fits twice; tests/cli/test_fit_and_evaluate.py is of the command
 def test_a_call_makes_the_preset_that_the_command_makes(fitted, scores, preset, tmp_path):
     words = (
         "fit",

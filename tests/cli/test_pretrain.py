@@ -78,6 +78,7 @@ def test_a_finished_run_says_where_its_preset_is(reiqa, finished, photos_folder,
     assert "SRCC of the probe, untrained" in again.out
 
 
+@pytest.mark.slow  # what they take is what `small_scorer().save_to_preset` makes, too
 def test_fit_and_score_take_the_preset(reiqa, finished, scored_photos, photos_folder, tmp_path):
     fitted = reiqa(
         "fit", scored_photos, "--preset", finished / "preset", "--out", tmp_path / "mine",

@@ -52,13 +52,14 @@ def test_the_bank_is_the_published_one():
 
 @EACH
 def test_an_ordered_distortion_changes_more_with_each_level(photo, distortion):
-    image = photo[200:277, 300:401] / np.float32(255)
+    # Between neighbours a photo may say otherwise (and a shift points where it likes).
+    image = photo[40:117, 300:401]
     changes = [
-        np.abs(distort(image, distortion.name, level, (2, 1)) - image).mean() for level in range(5)
+        np.abs(distort(image, distortion.name, level, (2, 1)) - image / 255).mean()
+        for level in (0, 2, 4)
     ]
     if distortion.ordered:
-        # Between neighbours a photo may say otherwise (and a shift points where it likes).
-        assert changes[4] > changes[2] > changes[0] or distortion.name == "color_shift"
+        assert changes[2] > changes[1] > changes[0] or distortion.name == "color_shift"
     assert max(changes) > 0.002
 
 
@@ -117,19 +118,19 @@ def _changed(image, top, left, side):
 def test_eager_graph_and_tf_data_give_the_same_pixels(photo, distortion):
     image = tf.constant(photo[40:117, 300:401])
     name = distortion.name
-    eager = distort(image, name, 3, (5, 6)).numpy()
+    eager = distort(image, name, 4, (5, 6)).numpy()
     assert eager.dtype == np.float32
     assert eager.shape == image.shape
     assert 0 <= eager.min() <= eager.max() <= 1
     graph = tf.function(
-        lambda image: distort(image, name, 3, (5, 6)),
+        lambda image: distort(image, name, 4, (5, 6)),
         input_signature=[tf.TensorSpec((None, None, 3), tf.uint8)],
         autograph=False,
     )
     np.testing.assert_array_equal(graph(image), eager)
-    for calls in (1, 2, 8):
+    for calls in (1, 8):
         dataset = tf.data.Dataset.from_tensors(image).repeat(4)
-        dataset = dataset.map(lambda image: distort(image, name, 3, (5, 6)), calls)
+        dataset = dataset.map(lambda image: distort(image, name, 4, (5, 6)), calls)
         for each in dataset:
             np.testing.assert_array_equal(each, eager)
 
@@ -160,11 +161,9 @@ def test_another_process_distorts_to_the_same_bits(photo, photos_folder):
 
 @EACH
 def test_the_smallest_photo_can_be_distorted(photo, distortion):
-    image = photo[200:232, 300:333]
-    for level in (0, 4):
-        distorted = distort(image, distortion.name, level, (1, 1)).numpy()
-        assert np.isfinite(distorted).all()
-        assert 0 <= distorted.min() <= distorted.max() <= 1
+    distorted = distort(photo[200:232, 300:333], distortion.name, 4, (1, 1)).numpy()
+    assert np.isfinite(distorted).all()
+    assert 0 <= distorted.min() <= distorted.max() <= 1
 
 
 @pytest.mark.parametrize("name", ["gaussian_noise", "jpeg", "jitter", "lab_saturation"])

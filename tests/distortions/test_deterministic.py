@@ -42,8 +42,9 @@ def test_each_level_is_what_the_mathematics_says(photo, distortion, size):
     image = photo[100 : 100 + size[0], 200 : 200 + size[1]]
     oracle = getattr(reference, distortion.name)
     mean, high = TOLERANCES.get(distortion.name, TIGHT)
-    for level, value in enumerate(distortion.levels):
-        expected = oracle(image / 255, value)
+    # Programs of some distortions are compiled for each size and level.
+    for level in range(5) if size[0] % 2 else (0, 4):
+        expected = oracle(image / 255, distortion.levels[level])
         difference = 255 * np.abs(distort(image, distortion.name, level).numpy() - expected)
         assert difference.mean() <= mean, level
         assert np.percentile(difference, 99) <= high, level

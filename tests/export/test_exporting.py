@@ -180,6 +180,7 @@ for order in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow  # a process that imports TensorFlow
 def test_the_package_is_a_function_too_in_whatever_order_it_is_imported():
     result = subprocess.run(
         [sys.executable, "-c", _IMPORT, *_ORDERS], capture_output=True, text=True, check=True

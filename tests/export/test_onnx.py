@@ -108,6 +108,7 @@ def test_names_types_and_open_dimensions_are_the_contract(scorer, session):
     ]
 
 
+@pytest.mark.slow  # twelve tiles in both
 def test_photos_at_their_own_size_score_as_in_keras(scorer, model, photo, tmp_path, monkeypatch):
     (tmp_path / "model.onnx").write_bytes(model)
     light = OnnxScorer(tmp_path / "model.onnx", threads=1)

@@ -141,7 +141,14 @@ def test_floats_above_one_are_refused_with_a_hint(scorer, photo):
     assert scorer.judge(images / 255)[0] == pytest.approx(expected[0], rel=1e-5)
 
 
-@pytest.mark.parametrize("name", ["load_preset", "ReIQAScorer", "fit"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "load_preset",
+        pytest.param("ReIQAScorer", marks=pytest.mark.slow),
+        pytest.param("fit", marks=pytest.mark.slow),
+    ],
+)
 def test_a_public_name_brings_tensorflow_without_its_remarks(name):
     code = f"import reiqa_tf, sys\nreiqa_tf.{name}\nassert 'tensorflow' in sys.modules"
     result = python(code, TF_CPP_MIN_LOG_LEVEL="0")

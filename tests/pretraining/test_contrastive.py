@@ -94,7 +94,10 @@ def _same(folder, other):
     assert one.about == two.about
 
 
-@pytest.mark.parametrize(("number", "steps"), [(signal.SIGTERM, 1), (signal.SIGINT, 4)])
+@pytest.mark.parametrize(
+    ("number", "steps"),
+    [pytest.param(signal.SIGTERM, 1, marks=pytest.mark.slow), (signal.SIGINT, 4)],
+)
 def test_a_run_that_was_stopped_goes_on_bit_for_bit(whole, tmp_path, number, steps):
     folder, pipeline, recorder, _ = whole
     first, second, later = StandIn(), StandIn(), _Recorder()
@@ -310,7 +313,7 @@ def test_the_preset_is_the_trained_encoder_with_its_expert(whole):
     np.testing.assert_array_equal(scorer.features(images), result.scorer.features(images))
 
 
-@pytest.mark.parametrize("result", ["query", "momentum"])
+@pytest.mark.parametrize("result", ["query", pytest.param("momentum", marks=pytest.mark.slow)])
 def test_the_network_that_was_asked_for_becomes_the_preset(tmp_path, result):
     config = tiny_config(
         result=result,

@@ -19,11 +19,11 @@ VIEWS = ContentViews(patch=32)
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, photos_folder):
-    """Seven photos of two formats and several sizes."""
+    """Seven photos of two formats and two sizes: for each size views are compiled anew."""
     folder = tmp_path_factory.mktemp("photos")
     photo = Image.open(photos_folder / "kodim19.png")
     for i in range(7):
-        part = photo.crop((40 * i, 30 * i, 40 * i + 90 + i, 30 * i + 80))
+        part = photo.crop((40 * i, 30 * i, 40 * i + 90 + i % 2, 30 * i + 80))
         part.save(folder / f"{i}.{'png' if i == 3 else 'jpg'}", quality=95)
     return folder
 
@@ -84,14 +84,13 @@ def test_views_of_a_photo_differ_from_epoch_to_epoch_and_from_seed_to_seed(run, 
     assert not np.array_equal(other["photo"], run[0]["photo"])
 
 
-@pytest.mark.parametrize("step", [1, 4])
-def test_a_run_that_goes_on_at_a_step_sees_the_batches_it_would_have_seen(run, folder, step):
+def test_a_run_that_goes_on_at_a_step_sees_the_batches_it_would_have_seen(run, folder):
     pipeline = ViewPipeline(training_photos(folder), VIEWS, 3, seed=5)
-    for ours, expected in zip(take(pipeline, step, 4), run[step:], strict=False):
+    for ours, expected in zip(take(pipeline, 4, 4), run[4:], strict=False):
         same(ours, expected)
 
 
-@pytest.mark.parametrize("calls", [1, 2, 8])
+@pytest.mark.parametrize("calls", [1, 8])
 def test_parallel_calls_change_nothing(run, folder, calls):
     pipeline = ViewPipeline(training_photos(folder), VIEWS, 3, seed=5, parallel_calls=calls)
     for ours, expected in zip(take(pipeline), run, strict=False):

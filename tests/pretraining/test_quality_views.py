@@ -161,7 +161,7 @@ def test_hard_negatives_are_other_levels_of_the_same_distortion():
 
 
 @pytest.mark.parametrize(
-    "seed", [(0, 0), (1, 0), *(pytest.param((i, 0), marks=pytest.mark.slow) for i in (2, 3))]
+    "seed", [(0, 0), *(pytest.param((i, 0), marks=pytest.mark.slow) for i in (1, 2))]
 )
 def test_pairs_are_crops_of_whole_distorted_photos(photo, seed):
     views = QualityViews(patch=48)

@@ -32,10 +32,10 @@ SMALL = designs.EfficientNetLite(width=0.1, last_stage="stage2")
 @pytest.mark.parametrize(
     "changes",
     [
-        {"optimizer": config.Sgd(rate=0.1, per_photos=4), "parts": 2},
         *(
             pytest.param(change, marks=pytest.mark.slow)  # each traces another step
             for change in (
+                {"optimizer": config.Sgd(rate=0.1, per_photos=4), "parts": 2},
                 {"optimizer": config.Lars(rate=8.0, per_photos=4)},
                 {"optimizer": config.AdamW(rate=1e-3, per_photos=4), "precision": "bfloat16"},
                 {"contrast": config.Contrast(units=16, queue_size=50, synchronized=True)},
