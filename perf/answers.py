@@ -24,6 +24,7 @@ import numpy as np
 from reiqa_tf import presets
 from reiqa_tf.cli.startup import start_tensorflow
 from reiqa_tf.cli.terminal import print_table, show_progress
+from reiqa_tf.metrics import srcc
 
 if TYPE_CHECKING:
     from reiqa_tf.models.scorer import ReIQAScorer
@@ -60,7 +61,7 @@ def print_scale(scores: Sequence[Score], people: np.ndarray) -> None:
 def print_intervals(
     scores: Sequence[Score], people: np.ndarray, subsets: dict[str, np.ndarray]
 ) -> None:
-    """Prints how many opinions lie in their interval, and how wide those are, part by part."""
+    """Prints SRCC, how many opinions lie in their interval, and how wide those are, by part."""
     low, high, values = np.array([(score.low, score.high, float(score)) for score in scores]).T
     inside, width = (low <= people) & (people <= high), high - low
     fifths = np.array_split(np.argsort(values, kind="stable"), 5)
@@ -70,10 +71,16 @@ def print_intervals(
         **subsets,
     }
     print_table(
-        "intervals",
-        [("photos", "left"), ("number", "right"), ("covered", "right"), ("mean width", "right")],
+        "agreement and intervals",
+        [("photos", "left"), *((name, "right") for name in ("number", "SRCC", "covered", "width"))],
         [
-            (name, str(len(rows)), f"{inside[rows].mean():.1%}", f"{width[rows].mean():.3f}")
+            (
+                name,
+                str(len(rows)),
+                f"{srcc(values[rows], people[rows]):.3f}",
+                f"{inside[rows].mean():.1%}",
+                f"{width[rows].mean():.3f}",
+            )
             for name, rows in parts.items()
         ],
         f"scores outside of their own interval: {((values < low) | (values > high)).sum()}",

@@ -22,7 +22,7 @@ _EXAMPLES = """\
   reiqa distill holiday/ --out run                        photos that nobody scored: the teacher
   reiqa distill scores.csv --teacher my_preset --out run  a teacher of yours
   reiqa distill scores.csv --out run --set schedule.epochs=3 --set distorted=1
-  reiqa export --preset run/preset --out phone --formats tflite
+  reiqa export --preset run/preset --out phone --format tflite
 
 The teacher judges each photo and some distorted versions of it, once, and what it says is kept in
 RUN/lessons (0.25 MB a picture at 288 px). The student, one small network at one size, begins with
