@@ -28,8 +28,8 @@ LESSONS = 6144
 """Most lessons that the linear maps are fitted on: photos first, then distorted versions. They stay
 as they are while the encoder learns, so that what they do not read is not learned."""
 
-_OWN_STRENGTH = 1.0
-"""Strength of the ridge for the parts where features are the teacher's own, and tell them."""
+_OWN_STRENGTH = 100.0
+"""Strength of the ridge for the parts where the features are the teacher's own."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -1,10 +1,7 @@
 """`reiqa_tf.distill`: a student learns, and a run that stops goes on to the same weights."""
 
 import dataclasses
-import os
-import signal
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -37,6 +34,7 @@ from reiqa_tf.training.history import read_history
 from reiqa_tf.training.objective import TrainingError
 from reiqa_tf.tuning.step import TunedModel
 from tests.small_models import small_scorer
+from tests.stopping import StopAfter
 
 STUDENT = Student(
     EncoderDesign(
@@ -57,19 +55,6 @@ CONFIG = DistillConfig(
     averaging=0.5,
     checkpoints=Checkpoints(every=3, keep=2),
 )
-
-
-class _Stops(keras.callbacks.Callback):
-    """Asks to stop after some steps."""
-
-    def __init__(self, after):
-        super().__init__()
-        self.left = after
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.left -= 1
-        if self.left == 0:
-            os.kill(os.getpid(), signal.SIGINT)
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +94,9 @@ def test_the_losses_fall(run):
 
 @pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on_to_the_same_weights(run, scored_crops, tmp_path):
-    first = reiqa_tf.distill(scored_crops, tmp_path, small_scorer(), CONFIG, callbacks=[_Stops(7)])
+    first = reiqa_tf.distill(
+        scored_crops, tmp_path, small_scorer(), CONFIG, callbacks=[StopAfter(7)]
+    )
     assert (first.interrupted, first.step, first.agreement) == (True, 7, None)
     again = reiqa_tf.distill(scored_crops, tmp_path, small_scorer(), CONFIG)
     assert again.agreement == run.agreement

@@ -113,6 +113,7 @@ def test_every_shipped_preset_is_listed_described_and_scores_or_says_what_it_nee
     for name in (
         "reiqa_lite0_biq2021",
         "content_lite0_biq2021",
+        "reiqa_nano_biq2021",
         "reiqa_lite0_protocol_biq2021",
     ):
         assert name.encode() in listed.stdout

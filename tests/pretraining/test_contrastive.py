@@ -6,7 +6,6 @@ import dataclasses
 import html.parser
 import importlib.util
 import json
-import os
 import shutil
 import signal
 
@@ -33,20 +32,7 @@ from reiqa_tf.training.objective import TrainingError
 from reiqa_tf.training.settings import as_dictionary
 from reiqa_tf.training.tensor_board import TensorBoardError, TensorBoardLog
 from tests.oracles.stand_in import StandIn, tiny_config
-
-
-class _StopAfter(keras.callbacks.Callback):
-    """Sends the process a signal after some steps."""
-
-    def __init__(self, steps, number):
-        super().__init__()
-        self.left = steps
-        self.number = number
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.left -= 1
-        if self.left == 0:
-            os.kill(os.getpid(), self.number)
+from tests.stopping import StopAfter
 
 
 class _Recorder(keras.callbacks.Callback):
@@ -101,7 +87,7 @@ def _same(folder, other):
 def test_a_run_that_was_stopped_goes_on_bit_for_bit(whole, tmp_path, number, steps):
     folder, pipeline, recorder, _ = whole
     first, second, later = StandIn(), StandIn(), _Recorder()
-    stopped = train_encoder(tiny_config(), first, tmp_path, callbacks=[_StopAfter(steps, number)])
+    stopped = train_encoder(tiny_config(), first, tmp_path, callbacks=[StopAfter(steps, number)])
     assert (stopped.step, stopped.interrupted) == (steps, True)
     assert not (tmp_path / "preset").exists()
     finished = train_encoder(tiny_config(), second, tmp_path, callbacks=[later])
@@ -141,7 +127,7 @@ def test_a_run_goes_on_bit_for_bit_without_the_preset_that_it_began_with(tmp_pat
         tiny_config(), encoder=dataclasses.replace(tiny_config().encoder, start=str(start))
     )
     train_encoder(config, StandIn(), tmp_path / "whole")
-    train_encoder(config, StandIn(), tmp_path / "halves", callbacks=[_StopAfter(3, signal.SIGTERM)])
+    train_encoder(config, StandIn(), tmp_path / "halves", callbacks=[StopAfter(3, signal.SIGTERM)])
     shutil.rmtree(start)
     assert train_encoder(config, StandIn(), tmp_path / "halves").step == 6
     _same(tmp_path / "whole", tmp_path / "halves")

@@ -1,8 +1,6 @@
 """`reiqa_tf.tune`: a small scorer learns, a run that stops goes on to the same weights."""
 
 import dataclasses
-import os
-import signal
 
 import keras
 import numpy as np
@@ -26,6 +24,7 @@ from reiqa_tf.tuning.objective import rate_factors
 from reiqa_tf.tuning.tune import best_weights, mean_of
 from reiqa_tf.tuning.validation import Validated, Validation
 from tests.small_models import small_scorer
+from tests.stopping import StopAfter
 
 CONFIG = TuneConfig(
     optimizer=AdamW(5e-4, 8, 0.0),
@@ -37,19 +36,6 @@ CONFIG = TuneConfig(
     rate_by_depth=0.9,
     checkpoints=Checkpoints(every=2, keep=2),
 )
-
-
-class _Stops(keras.callbacks.Callback):
-    """Asks to stop after some steps."""
-
-    def __init__(self, after):
-        super().__init__()
-        self.left = after
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.left -= 1
-        if self.left == 0:
-            os.kill(os.getpid(), signal.SIGINT)
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +82,9 @@ def test_the_losses_fall_and_held_out_photos_are_scored_better(run):
 @pytest.mark.slow
 def test_a_run_that_was_stopped_goes_on_to_the_same_weights(run, scored_crops, tmp_path):
     after, expert = 21, "quality"  # the first expert has its 16 steps
-    first = reiqa_tf.tune(scored_crops, tmp_path, small_scorer(), CONFIG, callbacks=[_Stops(after)])
+    first = reiqa_tf.tune(
+        scored_crops, tmp_path, small_scorer(), CONFIG, callbacks=[StopAfter(after)]
+    )
     assert (first.interrupted, first.step, list(first.experts)[-1]) == (True, after, expert)
     assert first.agreement is None
     again = reiqa_tf.tune(scored_crops, tmp_path, small_scorer(), CONFIG)
