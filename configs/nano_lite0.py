@@ -47,7 +47,8 @@ def get_config() -> config.DistillConfig:
         distorted=2,  # two pictures of three are distorted: people scored none of them
         people=0.5,
         losses=config.LossWeights(huber=1.0, plcc=1.0, parts=0.5),
-        rounds=True,  # else full-integer files lose 0.006 of SRCC
+        # A student that learned without lost 0.006 of SRCC in a full-integer file, with seven maps.
+        rounds=True,
         rate_by_depth=0.9,  # early stages change little: the student begins with the teacher's
         averaging=0.99,
         patience=6,

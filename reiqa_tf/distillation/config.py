@@ -59,15 +59,11 @@ class Student:
         start: the teacher's expert, `content` or `quality`, whose backbone's weights the student
             begins with; it may go on where the student's backbone ends. None begins with random
             weights.
-        keeps_head: whether the student begins as the teacher itself, a scorer of this one encoder
-            at this working size, and keeps its head and calibration. It is how a scorer learns to
-            bear 8 bits (`rounds`). Else a new head is fitted on its features.
     """
 
     encoder: EncoderDesign
     working_size: int = 288
     start: str | None = "content"
-    keeps_head: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,12 +138,6 @@ class DistillConfig:
         if self.student.start is not None and self.student.start not in EXPERTS:
             raise ConfigError(
                 f"student.start: expected content, quality or None. Received: {self.student.start}"
-            )
-        if self.student.keeps_head and (self.student.start is None or self.people > 0):
-            raise ConfigError(
-                "student.keeps_head: expected a student.start, and people=0, since a head that "
-                "stays says what the teacher says. Received: "
-                f"student.start={self.student.start}, people={self.people:g}"
             )
         least = {"batch_size": 2, "distorted": 0, "patience": 1, "student.working_size": 32}
         require_least(self, least)

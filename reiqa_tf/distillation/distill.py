@@ -194,7 +194,7 @@ def distill(
         parts = _standardised(lessons.parts)
         start = load_start(folder / "start")
         if start is None:
-            untaught = new_student(config.student, encoders.scorer, config.seed, encoders.head)
+            untaught = new_student(config.student, encoders.scorer, config.seed)
             start = fit_start(
                 untaught, lessons, scores, parts, learned.score_range, config.seed, progress
             )
@@ -231,9 +231,7 @@ def distill(
         if trained.complete and writes:
             if scored is not None:
                 teachers = _agreement(encoders, held_out, known, progress)
-            scorer, agreement = _calibrated(
-                scorer, held_out, scored is not None, config.student.keeps_head, progress
-            )
+            scorer, agreement = _calibrated(scorer, held_out, scored is not None, progress)
             scorer.save_to_preset(
                 folder / "preset",
                 description="a small scorer that learned from a large one",
@@ -333,20 +331,16 @@ def _standardised(parts: np.ndarray) -> np.ndarray:
 
 
 def _calibrated(
-    scorer: ReIQAScorer,
-    held_out: ScoredPhotos,
-    is_scored: bool,
-    keeps_head: bool,
-    progress: Progress,
+    scorer: ReIQAScorer, held_out: ScoredPhotos, is_scored: bool, progress: Progress
 ) -> tuple[ReIQAScorer, Agreement]:
     """The finished student, and how well it agrees on what it was not trained on."""
     table = scored_features(scorer, held_out, FEWEST_ROWS, None, progress)
-    head = scorer.fitted_head()
-    if not is_scored and not keeps_head:
-        head.calibration = dataclasses.replace(head.calibration, measured=False)
-    elif not keeps_head:  # else it scores as its teacher does, and has the teacher's calibration
+    if is_scored:
         strange = strange_features(scorer, table.scored.paths, progress=progress)
         scorer = recalibrated(scorer, table.features, table.scored, strange)
+    else:
+        head = scorer.fitted_head()
+        head.calibration = dataclasses.replace(head.calibration, measured=False)
     predicted = np.asarray(scorer.fitted_head()(table.features))
     return scorer, measure_agreement(predicted, table.scored.scores, groups=table.scored.groups)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from typing import Any
 
 import numpy as np
 from sklearn.linear_model import Ridge
@@ -15,9 +14,8 @@ from reiqa_tf.distillation.lessons import Lessons
 from reiqa_tf.files import written_whole
 from reiqa_tf.fitting.defaults import SCALE_FLOOR
 from reiqa_tf.fitting.encoders import without_head
-from reiqa_tf.fitting.fit_head import fit_head, with_head
+from reiqa_tf.fitting.fit_head import fit_head
 from reiqa_tf.models.from_design import in_short, make_encoder
-from reiqa_tf.models.head import LinearHead
 from reiqa_tf.models.scorer import ReIQAScorer, load_preset
 from reiqa_tf.progress import Progress, silent
 from reiqa_tf.scoring.features import feature_table
@@ -27,9 +25,6 @@ from reiqa_tf.typing import PathLike
 LESSONS = 6144
 """Most lessons that the linear maps are fitted on: photos first, then distorted versions. They stay
 as they are while the encoder learns, so that what they do not read is not learned."""
-
-_OWN_STRENGTH = 100.0
-"""Strength of the ridge for the parts where the features are the teacher's own."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -47,23 +42,19 @@ class Start:
     parts_bias: np.ndarray
 
 
-def new_student(
-    design: Student, teacher: ReIQAScorer, seed: int, head: LinearHead | None = None
-) -> ReIQAScorer:
-    """Makes the student, without a head unless it keeps the teacher's.
+def new_student(design: Student, teacher: ReIQAScorer, seed: int) -> ReIQAScorer:
+    """Makes the student, without a head.
 
     Args:
         design: what it is made of.
         teacher: built `ReIQAScorer`.
         seed: of random weights, where it does not begin as one of the teacher's experts.
-        head: the teacher's, where `design` keeps it.
 
     Returns:
         built `ReIQAScorer`. Its expert is called as the one that it begins as, or `quality`.
 
     Raises:
-        ConfigError: if the teacher has no such expert, or one with another backbone; or if its
-            head is to be kept and belongs to other features.
+        ConfigError: if the teacher has no such expert, or one with another backbone.
     """
     import keras
 
@@ -86,32 +77,7 @@ def new_student(
                 f"{in_short(encoder.backbone)}. Received: {in_short(source.backbone)}. "
                 "None begins with random weights."
             ) from None
-    if design.keeps_head:
-        _require_same_features(scorer, teacher)
-        assert head is not None  # noqa: S101 -- `distill` has looked
-        scorer = with_head(scorer, head)
     return scorer
-
-
-def _require_same_features(student: ReIQAScorer, teacher: ReIQAScorer) -> None:
-    ours, theirs = (_described(scorer) for scorer in (student, teacher))
-    if ours != theirs:
-        different = [name for name in ours if ours[name] != theirs.get(name)]
-        raise ConfigError(
-            f"student.keeps_head: expected a teacher of the student's one encoder, at its working "
-            f"size. Different: {', '.join(different)}. False fits a new head"
-        )
-
-
-def _described(scorer: ReIQAScorer) -> dict[str, Any]:
-    """All that the features depend on, beside the weights."""
-    described: dict[str, Any] = {
-        "working_size": scorer.working_size,
-        "experts": list(scorer.experts()),
-    }
-    for encoder in scorer.experts().values():
-        described |= encoder.get_config()
-    return described
 
 
 def fit_start(
@@ -126,7 +92,7 @@ def fit_start(
     """Fits what reads the student's features as they are.
 
     Args:
-        student: built `ReIQAScorer`; a head that it has stays.
+        student: built `ReIQAScorer` without a head.
         lessons: `Lessons`, N of them.
         scores: `(N,)`, what is to be learned.
         parts: `(N, P)`, likewise.
@@ -151,16 +117,13 @@ def fit_start(
         score_range,
         groups=lessons.rows[chosen],
     )
-    scorer, strength = student, _OWN_STRENGTH
-    if student.head is None:
-        fitted = fit_head(student, features, scored)
-        scorer, strength = fitted.scorer, fitted.strength
+    fitted = fit_head(student, features, scored)
     mean, deviation = features.mean(axis=0), features.std(axis=0)
     scale = np.maximum(deviation, SCALE_FLOOR * np.median(deviation))
-    ridge = Ridge(alpha=strength).fit((features - mean) / scale, parts[chosen])
+    ridge = Ridge(alpha=fitted.strength).fit((features - mean) / scale, parts[chosen])
     kernel = (ridge.coef_ / scale).T
     bias = ridge.intercept_ - mean @ kernel
-    return Start(scorer, kernel.astype(np.float32), bias.astype(np.float32))
+    return Start(fitted.scorer, kernel.astype(np.float32), bias.astype(np.float32))
 
 
 def save_start(start: Start, folder: PathLike) -> None:

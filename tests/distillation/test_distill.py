@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
 
 import reiqa_tf
 from reiqa_tf.data.scored_photos import read_scored_photos
@@ -27,7 +26,6 @@ from reiqa_tf.distillation.lessons import Lessons
 from reiqa_tf.distillation.objective import DistillStep
 from reiqa_tf.distillation.student import Start, new_student
 from reiqa_tf.models.counting import multiply_adds
-from reiqa_tf.models.rounding import eight_bits
 from reiqa_tf.presets.folders import read_metadata
 from reiqa_tf.training.checkpoints import CheckpointFolder
 from reiqa_tf.training.history import read_history
@@ -218,7 +216,6 @@ def test_a_start_that_does_not_fit_is_refused(changes, message):
     [
         ("batch_size=1", "batch_size: expected 2 or more"),
         ("people=1.5", "0 <= people <= 1"),
-        ("student.keeps_head=True", "keeps_head: expected a student.start, and people=0"),
         ("losses.parts=-1", "losses: expected weights from 0 up"),
         ("student.start=both", "student.start: expected content, quality or None"),
         ("student.working_size=16", "student.working_size: expected 32 or more"),
@@ -228,40 +225,6 @@ def test_a_start_that_does_not_fit_is_refused(changes, message):
 def test_numbers_that_make_no_sense_are_refused(setting, message):
     with pytest.raises(ConfigError, match=message):
         override(load_config("nano_lite0"), setting)
-
-
-@pytest.mark.slow
-def test_a_student_that_keeps_its_teachers_head_learns_to_bear_rounding(scored_crops, tmp_path):
-    teacher = reiqa_tf.distill(scored_crops, tmp_path / "one", small_scorer(), CONFIG).scorer
-    config = dataclasses.replace(
-        CONFIG,
-        student=dataclasses.replace(STUDENT, keeps_head=True),
-        people=0.0,
-        rounds=True,
-        losses=LossWeights(1.0, 0.0, 0.5),
-    )
-    run = reiqa_tf.distill(scored_crops, tmp_path / "two", teacher, config)
-    head, kept = teacher.fitted_head(), run.scorer.fitted_head()
-    assert kept.calibration == head.calibration
-    for ours, theirs in zip(kept.weights, head.weights, strict=True):
-        np.testing.assert_array_equal(ours, theirs)
-    paths = read_scored_photos(scored_crops).paths
-    pictures = np.stack([np.asarray(Image.open(path))[:40, :40] for path in paths[:32]])
-    wanted = teacher(pictures).numpy()
-
-    def error(scorer):
-        with eight_bits(True):
-            return np.abs(scorer(pictures).numpy() - wanted).mean()
-
-    assert error(run.scorer) < 0.8 * error(teacher)
-    history = read_history(run.folder / "history.csv")
-    assert history["parts"][0] < 0.1  # of standard deviations: the ridge tells the teacher's parts
-
-
-def test_a_head_that_belongs_to_other_features_is_not_kept():
-    design = dataclasses.replace(STUDENT, keeps_head=True)
-    with pytest.raises(ConfigError, match=r"Different: working_size, experts, .*stages"):
-        new_student(design, small_scorer(), 0)
 
 
 def test_no_loss_at_all_is_refused():
