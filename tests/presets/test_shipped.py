@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import reiqa_tf
 from reiqa_tf import presets
 from reiqa_tf.image.reading import read_image
+from reiqa_tf.models.counting import multiply_adds
 from reiqa_tf.models.scorer import load_preset
 from reiqa_tf.presets.folders import preset_folder, read_metadata
 from reiqa_tf.pretraining.config import load_config
@@ -157,6 +159,33 @@ def test_onnxruntime_scores_a_photo_alone_in_a_batch_and_in_another_order_alike(
     np.testing.assert_allclose(light.predict(crops[::-1])[::-1], together, rtol=1e-5)
     alone = np.concatenate([light.predict(crop[None]) for crop in crops])
     np.testing.assert_allclose(alone, together, rtol=1e-5)
+
+
+# Of the preset for phones, likewise.
+NANO = {"kodim05.png": 0.7485, "kodim19.png": 0.9355, "kodim23.png": 1.0223}
+
+
+def test_the_preset_for_phones_scores_known_photos_as_it_did_when_it_was_made(photos_folder):
+    light = open_scorer("reiqa_nano_biq2021", "onnx")
+    for name, expected in NANO.items():
+        assert light.score(photos_folder / name) == pytest.approx(expected, abs=2e-4)
+
+
+@pytest.mark.slow  # converts two files
+def test_the_preset_for_phones_fits_a_phone(photos_folder, tmp_path):
+    scorer = load_preset("reiqa_nano_biq2021")
+    assert multiply_adds(scorer.quality, 288, 288) < 0.6e9
+    made = reiqa_tf.export(
+        "reiqa_nano_biq2021",
+        tmp_path / "out",
+        formats=["tflite"],
+        precisions=["float16", "full_integer"],
+        sizes=[(216, 288)],
+        photos=photos_folder,
+    )
+    assert made.complaints == []
+    assert [artifact.is_gpu_ready for artifact in made.artifacts] == [True, True]
+    assert (tmp_path / "out/model_full_integer_216x288.tflite").stat().st_size < 4e6
 
 
 @pytest.mark.slow
