@@ -36,6 +36,7 @@ def files(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow  # reads two whole checkpoints
 def test_two_experts_become_a_preset_with_the_features_in_order(files, tmp_path, photo, capsys):
     out, report = tmp_path / "preset", tmp_path / "report.json"
     assert (

@@ -64,13 +64,10 @@ print(*reiqa_tf.load_preset(folder + "/preset").predict(images, verbose=0).tolis
     ("order", "data_format"),
     [
         ("import reiqa_tf\nimport numpy as np, keras", "channels_first"),
-        pytest.param(
-            "import numpy as np, keras\nimport reiqa_tf",
-            "channels_last",
-            marks=pytest.mark.slow,  # one process more; the first case is the one that went wrong
-        ),
+        ("import numpy as np, keras\nimport reiqa_tf", "channels_last"),
     ],
 )
+@pytest.mark.slow  # a process each
 def test_keras_files_load_in_a_new_process_whatever_keras_json_says(
     saved, tmp_path, order, data_format
 ):
@@ -155,6 +152,7 @@ def test_a_public_name_brings_tensorflow_without_its_remarks(name):
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
+@pytest.mark.slow  # a process that starts TensorFlow
 def test_the_first_use_of_a_device_brings_no_remarks(monkeypatch):
     monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
     result = python("import reiqa_tf\nreiqa_tf.load_preset\nimport tensorflow\ntensorflow.zeros(1)")

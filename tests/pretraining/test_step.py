@@ -165,6 +165,7 @@ def _trained(precision, batches):
     return moco, before, np.array(losses)
 
 
+@pytest.mark.slow  # traces two more steps
 def test_sixteen_bits_train_like_thirty_two_and_keep_weights_and_queue_in_thirty_two():
     batches = list(StandIn(pairs=4).dataset().take(8))
     whole, _, expected = _trained("float32", batches)

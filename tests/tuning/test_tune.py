@@ -238,6 +238,7 @@ def _scores(scorer, paths):
     return [found[index] for index in range(len(paths))]
 
 
+@pytest.mark.slow  # compiles features of strange pictures
 def test_recalibration_brings_scores_to_another_scale_and_keeps_their_order(scored_crops):
     scorer = small_scorer()
     scored = read_scored_photos(scored_crops)
