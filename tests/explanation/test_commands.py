@@ -47,7 +47,7 @@ def test_explain_prints_json(run, small_preset, holiday):
     )
 
 
-@pytest.mark.slow  # explains three times
+@pytest.mark.slow  # explains a photo in TensorFlow
 def test_explain_never_replaces_what_it_was_not_told_to(run, small_preset, holiday, tmp_path):
     photo, out = holiday / "kodim23.png", tmp_path / "why.png"
     assert run("explain", photo, "--preset", small_preset, "--out", out)[0] == 0
