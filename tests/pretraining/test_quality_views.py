@@ -160,9 +160,7 @@ def test_hard_negatives_are_other_levels_of_the_same_distortion():
     assert len(drawn) > 20  # of 60 orders
 
 
-@pytest.mark.parametrize(
-    "seed", [(0, 0), *(pytest.param((i, 0), marks=pytest.mark.slow) for i in (1, 2))]
-)
+@pytest.mark.parametrize("seed", [(0, 0), pytest.param((1, 0), marks=pytest.mark.slow)])
 def test_pairs_are_crops_of_whole_distorted_photos(photo, seed):
     views = QualityViews(patch=48)
     image = photo[100:277, 300:529]  # 177 x 229

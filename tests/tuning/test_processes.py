@@ -101,7 +101,7 @@ def test_two_workers_are_one_device(folder, scored_crops):
 
 def test_a_run_that_was_killed_ends_as_one_that_was_not(folder, scored_crops):
     history = folder / "killed" / "quality" / "history.csv"
-    for moment in (3, 6):
+    for moment in (4,):
         process = _start(folder, scored_crops, "killed")
         while process.poll() is None:
             if history.exists() and len(history.read_text().splitlines()) > moment:
