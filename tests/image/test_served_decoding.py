@@ -117,7 +117,10 @@ def test_photos_are_turned_as_their_exif_data_say(picture, kind, orientation):
     np.testing.assert_array_equal(decode(contents), read_image(contents))
 
 
-@pytest.mark.parametrize("size", [(100, 117), (41, 45), (35, 33)])
+@pytest.mark.parametrize(
+    "size",
+    [pytest.param((121, 97), marks=pytest.mark.slow), (100, 117), (41, 45), (35, 33)],
+)
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 def test_large_photos_are_shrunk_as_read_image_does(picture, size, kind):
     contents = encoded(picture.resize(size), kind)
