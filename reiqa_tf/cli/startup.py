@@ -1,5 +1,6 @@
 """Start TensorFlow and other runtimes without their remarks about themselves."""
 
+import gc
 import sys
 from collections.abc import Callable
 from typing import TypeVar
@@ -31,6 +32,7 @@ def start_tensorflow(prepare: Callable[[], _Prepared] | None = None) -> _Prepare
     if "tensorflow" in sys.modules:
         return prepare() if prepare else None
     import_tensorflow()
+    _collect_seldom()
     with silenced():
         import tensorflow as tf
 
@@ -38,3 +40,13 @@ def start_tensorflow(prepare: Callable[[], _Prepared] | None = None) -> _Prepare
         prepared = prepare() if prepare else None
         tf.config.list_logical_devices()  # the remarks about GPUs come with the first use
     return prepared
+
+
+def _collect_seldom() -> None:
+    """Has Python look for garbage a hundred times less often.
+
+    The problem: tracing a graph makes millions of objects that stay, and Python looks all of them
+    through again and again. What TensorFlow made when it was imported is never looked at again.
+    """
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 100)

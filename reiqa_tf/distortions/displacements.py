@@ -77,7 +77,6 @@ def _displace_by(reach: int) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.T
         image `(T, 3, H, W)`.
     """
 
-    @fused
     def displace(image: tf.Tensor, steps: tf.Tensor, deviation: tf.Tensor) -> tf.Tensor:
         displacements = NORMAL_STEP * deviation * tf.cast(steps, tf.float32)[:, tf.newaxis]
         down, right = (
@@ -89,4 +88,4 @@ def _displace_by(reach: int) -> Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.T
             for weight, line in zip(down, shifted_both(image, len(down)), strict=True)
         )
 
-    return displace
+    return fused(displace, open_axes=((2, 3), (1, 3), ()))  # one trace for five rounds

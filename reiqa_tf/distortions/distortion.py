@@ -155,7 +155,11 @@ class Distortion:
         photo = groups[0].photo.with_rows_of(groups)
         drawn = self.draw(seed, value, photo)
         prepared = [self.prepare(windows, value, drawn) for windows in groups]
-        return self._program([windows.pixels for windows in groups], value, prepared)
+        pixels = [windows.pixels for windows in groups]
+        made: list[tf.Tensor] = self._program(pixels, value, prepared)
+        for windows, planes in zip(groups, made, strict=True):
+            planes.set_shape(windows.shape)  # what was prepared may not know its lengths
+        return made
 
     def _apply_to_groups(
         self, groups: list[tf.Tensor], value: tf.Tensor, prepared: list[Tensors]

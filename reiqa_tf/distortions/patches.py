@@ -121,13 +121,31 @@ def _painted(
     row = to_rows[:, tf.newaxis, tf.newaxis] + tf.range(side)[:, tf.newaxis]
     column = to_columns[:, tf.newaxis, tf.newaxis] + tf.range(side)
     painted = tf.reshape(row * width + column, (-1,))
-    for i in reversed(range(from_rows.shape[0])):
-        down, right = row - to_rows[i], column - to_columns[i]
-        is_inside = (tf.minimum(down, right) >= 0) & (tf.maximum(down, right) < side)
-        is_painted = is_inside & (i < count)
-        row = tf.where(is_painted, from_rows[i] + down, row)
-        column = tf.where(is_painted, from_columns[i] + right, column)
+
+    def follow(last: tf.Tensor, row: tf.Tensor, column: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """Back before the copies up to `last`, of which there are `_UNROLLED`."""
+        for step in range(_UNROLLED):
+            i = last - step
+            down, right = row - to_rows[i], column - to_columns[i]
+            is_inside = (tf.minimum(down, right) >= 0) & (tf.maximum(down, right) < side)
+            is_painted = is_inside & (tf.cast(i, tf.float32) < count)
+            row = tf.where(is_painted, from_rows[i] + down, row)
+            column = tf.where(is_painted, from_columns[i] + right, column)
+        return last - _UNROLLED, row, column
+
+    copies_made = tf.constant(from_rows.shape[0])
+    shape = (from_rows.shape[0], side, side)
+    _, row, column = tf.while_loop(
+        lambda last, *_: last >= 0,
+        follow,
+        (copies_made - 1, tf.broadcast_to(row, shape), tf.broadcast_to(column, shape)),
+    )
     return painted, tf.reshape(row * width + column, (-1,))
+
+
+_UNROLLED = 10
+"""Copies in a round of a loop: as fast as all hundred written out, and compiled in a third of the
+time."""
 
 
 def _whole_numbers(seed: tf.Tensor, count: int, lowest: int, highest: Size) -> tf.Tensor:

@@ -6,6 +6,8 @@ that are shifted as a whole are added in vectors, and a compiler fuses all sums 
 Planes are tensors `(..., rows, columns)`. `ROWS` and `COLUMNS` name the axis along which is summed.
 """
 
+from typing import NamedTuple
+
 import tensorflow as tf
 
 ROWS, COLUMNS = -2, -1
@@ -40,13 +42,51 @@ def shifted(planes: tf.Tensor, axis: int, count: int, step: int = 1) -> list[tf.
     Returns:
         `count` tensors, `count - 1` pixels shorter along the axis (and then every `step`-th).
     """
-    parts = [slice(place, place + 1 - count or None, step) for place in range(count)]
-    return [planes[..., part, :] if axis == ROWS else planes[..., part] for part in parts]
+    return [_part(planes, shift) for shift in _shifts(planes.shape.rank, axis, count, step)]
 
 
 def shifted_both(planes: tf.Tensor, count: int) -> list[list[tf.Tensor]]:
     """The same for `count` rows of `count` weights each."""
-    return [shifted(line, COLUMNS, count) for line in shifted(planes, ROWS, count)]
+    along_rows = _shifts(planes.shape.rank, COLUMNS, count)
+    return [[_part(line, shift) for shift in along_rows] for line in shifted(planes, ROWS, count)]
+
+
+class _Shift(NamedTuple):
+    """What `tf.strided_slice` takes to leave out pixels at both ends of an axis.
+
+    The problem: the bank reads planes at thousands of places, and `planes[..., 3:-2]` adds three
+    constants to a graph at each. Kept, they are made once for all lines: to trace the bank takes
+    half as long.
+    """
+
+    begin: tf.Tensor
+    end: tf.Tensor
+    strides: tf.Tensor
+    to_the_end: int
+
+
+def _shifts(rank: int, axis: int, count: int, step: int = 1) -> list[_Shift]:
+    """What `count` weights, side by side, are multiplied by: the places of `shifted`."""
+    here = [int(place == rank + axis) for place in range(rank)]
+    strides = tf.constant([step if is_axis else 1 for is_axis in here])
+    everything = sum(2**place for place in range(rank) if not here[place])
+    shifts = []
+    for place in range(count):
+        begin = tf.constant([is_axis * place for is_axis in here])
+        end = tf.constant([is_axis * (place + 1 - count) for is_axis in here])
+        is_last = place == count - 1
+        shifts.append(_Shift(begin, end, strides, 2**rank - 1 if is_last else everything))
+    return shifts
+
+
+def _part(planes: tf.Tensor, shift: _Shift) -> tf.Tensor:
+    return tf.raw_ops.StridedSlice(
+        input=planes,
+        begin=shift.begin,
+        end=shift.end,
+        strides=shift.strides,
+        end_mask=shift.to_the_end,
+    )
 
 
 def correlate(planes: tf.Tensor, kernel: tf.Tensor, axis: int) -> tf.Tensor:

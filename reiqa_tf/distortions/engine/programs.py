@@ -2,7 +2,7 @@
 
 import functools
 import sys
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -11,7 +11,9 @@ _COMPILES = sys.platform == "linux"
 """XLA for CPUs is tried and timed on Linux. Elsewhere the same operations run one by one."""
 
 
-def fused(function: Callable[..., Any]) -> Callable[..., Any]:
+def fused(
+    function: Callable[..., Any], open_axes: Sequence[Sequence[int]] | None = None
+) -> Callable[..., Any]:
     """Decorates a function of tensors whose operations are worth compiling together.
 
     The problem: one by one, each operation reads and writes whole planes, which do not fit into a
@@ -24,6 +26,9 @@ def fused(function: Callable[..., Any]) -> Callable[..., Any]:
 
     Args:
         function: takes and returns tensors, or nested lists and tuples of tensors.
+        open_axes: for each argument, a tensor then, the axes whose lengths a trace leaves open.
+            One trace serves windows of all sizes, where tracing is what takes long; compiled is
+            still for each size. The results' lengths are not known to the graph around.
 
     Returns:
         the decorated function.
@@ -35,9 +40,12 @@ def fused(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*arguments: Any) -> Any:
         arguments = tf.nest.map_structure(tf.convert_to_tensor, arguments)
-        signature = tf.nest.map_structure(
-            lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype), arguments
-        )
+        if open_axes is None:
+            signature = tf.nest.map_structure(
+                lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype), arguments
+            )
+        else:
+            signature = tuple(_open_spec(*pair) for pair in zip(arguments, open_axes, strict=True))
         key = repr(signature)
         if key not in traces:
             traces[key] = tf.function(
@@ -46,6 +54,11 @@ def fused(function: Callable[..., Any]) -> Callable[..., Any]:
         return traces[key](*arguments)
 
     return call
+
+
+def _open_spec(tensor: tf.Tensor, axes: Sequence[int]) -> tf.TensorSpec:
+    lengths = [None if axis in axes else length for axis, length in enumerate(tensor.shape)]
+    return tf.TensorSpec(lengths, tensor.dtype)
 
 
 def kept_whole(function: Callable[[], Any]) -> Callable[[], Any]:

@@ -109,10 +109,14 @@ reaches, the longer they take to compile."""
 
 @functools.cache
 def _reduced(factor: int, axis: int) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    return fused(lambda planes, weights: reduce(planes, weights, factor, axis))
+    return fused(
+        lambda planes, weights: reduce(planes, weights, factor, axis), open_axes=((2, 3), (2,))
+    )
 
 
-enlarged_columns = fused(lambda planes, weights: enlarge(planes, weights, COLUMNS))
+enlarged_columns = fused(
+    lambda planes, weights: enlarge(planes, weights, COLUMNS), open_axes=((2, 3), (1,))
+)
 """A compiled `enlarge` of columns, before `fill_windows` enlarges the rows."""
 
 
@@ -153,33 +157,52 @@ def _weights(kernel: Kernel, factor: int, side: Side) -> tuple[tf.Tensor, tf.Ten
         int32 tensor `(T,)`, first pixels to read; weights `(T, smalls, taps)` of the smaller
         photo, and `(T, blocks, factor, taps)` of the photo brought back.
     """
-    support = kernel.support
     known_length = side.length if isinstance(side.length, int) else 0
+    weigh = _weigh(kernel, factor, known_length, len(side.starts))
+    return weigh(tf.stack(side.starts), tf.convert_to_tensor(side.length), side.size)
+
+
+@functools.cache
+def _weigh(
+    kernel: Kernel, factor: int, known_length: int, count: int
+) -> Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
+    """A function of the other facts, traced once for both sides and all windows of a length."""
+    support = kernel.support
     fewest = max(SMALLEST_SIDE, known_length - 2 * RIM) // factor
     # Pixels to a small pixel, at most; beyond `factor`, they add up to `factor` - 1 in a photo.
     step = (factor * fewest + factor - 1) / fewest
     taps_down = math.ceil(2 * support * step) + factor - 1
     # Small pixels begin one later within a block, and up to two earlier over all of them.
     taps_up = 2 * support + 3
-    blocks = -(-side.length // factor)
 
     def first_tap(place: tf.Tensor, size: Size, new_size: Size) -> tf.Tensor:
         """The first of `size` pixels that weighs something in one of `new_size` pixels."""
         reach = 2 * support * tf.maximum(size, new_size)
         return ((2 * place + 1) * size - reach + new_size) // (2 * new_size)
 
-    start, size = tf.stack(side.starts)[:, tf.newaxis, tf.newaxis], side.size
-    small_size = size // factor
-    first_small = first_tap(start + factor * (blocks - 1), small_size, size) - (blocks - 1)
-    inside = tf.maximum(first_small, 0)
-    first = first_tap(inside, size, small_size) - factor * (inside - first_small)
-    small = tf.range(blocks + taps_up - 1)[:, tf.newaxis]
-    sources = first + factor * small + tf.range(taps_down)
-    down = _normalised(kernel, first_small + small, sources, size, small_size)
-    large = tf.range(factor * blocks)[:, tf.newaxis]
-    sources = first_small + large // factor + tf.range(taps_up)
-    up = _normalised(kernel, start + large, sources, small_size, size)
-    return first[:, 0, 0], down, tf.reshape(up, (len(side.starts), blocks, factor, taps_up))
+    def weigh(
+        starts: tf.Tensor, length: tf.Tensor, size: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        blocks = -(-(known_length or length) // factor)
+        start = starts[:, tf.newaxis, tf.newaxis]
+        small_size = size // factor
+        first_small = first_tap(start + factor * (blocks - 1), small_size, size) - (blocks - 1)
+        inside = tf.maximum(first_small, 0)
+        first = first_tap(inside, size, small_size) - factor * (inside - first_small)
+        small = tf.range(blocks + taps_up - 1)[:, tf.newaxis]
+        sources = first + factor * small + tf.range(taps_down)
+        down = _normalised(kernel, first_small + small, sources, size, small_size)
+        large = tf.range(factor * blocks)[:, tf.newaxis]
+        sources = first_small + large // factor + tf.range(taps_up)
+        up = _normalised(kernel, start + large, sources, small_size, size)
+        return first[:, 0, 0], down, tf.reshape(up, (count, blocks, factor, taps_up))
+
+    whole_number = tf.TensorSpec((), tf.int32)
+    signature = [tf.TensorSpec((count,), tf.int32), whole_number, whole_number]
+    function: Callable[..., tuple[tf.Tensor, tf.Tensor, tf.Tensor]] = tf.function(
+        weigh, input_signature=signature, autograph=False
+    )
+    return function
 
 
 def _normalised(

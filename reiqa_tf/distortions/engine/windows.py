@@ -222,6 +222,12 @@ class Windows:
         """One window that is the whole photo."""
         return cls(photo, (0,), (0,), photo.height, photo.width)
 
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        """That of their planes, `(T, 3, rows, columns)`, None where it is known later."""
+        lengths = [side if isinstance(side, int) else None for side in (self.rows, self.columns)]
+        return len(self.tops), 3, *lengths
+
     def inside(self, margin: int = 0) -> tf.Tensor:
         """The pixels of the windows and `margin` px around, levels or floats as the photo."""
         return trimmed(self.pixels, MARGIN - margin)
