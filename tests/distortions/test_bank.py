@@ -139,6 +139,17 @@ def test_eager_graph_and_tf_data_give_the_same_pixels(photo, distortion):
             np.testing.assert_array_equal(each, eager)
 
 
+@pytest.mark.parametrize(
+    ("name", "level"), [("resize_lanczos", 4), ("resize_bicubic", 3), ("color_diffusion", 0)]
+)
+def test_large_products_are_the_same_in_one_thread_and_in_all(photo, name, level):
+    # Large enough for several threads, and tf.data gives each photo one.
+    image = tf.constant(photo[:, :700])
+    dataset = tf.data.Dataset.from_tensors(image).map(lambda image: distort(image, name, level))
+    (in_one_thread,) = dataset
+    np.testing.assert_array_equal(in_one_thread, distort(image, name, level))
+
+
 _HASHES = """
 import hashlib, sys
 import numpy as np
