@@ -133,12 +133,12 @@ def _painted(
             column = tf.where(is_painted, from_columns[i] + right, column)
         return last - _UNROLLED, row, column
 
-    copies_made = tf.constant(from_rows.shape[0])
-    shape = (from_rows.shape[0], side, side)
+    most = from_rows.shape[0]
+    shape = (most, side, side)
     _, row, column = tf.while_loop(
         lambda last, *_: last >= 0,
         follow,
-        (copies_made - 1, tf.broadcast_to(row, shape), tf.broadcast_to(column, shape)),
+        (tf.constant(most - 1), tf.broadcast_to(row, shape), tf.broadcast_to(column, shape)),
     )
     return painted, tf.reshape(row * width + column, (-1,))
 
