@@ -20,7 +20,27 @@ logging.getLogger("tensorflow").setLevel("ERROR")  # as the commands do: hints o
 
 gc.set_threshold(100_000, 20, 100)  # as the commands do, see reiqa_tf/cli/startup.py
 
+LONGEST = (
+    "tests/pretraining/test_killed_runs.py",
+    "tests/tuning/test_tune.py",
+    "tests/pretraining/test_quality_views.py",
+    "tests/explanation/test_exporting.py",
+    "tests/tuning/test_processes.py",
+    "tests/cli/test_pretrain.py",
+    "tests/pretraining/test_replicas.py",
+    "tests/export/test_exporting.py",
+)
+"""Files whose slow tests take longest. Two processes share files out in order: begun last, one of
+these would leave the other process without work."""
+
 PHOTOS = pathlib.Path(__file__).parent / "photos"
+
+
+def pytest_collection_modifyitems(items):
+    """Puts the longest files first where slow tests are among those that run."""
+    if any(item.get_closest_marker("slow") for item in items):
+        places = {file: place for place, file in enumerate(LONGEST)}
+        items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(LONGEST)))
 
 
 @pytest.fixture(scope="session", autouse=True)
