@@ -21,14 +21,16 @@ logging.getLogger("tensorflow").setLevel("ERROR")  # as the commands do: hints o
 gc.set_threshold(100_000, 20, 100)  # as the commands do, see reiqa_tf/cli/startup.py
 
 LONGEST = (
-    "tests/pretraining/test_killed_runs.py",
     "tests/tuning/test_tune.py",
-    "tests/pretraining/test_quality_views.py",
+    "tests/pretraining/test_killed_runs.py",
     "tests/explanation/test_exporting.py",
+    "tests/export/test_exporting.py",
+    "tests/pretraining/test_replicas.py",
     "tests/tuning/test_processes.py",
     "tests/cli/test_pretrain.py",
-    "tests/pretraining/test_replicas.py",
-    "tests/export/test_exporting.py",
+    "tests/perf/test_cost.py",
+    "tests/presets/test_shipped.py",
+    "tests/distortions/test_bank.py",
 )
 """Files whose slow tests take longest. Two processes share files out in order: begun last, one of
 these would leave the other process without work."""

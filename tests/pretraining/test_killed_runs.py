@@ -17,7 +17,7 @@ KILLS = 1  # each start compiles for a minute; every run is killed at another st
 
 
 def _start(photos, run):
-    settings = ["schedule.epochs=40", "checkpoints.every=3", "parts=1"]
+    settings = ["schedule.epochs=12", "checkpoints.every=3", "parts=1"]
     program = "from reiqa_tf.cli.main import run; run()"
     command = [sys.executable, "-c", program, "pretrain", photos, "--out", run]
     command += ["--config", "smoke", *(word for each in settings for word in ("--set", each))]
@@ -42,7 +42,7 @@ def test_a_run_that_was_killed_ends_as_one_that_was_not(photos_folder, tmp_path)
     assert _start(photos_folder, untouched).wait() == 0
     generator = np.random.default_rng()
     # Steps at which to kill, then a random moment later: within a step, or within a checkpoint.
-    moments = np.sort(generator.choice(np.arange(1, 38), KILLS, replace=False))
+    moments = np.sort(generator.choice(np.arange(1, 10), KILLS, replace=False))
     for moment in moments:
         process = _start(photos_folder, killed)
         while _steps(killed) < moment and process.poll() is None:
@@ -53,7 +53,7 @@ def test_a_run_that_was_killed_ends_as_one_that_was_not(photos_folder, tmp_path)
     assert not (killed / "preset").exists()
     assert _start(photos_folder, killed).wait() == 0
     one, two = (CheckpointFolder(run / "checkpoints", 2).newest() for run in (untouched, killed))
-    assert one.step == two.step == 40
+    assert one.step == two.step == 12
     assert one.about == two.about
     for name, array in one.arrays.items():
         np.testing.assert_array_equal(array, two.arrays[name], err_msg=f"{name}, {moments}")

@@ -115,6 +115,8 @@ from reiqa_tf.pretraining.plan import StepMemory
 from tests.gpu_kernels import made_step
 from tests.oracles.stand_in import StandIn, tiny_config
 
+tf.config.threading.set_inter_op_parallelism_threads(1)
+tf.config.threading.set_intra_op_parallelism_threads(1)
 step = made_step(ContrastiveObjective(tiny_config(), StandIn()))
 pictures = {name: tf.zeros((768, 32, 32, 3), tf.uint8) for name in ("query", "key")}
 for _ in range(2):
@@ -132,5 +134,6 @@ def test_the_memory_that_is_counted_is_near_the_one_that_is_measured():
         [sys.executable, "-c", MEASURE],
         env=environment, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    # What kernels for processors need for themselves is in no graph: a fifth, of maps so small.
-    assert 0.7 < float(found.stdout) < 1.05
+    # What kernels for processors need for themselves is in no graph: of maps so small a fifth to
+    # a third, by processor.
+    assert 0.6 < float(found.stdout) < 1.05
