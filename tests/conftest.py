@@ -4,7 +4,6 @@ Nothing here imports TensorFlow: the tests that need it import it, the others be
 it reads when it starts is set before any of them can.
 """
 
-import gc
 import importlib.util
 import logging
 import os
@@ -17,8 +16,6 @@ from PIL import Image
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # the same numbers on every machine
 logging.getLogger("tensorflow").setLevel("ERROR")  # as the commands do: hints on tracing are noise
-
-gc.set_threshold(100_000, 20, 100)  # as the commands do, see reiqa_tf/cli/startup.py
 
 LONGEST = (
     "tests/tuning/test_tune.py",

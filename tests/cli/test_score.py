@@ -108,7 +108,8 @@ def test_a_preset_without_a_head_answers_features_and_says_how_to_get_scores(
     assert "reiqa fit" in result.err
     arguments = ("--preset", tmp_path / "bare", "--features", tmp_path / "f.npz")
     assert reiqa("score", folder, *arguments).code == 0
-    assert np.load(tmp_path / "f.npz")["features"].shape[0] == 4
+    with np.load(tmp_path / "f.npz") as stored:
+        assert stored["features"].shape[0] == 4
 
 
 def test_broken_photos_are_named_at_the_end_and_the_rest_is_scored(reiqa, preset, folder, tmp_path):

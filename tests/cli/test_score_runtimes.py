@@ -138,7 +138,8 @@ def test_native_size_takes_keras_where_the_file_is_of_an_older_version(
     options = ("--preset", exported, "--format", "json", "--native-size", "--features", path)
     document = _document(reiqa("score", folder / "0.png", *options))
     assert document["runtime"] == "keras"
-    assert np.load(path)["features"].shape == (1, load_preset(exported).feature_count)
+    with np.load(path) as stored:
+        assert stored["features"].shape == (1, load_preset(exported).feature_count)
     light = reiqa("score", folder, "--preset", exported, "--runtime", "onnx", "--native-size")
     assert light.code == 1
     assert "takes photos at the working size alone" in light.err
@@ -164,10 +165,10 @@ def test_features_come_with_the_scores_from_an_onnx_file_that_has_them(
     write_exports(preset_with_exports / "exports", {"model.onnx": tiny_onnx(props, outputs)})
     document = _document(reiqa("score", folder, *options, "--overwrite"))
     assert document["runtime"] == "onnx"
-    stored = np.load(path)
-    assert list(stored["photos"]) == [row["photo"] for row in document["scores"]]
     scores = [row["score"] for row in document["scores"]]
-    np.testing.assert_allclose(stored["features"][:, 0], scores, rtol=1e-6)
+    with np.load(path) as stored:
+        assert list(stored["photos"]) == [row["photo"] for row in document["scores"]]
+        np.testing.assert_allclose(stored["features"][:, 0], scores, rtol=1e-6)
 
 
 def test_stale_and_damaged_artifacts_are_named_and_keras_takes_over(

@@ -102,9 +102,9 @@ def test_features_are_written(holiday):
 
     result = reiqa("score", holiday, "--features", holiday / "features.npz", "--format", "json")
     assert len(scores_of(result)) == 3
-    stored = np.load(holiday / "features.npz")
-    assert stored["features"].shape[0] == 3
-    assert np.isfinite(stored["features"]).all()
+    with np.load(holiday / "features.npz") as stored:
+        assert stored["features"].shape[0] == 3
+        assert np.isfinite(stored["features"]).all()
 
 
 def test_every_shipped_preset_is_listed_described_and_scores_or_says_what_it_needs():

@@ -72,7 +72,12 @@ def _on_replicas(out, replicas, synchronized):
     """What `train` returns on parts of a CPU, in another process."""
     command = [sys.executable, HERE / "train_replicas.py", out, replicas, synchronized]
     subprocess.run(list(map(str, command)), env=_environment(), check=True)
-    return dict(np.load(out))
+    return _arrays(out)
+
+
+def _arrays(path):
+    with np.load(path) as stored:
+        return dict(stored)
 
 
 @pytest.mark.slow  # compiles eight replicas
@@ -149,7 +154,7 @@ def test_the_run_goes_on_with_the_same_workers_or_one_to_what_one_process_comes_
         untouched = train_encoder(worker_config(3), StandIn(), tmp_path / "one")
         alone = train_encoder(worker_config(3), StandIn(), tmp_path / "alone")
         assert [worker.wait(timeout=600) for worker in workers] == [0, 0]
-    first, second = (dict(np.load(folder / f"{i}.npz")) for i in range(2))
+    first, second = (_arrays(folder / f"{i}.npz") for i in range(2))
     for name, array in first.items():
         np.testing.assert_array_equal(array, second[name])
     assert (first.pop("step"), first.pop("interrupted")) == (6, False)
@@ -180,7 +185,7 @@ def test_a_signal_to_one_worker_stops_both_after_the_same_step(tmp_path):
             time.sleep(0.05)
         workers[receiver].send_signal(signal.SIGTERM)
         assert [worker.wait(timeout=100) for worker in workers] == [0, 0]
-    first, second = (dict(np.load(tmp_path / f"{i}.npz")) for i in range(2))
+    first, second = (_arrays(tmp_path / f"{i}.npz") for i in range(2))
     assert first["interrupted"]
     for name, array in first.items():
         np.testing.assert_array_equal(array, second[name], err_msg=name)
