@@ -4,6 +4,7 @@ Nothing here imports TensorFlow: the tests that need it import it, the others be
 it reads when it starts is set before any of them can.
 """
 
+import gc
 import importlib.util
 import logging
 import os
@@ -16,6 +17,8 @@ from PIL import Image
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # the same numbers on every machine
 logging.getLogger("tensorflow").setLevel("ERROR")  # as the commands do: hints on tracing are noise
+
+gc.set_threshold(100_000, 20, 100)  # as the commands do, see reiqa_tf/cli/startup.py
 
 LONGEST = (
     "tests/tuning/test_tune.py",
@@ -104,3 +107,14 @@ def scored_crops(photo, tmp_path_factory):
         lines.append(f"{i}.png,{light:.4f}")
     (folder / "scores.csv").write_text("\n".join(lines) + "\n")
     return folder / "scores.csv"
+
+
+@pytest.fixture(scope="module")
+def few_pictures():
+    """Exports are compared on six pictures and timed twice: what is tested is that they are."""
+    from reiqa_tf.export import measuring, parity
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parity.cut_pictures, "__defaults__", (None, None, 6))
+        patch.setattr(measuring, "REPEATS", 2)
+        yield

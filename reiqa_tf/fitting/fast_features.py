@@ -2,53 +2,12 @@
 
 from __future__ import annotations
 
-import concurrent.futures
-import os
-
-import numpy as np
-
 from reiqa_tf.models.scorer import ReIQAScorer
 from reiqa_tf.runtimes.errors import MissingFeaturesError
 from reiqa_tf.runtimes.onnx_scorer import OnnxScorer
 from reiqa_tf.runtimes.opening import open_fastest
-from reiqa_tf.scoring.features import ComputeFeatures, FeatureScorer
+from reiqa_tf.scoring.features import FeatureScorer
 from reiqa_tf.typing import PathLike
-
-
-class SideBySide:
-    """Features from an ONNX file, of as many pictures at a time as there are cores.
-
-    A runtime that shares one picture among cores makes them wait for each other; pictures on one
-    core each keep them all at work, and threads of Python suffice for it, because the runtime lets
-    go of the interpreter.
-
-    Args:
-        scorer: an `OnnxScorer` that has features, opened with one thread.
-    """
-
-    def __init__(self, scorer: OnnxScorer) -> None:
-        self._scorer = scorer
-        self._cores = os.cpu_count() or 1
-
-    @property
-    def working_size(self) -> int | None:
-        """Side in pixels of the square that larger photos are shrunk to, or None."""
-        return self._scorer.working_size
-
-    @property
-    def feature_count(self) -> int:
-        """Number of features of one photo."""
-        return self._scorer.feature_count
-
-    def compile_features(self) -> ComputeFeatures:
-        """A function from pictures `(N, H, W, 3)` to their features `(N, F)`."""
-        one = self._scorer.compile_features()
-        threads = concurrent.futures.ThreadPoolExecutor(self._cores)
-
-        def compute(images: np.ndarray) -> np.ndarray:
-            return np.concatenate(list(threads.map(lambda image: one(image[np.newaxis]), images)))
-
-        return compute
 
 
 def fastest_features(preset: PathLike | ReIQAScorer, encoders: ReIQAScorer) -> FeatureScorer:
@@ -78,14 +37,14 @@ def fastest_features(preset: PathLike | ReIQAScorer, encoders: ReIQAScorer) -> F
     """
     if isinstance(preset, ReIQAScorer) or not _is_float32(encoders):
         return encoders
-    found, _ = open_fastest(preset, threads=1, runtimes=("onnx",))
+    found, _ = open_fastest(preset, runtimes=("onnx",))
     if not isinstance(found, OnnxScorer) or found.working_size != encoders.working_size:
         return encoders
     try:
         count = found.feature_count
     except MissingFeaturesError:
         return encoders
-    return SideBySide(found) if count == encoders.feature_count else encoders
+    return found if count == encoders.feature_count else encoders
 
 
 def _is_float32(scorer: ReIQAScorer) -> bool:

@@ -20,9 +20,10 @@ CHANNELS_LAST = "channels_last"
 class Backbone(keras.Model):
     """A convolutional network that shows its stages.
 
-    A subclass sets `stage_names` and `stage_channels` and returns, from `call`, a dictionary of
-    one feature map `(N, h, w, C)` for each stage name, in that order. It takes normalised images
-    `(N, H, W, 3)` of any height and width; scaling and mean/std are the encoder's business.
+    A subclass sets `stage_names`, `stage_channels` and `stage_strides` and returns, from `call`, a
+    dictionary of one feature map `(N, h, w, C)` for each stage name, in that order. It takes
+    normalised images `(N, H, W, 3)` of any height and width; scaling and mean/std are the encoder's
+    business.
     """
 
     stage_names: tuple[str, ...]
@@ -30,6 +31,10 @@ class Backbone(keras.Model):
 
     stage_channels: dict[str, int]
     """Number of channels of each stage's feature map, by the stage's name."""
+
+    stage_strides: dict[str, int]
+    """Pixels from a place of each stage's feature map to the next one, by the stage's name. Sides
+    are rounded up: `h` is `ceil(H / stride)`."""
 
     def begin_as(self, other: Backbone) -> None:
         """Takes the weights of another backbone, which may go on where this one ends.

@@ -87,15 +87,16 @@ class EfficientNetLiteBackbone(Backbone):
             "dtype": self.dtype_policy,
         }
         self.stem = ConvolutionUnit(_STEM_CHANNELS, 3, strides=2, name="stem", **shared)
-        self.stage_channels = {"stem": _STEM_CHANNELS}
+        self.stage_channels, self.stage_strides = {"stem": _STEM_CHANNELS}, {"stem": 2}
         self.stages: list[list[InvertedBottleneck]] = []
-        channels = _STEM_CHANNELS
+        channels, stride = _STEM_CHANNELS, 2
         for name in made[1:]:
             if name == "head":
                 continue
             expansion, kernel, strides, filters, blocks = _STAGES[name]
             if name not in ("stage1", "stage7"):
                 blocks = math.ceil(blocks * depth)
+            stride *= strides
             stage = []
             for number in range(1, blocks + 1):
                 block = InvertedBottleneck(
@@ -107,14 +108,15 @@ class EfficientNetLiteBackbone(Backbone):
                     name=f"{name}_block{number}",
                 )
                 self.stage_channels[_inside(block)] = channels * expansion
+                self.stage_strides[_inside(block)] = stride
                 channels = block.filters
                 stage.append(block)
-            self.stage_channels[name] = channels
+            self.stage_channels[name], self.stage_strides[name] = channels, stride
             self.stages.append(stage)
         self.head = None
         if last_stage == "head":
             self.head = ConvolutionUnit(_HEAD_CHANNELS, 1, name="head", **shared)
-            self.stage_channels["head"] = _HEAD_CHANNELS
+            self.stage_channels["head"], self.stage_strides["head"] = _HEAD_CHANNELS, stride
         self.stage_names = tuple(self.stage_channels)
 
     def build(self, input_shape: Shape) -> None:

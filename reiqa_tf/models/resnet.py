@@ -65,6 +65,7 @@ class ResNetBackbone(Backbone):
         self.stage_channels = dict(
             zip(self.stage_names, (width, *(_EXPANSION * w for w in widths)), strict=True)
         )
+        self.stage_strides = {stage: 2 ** (i + 1) for i, stage in enumerate(self.stage_names)}
         self.stem = ConvolutionUnit(
             width,
             7,

@@ -23,7 +23,7 @@ from reiqa_tf.progress import Progress, silent
 from reiqa_tf.scoring.cache import FeatureCache
 from reiqa_tf.scoring.calibration import Calibration
 from reiqa_tf.scoring.features import ComputeFeatures, compute_features, compute_native_features
-from reiqa_tf.scoring.native_size import FeatureBlock, native_features
+from reiqa_tf.scoring.native_size import FeatureBlock, in_turn, native_features
 from reiqa_tf.scoring.score import MissingHeadError, Score
 from reiqa_tf.scoring.scorer import Outcome, PhotoSource
 from reiqa_tf.typing import PathLike, Shape, Tensor
@@ -352,7 +352,7 @@ class ReIQAScorer(keras.Model):
             ImageError: if the photo cannot be read.
         """
         compute = self.features if compute is None else compute
-        return native_features(photo, compute, self.feature_blocks, max_pixels)
+        return native_features(photo, in_turn(compute), self.feature_blocks, max_pixels)
 
     @classmethod
     def from_preset(cls, preset: PathLike, dtype: str | None = None) -> ReIQAScorer:

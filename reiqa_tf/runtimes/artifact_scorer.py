@@ -18,10 +18,17 @@ from reiqa_tf.scoring.score import Score
 from reiqa_tf.scoring.scorer import Outcome, PhotoSource
 from reiqa_tf.typing import PathLike
 
-_DEPTH = 4  # photos that are read before they are asked for
+DEPTH = 4
+"""Photos that are read before they are asked for."""
 
 _Computed: TypeAlias = tuple[Score | None, np.ndarray | None]
 """What was computed of a photo: its score and its features."""
+
+Read: TypeAlias = Callable[[int], "np.ndarray | ImageError"]
+"""Function from the number of a photo to its picture, or why there is none."""
+
+Finish: TypeAlias = Callable[[int, "np.ndarray | ImageError"], Outcome]
+"""Function from such a number, and what was read, to what became of it."""
 
 
 class ArtifactScorer(abc.ABC):
@@ -29,7 +36,7 @@ class ArtifactScorer(abc.ABC):
 
     Args:
         path: the file. If a `manifest.json` stands beside it, the file must be as that says.
-        threads: number of threads that share the work on a photo; None takes all cores.
+        threads: number of threads; None takes all cores. They share the work on a photo.
 
     Raises:
         ValueError: if `threads` is no such number.
@@ -199,16 +206,21 @@ class ArtifactScorer(abc.ABC):
             except ImageError as problem:
                 return problem
 
-        images = progress(ahead(read, len(photos), _DEPTH), "scoring", len(photos))
-        for index, image in enumerate(images):
+        def computed(index: int, image: np.ndarray | ImageError) -> Outcome:
             if isinstance(image, ImageError):
-                yield Outcome(index, problem=image)
-                continue
+                return Outcome(index, problem=image)
             try:
-                yield Outcome(index, *compute(image))
+                return Outcome(index, *compute(image))
             except ArtifactError as problem:
                 name = photo_name(photos[index])
-                yield Outcome(index, problem=ImageError(f"{name}: {problem}"))
+                return Outcome(index, problem=ImageError(f"{name}: {problem}"))
+
+        return progress(self._each(read, computed, len(photos)), "scoring", len(photos))
+
+    def _each(self, read: Read, computed: Finish, count: int) -> Iterator[Outcome]:
+        """Computes one photo after the other, while threads read those to come."""
+        for index, image in enumerate(ahead(read, count, DEPTH)):
+            yield computed(index, image)
 
     def _judged(self, image: np.ndarray) -> _Computed:
         return self.judge(image[None])[0], None

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import copy
 import dataclasses
 import functools
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from reiqa_tf.image.reading import MAX_PIXELS, MINIMUM_SIDE
 from reiqa_tf.progress import Progress, silent
-from reiqa_tf.runtimes.artifact_scorer import ArtifactScorer, as_levels
+from reiqa_tf.runtimes.artifact_scorer import DEPTH, ArtifactScorer, Finish, Read, as_levels
 from reiqa_tf.runtimes.contract import FEATURES, IMAGES, Contract
 from reiqa_tf.runtimes.errors import ArtifactError, MissingFeaturesError, MissingRuntimeError
 from reiqa_tf.runtimes.explained import EXPLAINING
@@ -21,6 +23,7 @@ from reiqa_tf.runtimes.kept_sessions import WORTH_KEEPING, open_kept
 from reiqa_tf.runtimes.manifest import artifact_digest, read_artifact
 from reiqa_tf.runtimes.native_head import HEAD, NATIVE_SIZE, NativeHead
 from reiqa_tf.scoring.native_size import native_features
+from reiqa_tf.scoring.reading_ahead import ahead
 from reiqa_tf.scoring.score import Score
 from reiqa_tf.scoring.scorer import Outcome, PhotoSource
 from reiqa_tf.typing import PathLike
@@ -30,6 +33,12 @@ if TYPE_CHECKING:
 
 _FATAL = 4  # onnxruntime's level of its log; what is less than fatal is raised as well
 
+_AT_A_TIME = 4
+"""Photos that are computed side by side at most: their maps are in memory at a time."""
+
+_MANY = 16
+"""Photos of a list from which on a second session pays: it is opened in the time of some ten."""
+
 
 class OnnxScorer(ArtifactScorer):
     """Scores photos with an exported `.onnx` file, without TensorFlow.
@@ -37,7 +46,8 @@ class OnnxScorer(ArtifactScorer):
     Args:
         path: the file, as `reiqa export --format onnx` writes it. If its `manifest.json` stands
             beside it, the file must be as that says.
-        threads: number of threads that share the work on a photo; None takes all cores.
+        threads: number of threads; None takes all cores. They share the work on a photo, and of
+            many photos each has some for itself.
         keep: whether to keep the graph as onnxruntime has prepared it in the user's cache folder,
             so that the next process opens it sooner; see `kept_sessions`.
 
@@ -63,6 +73,7 @@ class OnnxScorer(ArtifactScorer):
 
     def __init__(self, path: PathLike, threads: int | None = None, keep: bool = False) -> None:
         self._keep = keep
+        self._at_a_time = 1
         super().__init__(path, threads)
 
     def _open(self) -> Contract:
@@ -73,7 +84,7 @@ class OnnxScorer(ArtifactScorer):
                 f"onnxruntime cannot be imported ({error}). Install it: pip install onnxruntime"
             ) from None
         try:
-            self._session = self._begin_kept() if self._keep else self._begin(self._contents())
+            self._session = self._new_session()
             entries = _from_json(self._session.get_modelmeta().custom_metadata_map)
             # Names that are no text are refused here as well.
             outputs = {tensor.name: tensor.shape for tensor in self._session.get_outputs()}
@@ -105,6 +116,26 @@ class OnnxScorer(ArtifactScorer):
         if native is not None and native.feature_count == self._feature_count and is_whole:
             self._native = native
         return contract
+
+    def _new_session(self) -> Any:
+        return self._begin_kept() if self._keep else self._begin(self._contents())
+
+    @functools.cached_property
+    def _beside(self) -> OnnxScorer:
+        """This scorer with fewer threads for a photo, for several photos at a time.
+
+        The problem: threads that share a photo wait for each other at each of its hundreds of
+        operators. On two cores, photos of a core each came 1.2 times as fast (perf/runtimes.py);
+        their scores are the same to the last bit.
+        """
+        cores = self.threads or os.cpu_count() or 1
+        if cores == 1:
+            return self
+        beside = copy.copy(self)
+        beside._at_a_time = min(_AT_A_TIME, cores)
+        beside.threads = cores // beside._at_a_time
+        beside._session = beside._new_session()
+        return beside
 
     def _contents(self) -> bytes:
         return read_artifact(self.path)
@@ -181,7 +212,7 @@ class OnnxScorer(ArtifactScorer):
     def native_features(
         self,
         photo: PhotoSource,
-        compute: ComputeFeatures | None = None,
+        compute: ComputeFeatures | None = None,  # noqa: ARG002
         *,
         max_pixels: int = MAX_PIXELS,
     ) -> np.ndarray:
@@ -189,7 +220,7 @@ class OnnxScorer(ArtifactScorer):
 
         Args:
             photo: path, bytes of a file, array or `PIL.Image`, as `read_image` takes them.
-            compute: what `compile_features` returned, or None.
+            compute: as of a scorer that compiles; there is nothing to compile here.
             max_pixels: most pixels that a photo's file may have; see `read_image`.
 
         Returns:
@@ -201,7 +232,18 @@ class OnnxScorer(ArtifactScorer):
             ArtifactError: if the runtime fails.
         """
         native = self.require_native_size()
-        return native_features(photo, compute or self.compile_features(), native.blocks, max_pixels)
+        return native_features(photo, self._features_of_each, native.blocks, max_pixels)
+
+    def _features_of_each(
+        self, picture: Callable[[int], np.ndarray], count: int
+    ) -> Iterator[np.ndarray]:
+        scorer = self._beside if count > 1 else self
+
+        def features(number: int) -> np.ndarray:
+            row: np.ndarray = scorer._run(picture(number)[None], [FEATURES])[FEATURES][0]
+            return row
+
+        return ahead(features, count, DEPTH, scorer._at_a_time)
 
     def judge_features(self, features: np.ndarray) -> list[Score]:
         """Scores, with interval and familiarity, from features.
@@ -283,10 +325,17 @@ class OnnxScorer(ArtifactScorer):
 
             outcomes = compute_native_features(self, photos, max_pixels)
             return map(self._with_score, progress(outcomes, "scoring", len(photos)))
+        scorer = self._beside if len(photos) >= _MANY else self
         if not with_features:
-            return super().score_many(photos, progress, max_pixels=max_pixels)
+            self.contract.fitted_head()
+            return scorer._outcomes(photos, progress, max_pixels, scorer._judged)
         _ = self.feature_count
-        return self._outcomes(photos, progress, max_pixels, self._with_features)
+        return scorer._outcomes(photos, progress, max_pixels, scorer._with_features)
+
+    def _each(self, read: Read, computed: Finish, count: int) -> Iterator[Outcome]:
+        if self._at_a_time == 1:
+            return super()._each(read, computed, count)
+        return ahead(lambda index: computed(index, read(index)), count, DEPTH, self._at_a_time)
 
     def _with_score(self, outcome: Outcome) -> Outcome:
         if outcome.features is None or not self.has_head:
@@ -321,6 +370,15 @@ class OnnxScorer(ArtifactScorer):
         return self._outputs.issuperset(names)
 
     def _compute(self, images: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
+        if len(images) == 1:
+            return self._run(images, names)
+        # A photo alone costs less than its share of a batch, and several go side by side.
+        scorer = self._beside
+        with concurrent.futures.ThreadPoolExecutor(scorer._at_a_time) as pool:
+            rows = list(pool.map(lambda image: scorer._run(image[None], names), images))
+        return {name: np.concatenate([row[name] for row in rows]) for name in names}
+
+    def _run(self, images: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
         try:
             return dict(zip(names, self._session.run(list(names), {IMAGES: images}), strict=True))
         except Exception as error:  # as above

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
+from PIL import Image
 
 from reiqa_tf.image.reading import MAX_PIXELS, open_image
 from reiqa_tf.scoring.scorer import PhotoSource
@@ -18,6 +20,11 @@ VARIANCE_FLOOR = 1e-6
 
 Box: TypeAlias = tuple[int, int, int, int]
 """Left, top, right and bottom of a tile in pixels."""
+
+
+FeaturesOfEach: TypeAlias = Callable[[Callable[[int], np.ndarray], int], Iterable[np.ndarray]]
+"""Function from a function that cuts the picture of a number, uint8 `(H, W, 3)`, and from how many
+pictures there are, to the features `(F,)` of each, in that order."""
 
 
 class FeatureBlock(NamedTuple):
@@ -91,7 +98,7 @@ def merge_tiles(
 
 def native_features(
     photo: PhotoSource,
-    compute: Callable[[np.ndarray], np.ndarray],
+    features_of_each: FeaturesOfEach,
     blocks: Sequence[FeatureBlock],
     max_pixels: int = MAX_PIXELS,
 ) -> np.ndarray:
@@ -102,7 +109,7 @@ def native_features(
 
     Args:
         photo: path, bytes of a file, array or `PIL.Image`, as `read_image` takes them.
-        compute: function from uint8 `(1, H, W, 3)` to features `(1, F)`.
+        features_of_each: computes the features of the tiles.
         blocks: what the features are; see `merge_tiles`.
         max_pixels: most pixels that a photo's file may have; see `read_image`.
 
@@ -114,8 +121,30 @@ def native_features(
     """
     picture = open_image(photo, max_pixels=max_pixels)
     boxes = tiles(picture.width, picture.height, TILE_SIDE)
-    rows = [np.asarray(compute(np.asarray(picture.crop(box))[None]))[0] for box in boxes]
+    cut = functools.partial(_cut, picture, boxes)
+    rows = list(features_of_each(cut, len(boxes)))
     return rows[0] if len(rows) == 1 else merge_tiles(np.stack(rows), boxes, blocks)
+
+
+def in_turn(compute: Callable[[np.ndarray], np.ndarray]) -> FeaturesOfEach:
+    """Computes the features of one picture after the other.
+
+    Args:
+        compute: function from uint8 `(1, H, W, 3)` to features `(1, F)`.
+
+    Returns:
+        what `native_features` takes.
+    """
+
+    def features_of_each(picture: Callable[[int], np.ndarray], count: int) -> Iterator[np.ndarray]:
+        for number in range(count):
+            yield np.asarray(compute(picture(number)[None]))[0]
+
+    return features_of_each
+
+
+def _cut(picture: Image.Image, boxes: Sequence[Box], number: int) -> np.ndarray:
+    return np.asarray(picture.crop(boxes[number]))
 
 
 def _shares_of_tiles(boxes: np.ndarray) -> np.ndarray:

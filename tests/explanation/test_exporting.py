@@ -14,7 +14,8 @@ from reiqa_tf.runtimes.onnx_scorer import OnnxScorer
 from tests.explanation.conftest import add_probe, make_probe
 
 pytest.importorskip("tf2onnx")
-pytestmark = pytest.mark.slow  # converts to three formats, a minute and a half
+# Converting to three formats takes a minute and a half.
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("few_pictures")]
 FORMATS = ("saved_model", "onnx", "tflite")
 
 

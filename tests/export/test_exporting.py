@@ -17,7 +17,7 @@ from PIL import Image
 import reiqa_tf
 from reiqa_tf.cli.export import print_comparison
 from reiqa_tf.cli.main import main, parse
-from reiqa_tf.export import formats, measuring, packages, parity
+from reiqa_tf.export import formats, packages, parity
 from reiqa_tf.export.comparison import ComparedArtifact, Comparison
 from reiqa_tf.export.digests import describe_artifact, find_damage
 from reiqa_tf.export.measurements import KerasDifference, Latency, Measurements, RankAgreement
@@ -30,14 +30,7 @@ from reiqa_tf.runtimes.errors import ManifestError
 from reiqa_tf.runtimes.manifest import read_manifest
 from tests.small_models import small_scorer
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _few_pictures():
-    """Six pictures and two repeats: what is tested is that they are counted."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parity.cut_pictures, "__defaults__", (None, None, 6))
-        patch.setattr(measuring, "REPEATS", 2)
-        yield
+pytestmark = pytest.mark.usefixtures("few_pictures")
 
 
 @pytest.fixture(scope="module")

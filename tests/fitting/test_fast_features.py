@@ -5,9 +5,10 @@ import shutil
 import numpy as np
 import pytest
 
-from reiqa_tf.fitting.fast_features import SideBySide, fastest_features
+from reiqa_tf.fitting.fast_features import fastest_features
 from reiqa_tf.models.scorer import load_preset
 from reiqa_tf.presets.folders import preset_folder
+from reiqa_tf.runtimes.onnx_scorer import OnnxScorer
 from reiqa_tf.scoring.features import feature_table
 
 PRESET = "content_lite0_biq2021"
@@ -20,7 +21,7 @@ def shipped():
 
 def test_a_presets_onnx_file_gives_keras_features_photo_by_photo(shipped, photo):
     fastest = fastest_features(PRESET, shipped)
-    assert isinstance(fastest, SideBySide)
+    assert isinstance(fastest, OnnxScorer)
     crops = [photo[:96, :128], photo[100:196, 50:178], photo[::4, ::4], photo[200:264, 300:364]]
     received, problems = feature_table(fastest, crops)
     assert not problems
@@ -35,15 +36,3 @@ def test_keras_computes_where_there_is_no_file_of_these_weights(shipped, scorer,
     shutil.copytree(preset_folder(PRESET), plain, ignore=shutil.ignore_patterns("exports"))
     assert fastest_features(plain, shipped) is shipped
     assert fastest_features(PRESET, scorer) is scorer  # other encoders than the file's
-
-
-def test_pictures_side_by_side_keep_their_places():
-    class Numbers:
-        working_size, feature_count = None, 1
-
-        def compile_features(self):
-            return lambda images: images[:, :1, 0, 0].astype(np.float32)
-
-    images = np.arange(40, dtype=np.uint8).reshape(40, 1, 1, 1) * np.ones((1, 2, 2, 3), np.uint8)
-    received = SideBySide(Numbers()).compile_features()(images)
-    np.testing.assert_array_equal(received[:, 0], np.arange(40))

@@ -39,6 +39,10 @@ def test_stages_have_the_sizes_and_channels_that_they_name():
         for (name, each), stride in zip(stages.items(), strides, strict=True):
             expected = (2, -(-97 // stride), -(-131 // stride), backbone.stage_channels[name])
             assert each.shape == expected
+            assert backbone.stage_strides[name] == stride
+        for name, each in maps.items():
+            stride = backbone.stage_strides[name]
+            assert each.shape[1:3] == (-(-97 // stride), -(-131 // stride)), name
 
 
 def test_the_map_inside_a_block_is_what_its_projection_takes():

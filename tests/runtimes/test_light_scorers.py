@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from reiqa_tf.image.reading import ImageError, read_image
+from reiqa_tf.runtimes import onnx_scorer
 from reiqa_tf.runtimes.errors import (
     ArtifactError,
     MissingArtifactError,
@@ -64,6 +65,28 @@ def test_a_photo_from_a_file_is_brought_to_the_working_size_first(scorer, photos
     assert scorer.score(path.read_bytes()) == score
     with pytest.raises(ImageError, match=r"gone\.png"):
         scorer.score(photos_folder / "gone.png")
+
+
+def test_many_photos_go_side_by_side_and_keep_scores_and_places(exports, photo, monkeypatch):
+    monkeypatch.setattr(onnx_scorer, "_MANY", 10)
+    photos = [photo[i : i + 40 + i, : 50 + 2 * i] for i in range(30)]
+    alone, several = (OnnxScorer(exports / "model.onnx", threads=number) for number in (1, 3))
+    expected = [alone.score(picture) for picture in photos]
+    photos.insert(7, b"no photo")
+    outcomes = list(several.score_many(photos))
+    assert [outcome.index for outcome in outcomes] == list(range(31))
+    assert isinstance(outcomes.pop(7).problem, ImageError)
+    assert [outcome.score for outcome in outcomes] == expected
+    assert several.threads == 3
+
+
+def test_a_batch_on_several_cores_is_what_each_picture_is_alone(exports, photo):
+    images = np.stack([photo[i : i + 70, 2 * i : 2 * i + 90] for i in range(0, 200, 20)])
+    alone, several = (OnnxScorer(exports / "model.onnx", threads=number) for number in (1, 8))
+    for name, values in several.run(images).items():
+        np.testing.assert_array_equal(
+            values, np.concatenate([alone.run(i[None])[name] for i in images])
+        )
 
 
 def test_intervals_end_with_the_scale_and_distant_photos_are_unfamiliar(scorer, photo, monkeypatch):

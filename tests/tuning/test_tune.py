@@ -284,6 +284,7 @@ def test_a_pair_of_resnet50_is_tuned_on_two_hundred_photos(photo, tmp_path):
         optimizer=AdamW(1e-4, 8, 0.0),
         schedule=Schedule(epochs=1, warmup_epochs=0, warmup_from=1e-5, final_share=0.1),
         held_out=0.2,
+        checkpoints=Checkpoints(every=20, keep=1),  # 0.3 GB each
     )
     run = reiqa_tf.tune(tmp_path / "scores.csv", tmp_path / "run", pair, config)
     assert {name: expert.step for name, expert in run.experts.items()} == dict.fromkeys(
