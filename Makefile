@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 HEAD := --shrink-to zero --range 0 1 --strengths 1e3 1e6 --half-precision
 
-.PHONY: demo test slow preset quality nano lint wheel clean
+.PHONY: demo test slow preset nano lint wheel clean
 
 demo: .venv/installed
 	$(BIN)/reiqa score tests/photos
@@ -28,18 +28,6 @@ preset: .venv/tested
 	$(BIN)/reiqa fit $(SCORES) $(HEAD) --content content_lite0_biq2021 --quality $(OUT)/run/preset \
 		--out $(OUT)/reiqa_lite0_protocol_biq2021
 	$(BIN)/reiqa fit-diagnosis $(SCORES) --preset $(OUT)/reiqa_lite0_biq2021
-
-# The default's quality expert alone, with sixteen of its maps at both sizes: its accuracy at half of the
-# cost. Half an hour of two cores: make quality SCORES=biq2021/scores.csv OUT=made
-quality: .venv/tested
-	$(BIN)/python -c "import dataclasses, reiqa_tf; from reiqa_tf.distillation import config, student; \
-		nano = config.load_config('nano_lite0').student; \
-		encoder = dataclasses.replace(nano.encoder, scales=2); \
-		design = dataclasses.replace(nano, encoder=encoder, working_size=512); \
-		student.new_student(design, reiqa_tf.load_preset('reiqa_lite0_biq2021'), 0) \
-		.save_to_preset('$(OUT)/encoder')"
-	$(BIN)/reiqa fit $(SCORES) $(HEAD) --preset $(OUT)/encoder --ladders 600 --weigh-parts \
-		--out $(OUT)/quality_lite0_biq2021
 
 # The preset for phones: the default's quality expert at one size, with a head of its own. Half an hour
 # of two cores: make nano SCORES=biq2021/scores.csv OUT=made
