@@ -18,8 +18,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # the same numbers on every machine
 logging.getLogger("tensorflow").setLevel("ERROR")  # as the commands do: hints on tracing are noise
 
-gc.set_threshold(100_000, 20, 100)  # as the commands do, see reiqa_tf/cli/startup.py
-
 LONGEST = (
     "tests/tuning/test_tune.py",
     "tests/pretraining/test_killed_runs.py",
@@ -36,6 +34,15 @@ LONGEST = (
 these would leave the other process without work."""
 
 PHOTOS = pathlib.Path(__file__).parent / "photos"
+
+
+def pytest_configure(config):
+    """Has quick tests look for garbage as seldom as the commands do: see reiqa_tf/cli/startup.py.
+
+    Slow ones hold graphs of gigabytes, which have to go at once.
+    """
+    if config.getoption("markexpr") == "not slow":
+        gc.set_threshold(100_000, 20, 100)
 
 
 def pytest_collection_modifyitems(items):
