@@ -11,6 +11,7 @@ from reiqa_tf.export import explanations, measuring, parity
 from reiqa_tf.export.comparison import ComparedArtifact, Comparison
 from reiqa_tf.export.digests import describe_artifact
 from reiqa_tf.export.formats import Order
+from reiqa_tf.export.graphs import graphs_given_back
 from reiqa_tf.export.measurements import Measurements
 from reiqa_tf.export.planning import ExportPlan, plan_export
 from reiqa_tf.files import folder_written_whole
@@ -166,7 +167,8 @@ def carry_out(plan: ExportPlan, progress: Progress = silent) -> Comparison:
             artifact = row.path_for(size)
             title = f"making {artifact}, {number} of {len(chosen)}"
             for path in progress([scratch / artifact], title, 1):
-                row.write(order, path, size)
+                with graphs_given_back():
+                    row.write(order, path, size)
             entries[artifact] = {
                 "format": row.name,
                 "precision": row.precision,
