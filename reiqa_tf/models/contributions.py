@@ -144,7 +144,8 @@ def _on_one_grid(
 ) -> Tensor:
     """Brings the places of maps to the grid, those of equal sides together.
 
-    Each on its own was nine hundred operators more, a twentieth of a photo's time in onnxruntime.
+    Each on its own, with what goes with it, was 1,400 operators more of an ONNX file, and 4 % of
+    the time that onnxruntime takes for a photo.
 
     Args:
         places: for each sides, tensors `(N, h, w)` by name, to be added up.
