@@ -6,7 +6,7 @@ import contextlib
 import gc
 from collections.abc import Iterator
 
-_BY_DEFAULT = (700, 10, 10)  # Python's own numbers
+_BY_DEFAULT = (700, 10, 10)  # those of Python 3.11 and 3.12
 
 
 @contextlib.contextmanager

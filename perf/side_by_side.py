@@ -12,14 +12,13 @@ tiles side by side; each in a process of its own, for its peak memory.
 from __future__ import annotations
 
 import argparse
-import resource
-import sys
 import time
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from decoding import large_photos
+from scoring import peak_memory
 from turns import in_its_own_process
 
 from reiqa_tf import presets
@@ -74,9 +73,7 @@ def native(preset: str, contents: bytes, name: str, rounds: int) -> tuple[float,
         found = score()
         if turn >= 0:
             seconds.append(time.perf_counter() - start)
-    unit = 1 if sys.platform == "darwin" else 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
-    return float(np.median(seconds)), found, peak
+    return float(np.median(seconds)), found, peak_memory()
 
 
 def main() -> None:

@@ -37,12 +37,14 @@ PHOTOS = pathlib.Path(__file__).parent / "photos"
 
 
 def pytest_configure(config):
-    """Has quick tests look for garbage as seldom as the commands do: see reiqa_tf/cli/startup.py.
+    """Has quick tests look for garbage as seldom as the commands do.
 
     Slow ones hold graphs of gigabytes, which have to go at once.
     """
     if config.getoption("markexpr") == "not slow":
-        gc.set_threshold(100_000, 20, 100)
+        from reiqa_tf.cli.startup import SELDOM
+
+        gc.set_threshold(*SELDOM)
 
 
 def pytest_collection_modifyitems(items):

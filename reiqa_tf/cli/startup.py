@@ -9,6 +9,9 @@ from reiqa_tf.backend import import_tensorflow, require_tensorflow, silenced
 
 _Prepared = TypeVar("_Prepared")
 
+SELDOM = (100_000, 20, 100)
+"""Thresholds of `gc` with which Python looks for garbage a hundred times less often."""
+
 
 def start_tensorflow(prepare: Callable[[], _Prepared] | None = None) -> _Prepared | None:
     """Imports TensorFlow, silently unless it fails.
@@ -49,4 +52,4 @@ def _collect_seldom() -> None:
     through again and again. What TensorFlow made when it was imported is never looked at again.
     """
     gc.freeze()
-    gc.set_threshold(100_000, 20, 100)
+    gc.set_threshold(*SELDOM)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import copy
 import dataclasses
 import functools
@@ -237,13 +236,7 @@ class OnnxScorer(ArtifactScorer):
     def _features_of_each(
         self, picture: Callable[[int], np.ndarray], count: int
     ) -> Iterator[np.ndarray]:
-        scorer = self._beside if count > 1 else self
-
-        def features(number: int) -> np.ndarray:
-            row: np.ndarray = scorer._run(picture(number)[None], [FEATURES])[FEATURES][0]
-            return row
-
-        return ahead(features, count, DEPTH, scorer._at_a_time)
+        return (row[FEATURES][0] for row in self._run_each(picture, count, [FEATURES]))
 
     def judge_features(self, features: np.ndarray) -> list[Score]:
         """Scores, with interval and familiarity, from features.
@@ -373,10 +366,19 @@ class OnnxScorer(ArtifactScorer):
         if len(images) == 1:
             return self._run(images, names)
         # A photo alone costs less than its share of a batch, and several go side by side.
-        scorer = self._beside
-        with concurrent.futures.ThreadPoolExecutor(scorer._at_a_time) as pool:
-            rows = list(pool.map(lambda image: scorer._run(image[None], names), images))
+        rows = list(self._run_each(images.__getitem__, len(images), names))
         return {name: np.concatenate([row[name] for row in rows]) for name in names}
+
+    def _run_each(
+        self, picture: Callable[[int], np.ndarray], count: int, names: Sequence[str]
+    ) -> Iterator[dict[str, np.ndarray]]:
+        """Outputs of pictures by number, side by side where there are several."""
+        scorer = self._beside if count > 1 else self
+
+        def run(number: int) -> dict[str, np.ndarray]:
+            return scorer._run(picture(number)[None], names)
+
+        return ahead(run, count, DEPTH, scorer._at_a_time)
 
     def _run(self, images: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
         try:
